@@ -1,0 +1,50 @@
+/**
+ * What an owner hands out so that any worker can serve an object without asking: where the bytes
+ * lie, the fields, and the facts that decide freshness. Plain values: it crosses threads by clone.
+ */
+import type { FieldLines } from '../http/fields.js';
+import type { Freshness } from './reuse.js';
+
+export interface StoredExtent {
+  readonly offset: number; // bytes into the shard's arena
+  readonly length: number;
+}
+
+export interface Descriptor {
+  readonly key: string;
+  readonly stream: string;
+  readonly shard: number;
+  readonly epoch: number; // which arena of the shard: a restarted owner begins a new one
+  readonly slot: number;
+  readonly generation: number;
+  readonly status: number;
+  readonly extents: readonly StoredExtent[];
+  readonly firstByte: number; // offset of the stored bytes in the representation; 0 unless partial
+  readonly storedBytes: number; // -1 while a fill of unknown length goes on
+  readonly totalBytes: number; // length of the whole representation; -1 unknown
+  readonly fields: FieldLines; // what every response carries: no Age, Date, Content-Length, Cache-Status
+  readonly etag: string; // '' when there is none
+  readonly lastModifiedMs: number; // NaN when there is none
+  readonly dateMs: number; // the origin's Date, for If-Range; NaN when there was none
+  readonly contentType: string;
+  readonly upstreamStatus: string; // Cache-Status of caches nearer to the origin; ''
+  readonly freshness: Freshness;
+  readonly vary: readonly string[];
+  readonly secondary: string; // the selecting fields' normalised values; '' without Vary
+  readonly encodings: readonly EncodedBody[]; // smaller forms of the same object
+  readonly keep: boolean; // false: serve it, but ask again next time
+}
+
+/** The same representation with a content coding of ours. */
+export interface EncodedBody {
+  readonly coding: 'br' | 'gzip';
+  readonly slot: number;
+  readonly generation: number;
+  readonly extents: readonly StoredExtent[];
+  readonly bytes: number;
+}
+
+/** A whole 200 that can be sent as it lies: what the hit path serves without further thought. */
+export function isWhole(descriptor: Descriptor): boolean {
+  return descriptor.firstByte === 0 && descriptor.storedBytes === descriptor.totalBytes;
+}

@@ -1,0 +1,35 @@
+/**
+ * What every origin is: one call that answers with a status, fields and a body to pull.
+ * `test/contract/origin.ts` runs one suite on each implementation.
+ */
+import type { FieldLines } from '../http/fields.js';
+
+export interface OriginRequest {
+  readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …
+  readonly target: string; // normalised path plus '?query' when there is one; begins with '/'
+  readonly headers: FieldLines; // end-to-end fields only; hop-by-hop ones are already gone
+  readonly body?: AsyncIterable<Uint8Array>; // chunks are ours to keep until the next pull
+  /** Called for each 1xx the upstream sends before its final answer (never 100 or 101). */
+  readonly onInformational?: (status: number, headers: FieldLines) => void;
+}
+
+export interface OriginResponse {
+  readonly status: number; // 200..599
+  readonly headers: FieldLines; // end-to-end, validated: no CR, LF or NUL in names or values
+  /**
+   * Chunks, valid until the next pull. Ends normally only when the whole body arrived; throws
+   * GatewayError GW_ORIGIN_BODY_SHORT, GW_ORIGIN_TIMEOUT, GW_ORIGIN_PROTOCOL or GW_ORIGIN_IO
+   * otherwise. Call `return()` (leave a `for await`) to give up: the upstream request is cancelled.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly origin: string; // which origin answered, for logs; never sent to clients
+}
+
+export interface Origin {
+  /**
+   * @throws GatewayError GW_ORIGIN_CONNECT, GW_ORIGIN_TIMEOUT, GW_ORIGIN_PROTOCOL,
+   * GW_ORIGIN_BREAKER_OPEN, GW_ORIGIN_IO, or GW_CLIENT_ABORTED when `signal` aborts.
+   */
+  fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse>;
+  close(): Promise<void>;
+}
