@@ -1,0 +1,272 @@
+/**
+ * Buddy allocator over byte offsets of an arena; owned by one shard, never shared between threads.
+ * It touches no arena byte: its books are three typed arrays with a cell per minimum block.
+ * Invariant: `#tags` is non-zero exactly at the first cell of every free block and of every aligned
+ * power-of-two piece of a handed-out extent, so a wrong or repeated free finds the wrong tag.
+ */
+import { GatewayError } from '../errors.js';
+
+/** A run of arena bytes; both numbers are multiples of the minimum block. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** `minBlockBytes` is a power of two; the other two are rounded down to what blocks can cover. */
+export interface BuddyOptions {
+  readonly sizeBytes: number;
+  readonly minBlockBytes: number;
+  readonly maxBlockBytes: number;
+}
+
+/** More pieces than this and an object's body costs too many writes: `allocate` gives up instead. */
+export const MAX_EXTENTS = 16;
+
+const NONE = -1;
+const FREE = 0x40; // tag of a free block: FREE | order
+const USED = 0x80; // tag of a handed-out piece: USED | order
+const MAX_CELLS = 2 ** 30;
+
+export class BuddyAllocator {
+  readonly minBlockBytes: number;
+  /** Bytes under management: `sizeBytes` rounded down to whole minimum blocks. */
+  readonly sizeBytes: number;
+  readonly #cells: number;
+  readonly #maxOrder: number;
+  readonly #tags: Uint8Array;
+  readonly #next: Int32Array; // free lists through the first cell of each free block
+  readonly #prev: Int32Array;
+  readonly #heads: Int32Array; // per order
+  readonly #counts: Int32Array; // per order
+  #orders = 0; // bit k: a free block of order k exists
+  #freeCells = 0;
+
+  /** @throws GatewayError GW_INTERNAL when the sizes make no arena. */
+  constructor(o: BuddyOptions) {
+    const cells = Math.floor(o.sizeBytes / o.minBlockBytes);
+    const powerOfTwo = o.minBlockBytes > 0 && Number.isInteger(Math.log2(o.minBlockBytes));
+    if (
+      !powerOfTwo ||
+      !(cells >= 1 && cells <= MAX_CELLS) ||
+      !(o.maxBlockBytes >= o.minBlockBytes)
+    ) {
+      throw broken(`no arena of ${o.sizeBytes} in blocks of ${o.minBlockBytes}`);
+    }
+    this.minBlockBytes = o.minBlockBytes;
+    this.sizeBytes = cells * o.minBlockBytes;
+    this.#cells = cells;
+    this.#maxOrder = floorLog2(Math.min(cells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
+    this.#tags = new Uint8Array(cells);
+    this.#next = new Int32Array(cells).fill(NONE);
+    this.#prev = new Int32Array(cells).fill(NONE);
+    this.#heads = new Int32Array(this.#maxOrder + 1).fill(NONE);
+    this.#counts = new Int32Array(this.#maxOrder + 1);
+    this.#release(0, cells);
+  }
+
+  get freeBytes(): number {
+    return this.#freeCells * this.minBlockBytes;
+  }
+
+  /** Bytes of the largest free block: what one contiguous extent can surely be; 0 when full. */
+  get largestFreeBlock(): number {
+    return this.#orders === 0 ? 0 : this.minBlockBytes * 2 ** floorLog2(this.#orders);
+  }
+
+  /** How many free blocks there are of each order; index k counts blocks of `minBlockBytes << k`. */
+  freeBlockCounts(): number[] {
+    return [...this.#counts];
+  }
+
+  /**
+   * Room for `bytes`: one extent when a single block can hold it, else the largest blocks there are,
+   * descending, at most MAX_EXTENTS of them; the first byte of the object is in the first extent.
+   * The unused tail of a block is not charged. `undefined`: it does not fit, and nothing was taken.
+   * 0 bytes need no room: `[]`.
+   * @throws GatewayError GW_INTERNAL unless `bytes` is a whole number >= 0.
+   */
+  allocate(bytes: number): Extent[] | undefined {
+    let left = this.#cellsFor(bytes);
+    if (left > this.#freeCells) return undefined;
+    const extents: Extent[] = [];
+    while (left > 0 && extents.length < MAX_EXTENTS) {
+      const order = this.#orderFor(left);
+      const extent = this.#take(order, Math.min(left, 2 ** order));
+      left -= extent.length / this.minBlockBytes;
+      extents.push(extent);
+    }
+    if (left === 0) return extents;
+    this.free(extents);
+    return undefined;
+  }
+
+  /**
+   * One contiguous extent of at least `bytes` (> 0), for an object that grows piece by piece;
+   * `undefined` when no single block can hold it.
+   * @throws GatewayError GW_INTERNAL unless `bytes` is a whole number > 0.
+   */
+  allocateBlock(bytes: number): Extent | undefined {
+    const cells = this.#cellsFor(bytes);
+    if (cells === 0) throw broken('a block of 0 bytes');
+    const order = this.#orderFor(cells);
+    return order === NONE || 2 ** order < cells ? undefined : this.#take(order, cells);
+  }
+
+  /**
+   * The extents that keep the first `bytes` of the object; the rest is free again. The old array is
+   * void afterwards.
+   * @throws GatewayError GW_INTERNAL when the extents are not held or hold fewer than `bytes`.
+   */
+  shrink(extents: readonly Extent[], bytes: number): Extent[] {
+    let left = this.#cellsFor(bytes);
+    const held = extents.reduce((sum, e) => sum + e.length, 0);
+    if (left * this.minBlockBytes > held) throw broken(`cannot shrink ${held} to ${bytes} bytes`);
+    const kept: Extent[] = [];
+    for (const extent of extents) {
+      const cells = extent.length / this.minBlockBytes;
+      if (left >= cells) {
+        kept.push(extent);
+      } else {
+        this.#cut(extent, left);
+        const length = left * this.minBlockBytes;
+        if (left > 0) kept.push({ offset: extent.offset, length });
+      }
+      left = Math.max(0, left - cells);
+    }
+    return kept;
+  }
+
+  /**
+   * Makes the extents free again, merging with free neighbours. An extent is given back exactly as
+   * it was handed out.
+   * @throws GatewayError GW_INTERNAL on an extent that is not held (freed twice, never handed out,
+   * cut differently); it and those after it in the array are left as they are.
+   */
+  free(extents: readonly Extent[]): void {
+    for (const extent of extents) this.#cut(extent, 0);
+  }
+
+  /** Whole cells for `bytes`. */
+  #cellsFor(bytes: number): number {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw broken(`room for ${bytes} bytes`);
+    return Math.ceil(bytes / this.minBlockBytes);
+  }
+
+  /** Order to take a block of: the smallest free one that holds `cells`, else the largest free. */
+  #orderFor(cells: number): number {
+    const wanted = Math.min(ceilLog2(cells), this.#maxOrder);
+    const enough = (this.#orders >>> wanted) << wanted;
+    if (enough !== 0) return floorLog2(enough & -enough);
+    return this.#orders === 0 ? NONE : floorLog2(this.#orders);
+  }
+
+  /** Hands out the first `cells` of a free block of `order`; what is beyond goes straight back. */
+  #take(order: number, cells: number): Extent {
+    const start = at(this.#heads, order);
+    this.#unlink(start, order);
+    this.#freeCells -= 2 ** order;
+    this.#mark(start, start + cells, USED);
+    this.#release(start + cells, start + 2 ** order);
+    return { offset: start * this.minBlockBytes, length: cells * this.minBlockBytes };
+  }
+
+  /** Keeps the first `keep` cells of a held extent and frees the others. Checks before it writes. */
+  #cut(extent: Extent, keep: number): void {
+    const start = extent.offset / this.minBlockBytes;
+    const end = start + extent.length / this.minBlockBytes;
+    const inside = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end > start;
+    if (!inside || end > this.#cells || !this.#isHeld(start, end)) {
+      throw broken(`extent ${extent.offset}+${extent.length} is not held`);
+    }
+    this.#mark(start, end, 0);
+    this.#mark(start, start + keep, USED);
+    this.#release(start + keep, end);
+  }
+
+  #isHeld(start: number, end: number): boolean {
+    for (let cell = start; cell < end;) {
+      const order = this.#pieceOrder(cell, end);
+      if (this.#tags[cell] !== (USED | order)) return false;
+      cell += 2 ** order;
+    }
+    return true;
+  }
+
+  /** Tags every piece of [start, end); 0 clears. */
+  #mark(start: number, end: number, tag: number): void {
+    for (let cell = start; cell < end;) {
+      const order = this.#pieceOrder(cell, end);
+      this.#tags[cell] = tag === 0 ? 0 : tag | order;
+      cell += 2 ** order;
+    }
+  }
+
+  /** The largest aligned block that starts at `cell` and ends by `end`: any run has one such cut. */
+  #pieceOrder(cell: number, end: number): number {
+    const aligned = cell === 0 ? this.#maxOrder : floorLog2(cell & -cell);
+    return Math.min(aligned, floorLog2(end - cell), this.#maxOrder);
+  }
+
+  /** Puts [start, end) on the free lists, piece by piece, each merged as far up as it goes. */
+  #release(start: number, end: number): void {
+    for (let cell = start; cell < end;) {
+      const order = this.#pieceOrder(cell, end);
+      this.#merge(cell, order);
+      cell += 2 ** order;
+    }
+    this.#freeCells += end - start;
+  }
+
+  #merge(freed: number, freedOrder: number): void {
+    let cell = freed;
+    let order = freedOrder;
+    while (order < this.#maxOrder) {
+      const buddy = cell ^ (1 << order);
+      // Past the end of an arena that is no power of two there is no tag, so nothing to merge with.
+      if (this.#tags[buddy] !== (FREE | order)) break;
+      this.#unlink(buddy, order);
+      cell = Math.min(cell, buddy);
+      order++;
+    }
+    this.#link(cell, order);
+  }
+
+  #link(cell: number, order: number): void {
+    const head = at(this.#heads, order);
+    this.#next[cell] = head;
+    this.#prev[cell] = NONE;
+    if (head !== NONE) this.#prev[head] = cell;
+    this.#heads[order] = cell;
+    this.#tags[cell] = FREE | order;
+    this.#counts[order] = at(this.#counts, order) + 1;
+    this.#orders |= 1 << order;
+  }
+
+  #unlink(cell: number, order: number): void {
+    const next = at(this.#next, cell);
+    const prev = at(this.#prev, cell);
+    if (next !== NONE) this.#prev[next] = prev;
+    if (prev !== NONE) this.#next[prev] = next;
+    else this.#heads[order] = next;
+    this.#tags[cell] = 0;
+    this.#counts[order] = at(this.#counts, order) - 1;
+    if (this.#heads[order] === NONE) this.#orders &= ~(1 << order);
+  }
+}
+
+/** `cells[i]` where `i` is known to be inside. */
+function at(cells: Int32Array, i: number): number {
+  return cells[i] ?? NONE;
+}
+
+function floorLog2(n: number): number {
+  return 31 - Math.clz32(n);
+}
+
+function ceilLog2(n: number): number {
+  return n <= 1 ? 0 : 32 - Math.clz32(n - 1);
+}
+
+function broken(what: string): GatewayError {
+  return new GatewayError('GW_INTERNAL', `arena: ${what}`);
+}
