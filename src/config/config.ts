@@ -1,84 +1,307 @@
-/** The configuration as every part of the gateway gets it: durations in ms, sizes in bytes, rates 0..1. */
+/**
+ * Every setting, once: type, range, default, unit and a sentence on the trade-off. The loader, the
+ * faults, `headgate config schema` and README's table all come from here. Parsed values are
+ * milliseconds, bytes, bytes per second and ratios.
+ */
+import { z } from 'zod';
+import { choice, count, duration, list, listen, listenOrOff, ratio, size, text } from './kinds.js';
+import { toggle, wordOrList } from './kinds.js';
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number; // 0 = any free port
+export type { ListenAddress } from './units.js';
+
+const QUERY_NAME = /^[A-Za-z0-9._~!$'()*+;:@%[\]-]{1,128}$/;
+const QUERY_NAMES = {
+  accepts: (name: string) => QUERY_NAME.test(name),
+  want: "a list of query parameter names, a trailing '*' for a prefix",
+};
+
+/** http(s) URLs without query or fragment, and whatever can be a directory. */
+function isOrigin(item: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(item)) return item.length > 0 && !item.includes('\0');
+  const url = URL.canParse(item) ? new URL(item) : undefined;
+  return (
+    url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
+  );
 }
 
-export interface Config {
-  readonly listen: ListenAddress;
-  readonly admin: { readonly listen: ListenAddress | false; readonly token: string }; // token '' = none
-  readonly workers: number; // edge worker threads; 0 = inline on the main thread
-  readonly shards: number;
-  readonly tls: { readonly cert: string; readonly key: string }; // '' = off
-  readonly origins: readonly string[]; // URL or directory, tried in order; empty = bundled sample
-  readonly origin: {
-    readonly connectTimeout: number;
-    readonly headersTimeout: number;
-    readonly bodyTimeout: number;
-    readonly connections: number;
-    readonly keepAlive: number;
-    readonly retries: number;
-    readonly retryBudget: number;
-    readonly preserveHost: boolean;
-    readonly breaker: { readonly failures: number; readonly cooldown: number };
-  };
-  readonly cache: {
-    readonly memory: number;
-    readonly maxObject: number;
-    readonly nearIndex: number; // objects a worker's near index may hold
-    readonly name: string; // in Cache-Status and Via
-    readonly staleWhileRevalidate: number;
-    readonly staleIfError: number;
-    readonly ttl: {
-      readonly playlist: number;
-      readonly livePlaylistFactor: number; // of the target duration
-      readonly segment: number;
-      readonly init: number;
-      readonly key: number;
-      readonly notFound: number;
-      readonly json: number;
-      readonly heuristicFraction: number;
-      readonly heuristicMax: number;
-    };
-  };
-  readonly key: {
-    readonly query: 'all' | 'none' | readonly string[];
-    readonly ignore: readonly string[]; // a trailing '*' makes a name a prefix
-    readonly sort: boolean;
-    readonly host: boolean;
-  };
-  readonly compression: {
-    readonly enabled: boolean;
-    readonly minSize: number;
-    readonly maxSize: number;
-    readonly brotliQuality: number;
-    readonly gzipLevel: number;
-  };
-  readonly prefetch: { readonly enabled: boolean; readonly concurrency: number };
-  readonly limits: {
-    readonly header: number;
-    readonly url: number;
-    readonly body: number;
-    readonly headersTimeout: number;
-    readonly idleTimeout: number;
-    readonly bodyMinRate: number; // bytes per second
-    readonly minRate: number; // bytes per second
-    readonly minRateGrace: number;
-    readonly connections: number; // per worker
-    readonly fills: number; // per shard
-    readonly queue: number; // per lane
-    readonly waiters: number;
-    readonly ranges: number;
-  };
-  readonly log: {
-    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
-    readonly access: number; // sampled fraction 0..1
-  };
-  readonly shutdown: { readonly deadline: number };
-  readonly arena: {
-    readonly hugePages: boolean;
-    readonly pretouch: boolean;
-    readonly pinWorkers: boolean;
-  };
+const FILE = { pattern: /^[^\0]{0,4096}$/, want: 'the name of a readable file' };
+const TOKEN = { pattern: /^([\x21-\x7e]{8,256})?$/, want: '8 to 256 visible ASCII characters' };
+const CACHE_NAME = {
+  pattern: /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/,
+  want: 'a letter, then up to 62 letters, digits or any of _ . -',
+};
+
+/** A group of settings; a group left out has the defaults of its settings. */
+function group<S extends z.ZodRawShape>(
+  shape: S,
+): z.ZodPrefault<z.ZodReadonly<z.ZodObject<S, z.core.$strict>>> {
+  return z
+    .strictObject(shape)
+    .readonly()
+    .prefault({} as never);
 }
+
+const admin = group({
+  listen: listenOrOff(
+    '127.0.0.1:9090',
+    'Where health, metrics and purge are served; off: nowhere.',
+  ),
+  token: text(
+    '',
+    TOKEN,
+    'Bearer token that admin requests must carry; required when admin is not on loopback.',
+    { secret: true },
+  ),
+});
+
+const tls = group({
+  cert: text('', FILE, 'PEM certificate chain; with tls.key the public port speaks TLS.', {
+    path: true,
+  }),
+  key: text('', FILE, 'PEM private key of tls.cert.', { path: true }),
+});
+
+const origin = group({
+  connectTimeout: duration('3s', ['10ms', '2m'], 'Longest wait for a connection to an origin.'),
+  headersTimeout: duration('10s', ['10ms', '10m'], 'Longest wait for the head of its answer.'),
+  bodyTimeout: duration('15s', ['10ms', '10m'], 'Longest silence within the body of its answer.'),
+  connections: count(
+    64,
+    [1, 4096],
+    'connections',
+    'Connections to each origin from each worker; fills beyond it queue.',
+  ),
+  keepAlive: duration(
+    '4s',
+    ['0s', '10m'],
+    "How long an idle connection is kept; keep it below the origin's own limit.",
+  ),
+  retries: count(
+    2,
+    [0, 10],
+    'retries',
+    'Further tries of a request that may be repeated safely; each goes to the next origin first.',
+  ),
+  retryBudget: ratio(
+    0.2,
+    [0, 1],
+    'Retries allowed as a share of requests, so that retries cannot bury an origin in trouble.',
+  ),
+  preserveHost: toggle(
+    false,
+    "Send the client's Host to the origin, for origins that serve many names.",
+  ),
+  breaker: group({
+    failures: count(
+      5,
+      [1, 1000],
+      'failures',
+      'Failures in a row after which an origin is left alone.',
+    ),
+    cooldown: duration('5s', ['100ms', '10m'], 'How long it is left alone before one probe.'),
+  }),
+});
+
+const ttl = group({
+  playlist: duration(
+    '10m',
+    ['0s', '365d'],
+    'Playlists that have ended (VOD), and multivariant ones.',
+  ),
+  livePlaylistFactor: ratio(
+    0.5,
+    [0.05, 1],
+    'Live playlists, as a share of their target duration; higher spares the origin, lower cuts delay.',
+  ),
+  segment: duration('365d', ['0s', '3650d'], 'Media segments, which never change under one name.'),
+  init: duration('365d', ['0s', '3650d'], 'Init segments.'),
+  key: duration('1h', ['0s', '365d'], 'Decryption keys served as files.'),
+  notFound: duration(
+    '1s',
+    ['0s', '1h'],
+    'Answers 404 and 410; longer hides a live segment that arrives a moment late.',
+  ),
+  json: duration('10s', ['0s', '365d'], 'JSON documents.'),
+  heuristicFraction: ratio(
+    0.1,
+    [0, 1],
+    'Lifetime of other objects, as a share of the time since Last-Modified (RFC 9111 4.2.2).',
+  ),
+  heuristicMax: duration('1d', ['0s', '365d'], 'Upper bound of that lifetime.'),
+});
+
+const cache = group({
+  memory: size(
+    { auto: 'a quarter of RAM, at most 1GiB' },
+    ['1MiB', '4TiB'],
+    'Shared memory for cached bodies, divided evenly among the shards.',
+  ),
+  maxObject: size(
+    { auto: "half of a shard's memory" },
+    ['4KiB', '1TiB'],
+    'Largest object that is kept; larger ones pass through.',
+  ),
+  nearIndex: count(
+    16_384,
+    [64, 4_194_304],
+    'objects',
+    'Objects each worker can serve without asking a shard; a larger index costs more per look-up.',
+  ),
+  name: text('headgate', CACHE_NAME, 'Name of this cache in Cache-Status and Via.'),
+  staleWhileRevalidate: duration(
+    '1s',
+    ['0s', '365d'],
+    'How long past its lifetime an object is served while it is fetched anew, where the origin does not say; past a second, live playlists fall behind.',
+  ),
+  staleIfError: duration(
+    '1d',
+    ['0s', '365d'],
+    'How long past its lifetime an object is served when origins fail, where the origin does not say.',
+  ),
+  ttl,
+});
+
+const key = group({
+  query: wordOrList(
+    ['all', 'none'],
+    'all',
+    QUERY_NAMES,
+    'Query parameters that make objects different: all, none, or only those listed.',
+  ),
+  ignore: list(
+    [
+      'CMCD',
+      'token',
+      'access_token',
+      'hdnts',
+      'hdnea',
+      'hdntl',
+      'Policy',
+      'Signature',
+      'Key-Pair-Id',
+      'Expires',
+      'X-Amz-*',
+      'X-Goog-*',
+      'utm_*',
+    ],
+    QUERY_NAMES,
+    'Query parameters that never make objects different; they still go to the origin, except CMCD.',
+  ),
+  sort: toggle(true, 'Sort query parameters by name, so that their order makes no difference.'),
+  host: toggle(false, 'Cache each Host apart; needed when one origin serves many names.'),
+});
+
+const compression = group({
+  enabled: toggle(true, 'Compress playlists, JSON and other text, once per object.'),
+  minSize: size('512', ['0', '1MiB'], 'Smaller bodies are left as they are.'),
+  maxSize: size('2MiB', ['1KiB', '64MiB'], 'Larger bodies are left as they are.'),
+  brotliQuality: count(5, [0, 11], 'level', 'Higher is smaller and slower; 11 takes 50 times 5.'),
+  gzipLevel: count(6, [1, 9], 'level', 'Higher is smaller and slower.'),
+});
+
+const prefetch = group({
+  enabled: toggle(true, 'Fetch the segment that the playlist names next before it is asked for.'),
+  concurrency: count(4, [1, 256], 'fills', 'Prefetches under way at a time in each shard.'),
+});
+
+const limits = group({
+  header: size('16KiB', ['4KiB', '1MiB'], 'Largest request head.'),
+  url: size('8KiB', ['256', '64KiB'], 'Longest request target.'),
+  body: size('1GiB', ['0', '1TiB'], 'Largest request body; bodies are streamed, never held.'),
+  headersTimeout: duration('15s', ['100ms', '10m'], 'Longest time a request head may take.'),
+  idleTimeout: duration('75s', ['1s', '1h'], 'How long an idle connection is kept open.'),
+  bodyMinRate: size(
+    '1KiB',
+    ['0', '1GiB'],
+    'Slowest upload that is let live, after minRateGrace; 0: any.',
+    'bytes, KiB, MiB per second',
+  ),
+  minRate: size(
+    '2KiB',
+    ['0', '1GiB'],
+    'Slowest reader that is let live, after minRateGrace; 0: any.',
+    'bytes, KiB, MiB per second',
+  ),
+  minRateGrace: duration('20s', ['1s', '1h'], 'How long a transfer may stay under its rate.'),
+  connections: count(15_000, [1, 1_000_000], 'connections', 'Open connections for each worker.'),
+  fills: count(
+    256,
+    [1, 65_536],
+    'fills',
+    'Fetches from origins under way at a time in each shard.',
+  ),
+  queue: count(
+    1024,
+    [16, 65_536],
+    'messages',
+    'Messages each lane of a mailbox holds before it sheds; more rides out bursts, less caps delay.',
+  ),
+  waiters: count(
+    50_000,
+    [1, 1_000_000],
+    'requests',
+    'Requests of one worker that may wait for fills at a time.',
+  ),
+  ranges: count(16, [1, 1024], 'ranges', 'Ranges one request may ask for.'),
+});
+
+const log = group({
+  level: choice(
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'Least severity that is logged.',
+  ),
+  access: ratio(0.01, [0, 1], 'Share of requests that are logged; logging all of them costs CPU.'),
+});
+
+const shutdown = group({
+  deadline: duration(
+    '10s',
+    ['0s', '10m'],
+    'How long requests in flight may take to finish after a signal to stop.',
+  ),
+});
+
+const arena = group({
+  hugePages: toggle(false, 'Ask the kernel for huge pages for the arenas: fewer TLB misses.'),
+  pretouch: toggle(
+    false,
+    'Touch all cache memory at start: slower start, no page faults while serving.',
+  ),
+  pinWorkers: toggle(false, 'Pin each worker to a core; only for machines that do nothing else.'),
+});
+
+export const CONFIG_SCHEMA = z.strictObject({
+  listen: listen('0.0.0.0:8080', 'Where viewers are served; port 0 takes any free port.'),
+  admin,
+  workers: count(
+    { auto: 'cores' },
+    [0, 64],
+    'threads',
+    'Edge worker threads; 0 runs everything on the main thread, for profilers and debuggers.',
+  ),
+  shards: count(
+    16,
+    [1, 256],
+    'shards',
+    'Partitions of all content, spread over the workers; more balances better, each holds fewer bytes.',
+  ),
+  tls,
+  origins: list(
+    [],
+    { accepts: isOrigin, want: 'a list of http(s) URLs or directories', path: true },
+    'Where objects come from, tried in order; none: the bundled sample.',
+  ),
+  origin,
+  cache,
+  key,
+  compression,
+  prefetch,
+  limits,
+  log,
+  shutdown,
+  arena,
+});
+
+/** The configuration as every part of the gateway gets it. Frozen all the way down. */
+export type Config = Readonly<z.output<typeof CONFIG_SCHEMA>>;
