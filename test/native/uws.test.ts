@@ -98,10 +98,14 @@ t.test('retargetPackage() makes a folder to load from, of known binaries only', 
   altered[altered.length - 1] = 1;
   writeFileSync(path.join(from, name), altered);
   const refused = path.join(from, 'refused');
-  t.throws(() => { retargetPackage({ from, to: refused, name }); }, /not the published binary/);
+  t.throws(() => {
+    retargetPackage({ from, to: refused, name });
+  }, /not the published binary/);
   mkdirSync(refused);
   writeFileSync(path.join(from, 'other.node'), altered);
-  t.throws(() => { retargetPackage({ from, to: refused, name: 'other.node' }); }, /no known checksum/);
+  t.throws(() => {
+    retargetPackage({ from, to: refused, name: 'other.node' });
+  }, /no known checksum/);
   t.notOk(existsSync(path.join(refused, name)));
   t.end();
 });
