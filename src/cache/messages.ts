@@ -1,0 +1,102 @@
+/**
+ * What edge workers and shards say to each other. Plain values only: they cross threads by clone.
+ * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `alone` or `refused`;
+ * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`.
+ */
+import type { ErrorCode } from '../errors.js';
+import type { FieldLines } from '../http/fields.js';
+import type { Lane } from '../runtime/lanes.js';
+import type { Descriptor, StoredExtent } from './descriptor.js';
+
+/** Why an answer is what it is; becomes our Cache-Status member (RFC 9211). */
+export interface Served {
+  readonly hit: boolean;
+  readonly fwd?: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'partial' | 'bypass';
+  readonly fwdStatus?: number;
+  readonly stored?: boolean;
+  readonly collapsed?: boolean;
+  readonly detail?: string;
+}
+
+export interface AskRequest {
+  readonly key: string;
+  readonly stream: string;
+  readonly target: string; // normalised path and the query that goes upstream
+  readonly headers: FieldLines; // the client's end-to-end fields
+  readonly range: string; // '' when there is none, or when it must be ignored
+  readonly lane: Lane;
+  /** Only refresh what is stored; nobody waits for the answer. */
+  readonly background: boolean;
+}
+
+export type ToShard =
+  | {
+      readonly kind: 'ask';
+      readonly id: number;
+      readonly shard: number;
+      readonly request: AskRequest;
+    }
+  | { readonly kind: 'cancel'; readonly id: number; readonly shard: number }
+  | { readonly kind: 'credit'; readonly id: number; readonly shard: number; readonly bytes: number }
+  | {
+      readonly kind: 'invalidate';
+      readonly id: number;
+      readonly shard: number;
+      readonly keys: readonly string[];
+    };
+
+export interface Head {
+  readonly status: number;
+  readonly fields: FieldLines;
+}
+
+export type FillEnd =
+  | { readonly ok: true; readonly descriptor: Descriptor | undefined } // undefined: do not keep it
+  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string };
+
+export type ToEdge =
+  | {
+      readonly kind: 'object';
+      readonly id: number;
+      readonly descriptor: Descriptor;
+      readonly served: Served;
+    }
+  | {
+      readonly kind: 'filling';
+      readonly id: number;
+      readonly fill: number;
+      readonly descriptor: Descriptor;
+      readonly served: Served;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly fill: number;
+      readonly written: number;
+      readonly extents: readonly StoredExtent[] | undefined; // set when the object grew
+      readonly end: FillEnd | undefined;
+    }
+  | {
+      readonly kind: 'head';
+      readonly id: number;
+      readonly head: Head;
+      readonly served: Served;
+    }
+  | { readonly kind: 'informational'; readonly id: number; readonly head: Head }
+  | { readonly kind: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'end'; readonly id: number; readonly code: ErrorCode | undefined }
+  | { readonly kind: 'alone'; readonly id: number; readonly forMs: number }
+  | {
+      readonly kind: 'refused';
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly retryAfterS: number; // 0: no Retry-After
+    }
+  | { readonly kind: 'invalidated'; readonly id: number };
+
+/** Everything that travels on the mesh: `shard` marks what a shard receives. */
+export type MeshMessage = ToShard | ToEdge;
+
+export function isToShard(message: MeshMessage): message is ToShard {
+  return 'shard' in message;
+}

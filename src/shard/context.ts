@@ -1,0 +1,28 @@
+/** What every part of one shard works with; the shard owns all of it, on one thread. */
+import type { ToEdge } from '../cache/messages.js';
+import type { PolicySettings } from '../cache/policy.js';
+import type { Config } from '../config/config.js';
+import type { Origin } from '../origin/origin.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../telemetry/log.js';
+import type { WorkerMetrics } from '../telemetry/metrics.js';
+import type { EntryIndex, Stored } from './entry.js';
+import type { ObjectStore } from './object-store.js';
+
+export interface ShardContext {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly config: Config;
+  readonly policy: Omit<PolicySettings, 'defaultTtlMs'>;
+  readonly origin: Origin;
+  readonly clock: Clock;
+  readonly random: () => number; // 0..1
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly index: EntryIndex;
+  readonly store: ObjectStore;
+  /** By slot: whose body lies there. */
+  readonly owners: (Stored | undefined)[];
+  /** False: the worker is down or its outbox is full. */
+  readonly send: (worker: number, message: ToEdge) => boolean;
+}

@@ -1,0 +1,73 @@
+/** From an origin's answer to what workers serve: which fields stay, and the facts beside them. */
+import type { Descriptor } from '../cache/descriptor.js';
+import type { StorePlan } from '../cache/policy.js';
+import type { Freshness } from '../cache/reuse.js';
+import { parseHttpDate } from '../http/date.js';
+import { fieldValue, type FieldLines } from '../http/fields.js';
+import { contentTypeOf } from '../media/kind.js';
+
+/** The worker writes these itself, for each response. */
+const RENDERED_LATER = new Set([
+  'age',
+  'date',
+  'content-length',
+  'cache-status',
+  'accept-ranges',
+  'content-range',
+]);
+
+export type StoringPlan = Extract<StorePlan, { store: true }>;
+
+export interface Placement {
+  readonly key: string;
+  readonly stream: string;
+  readonly shard: number;
+  readonly epoch: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly extents: Descriptor['extents'];
+  readonly firstByte: number;
+  readonly storedBytes: number;
+  readonly totalBytes: number;
+  readonly secondary: string;
+  readonly keep: boolean;
+}
+
+export function describe(
+  status: number,
+  originFields: FieldLines,
+  plan: StoringPlan,
+  place: Placement,
+): Descriptor {
+  const strip = new Set(plan.stripFields);
+  const contentType = fieldValue(originFields, 'content-type') ?? contentTypeOf(pathOf(place.key));
+  const fields = originFields.filter(([name]) => !RENDERED_LATER.has(name) && !strip.has(name));
+  if (fieldValue(fields, 'content-type') === undefined && place.totalBytes !== 0) {
+    fields.push(['content-type', contentType]);
+  }
+  const lastModified = fieldValue(originFields, 'last-modified');
+  const date = fieldValue(originFields, 'date');
+  return {
+    ...place,
+    status,
+    fields,
+    etag: fieldValue(originFields, 'etag') ?? '',
+    lastModifiedMs: (lastModified === undefined ? undefined : parseHttpDate(lastModified)) ?? NaN,
+    dateMs: (date === undefined ? undefined : parseHttpDate(date)) ?? NaN,
+    contentType,
+    upstreamStatus: fieldValue(originFields, 'cache-status') ?? '',
+    freshness: freshnessOf(plan),
+    vary: plan.vary === '*' ? [] : plan.vary,
+    encodings: [],
+  };
+}
+
+export function freshnessOf(plan: StoringPlan): Freshness {
+  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = plan;
+  return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate };
+}
+
+export function pathOf(key: string): string {
+  const query = key.indexOf('?');
+  return query < 0 ? key : key.slice(0, query);
+}

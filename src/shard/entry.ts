@@ -1,0 +1,103 @@
+/**
+ * What a shard knows by key: the stored variants of each resource and the fills under way for it.
+ * Two steps (stream, then object) so that a stream is found, walked and dropped as one.
+ */
+import type { Descriptor } from '../cache/descriptor.js';
+import type { EncodedBody } from '../cache/descriptor.js';
+import type { FieldLines } from '../http/fields.js';
+import type { MediaKind } from '../media/kind.js';
+import type { Fill } from './fill.js';
+import type { Body } from './object-store.js';
+
+/** One stored response: whole, or a run of a representation (`descriptor.firstByte` and length). */
+export interface Stored {
+  readonly entry: Entry;
+  readonly secondary: string;
+  readonly kind: MediaKind;
+  readonly requestHeaders: FieldLines; // those that `vary` names, of the request that fetched it
+  readonly body: Body;
+  readonly encodings: Map<EncodedBody['coding'], Body>;
+  originFields: FieldLines; // as received, with Date and Age: what a 304 updates
+  descriptor: Descriptor;
+  retryAtMs: number; // after a failed revalidation: not before this
+}
+
+export interface Variant {
+  whole: Stored | undefined;
+  readonly parts: Stored[];
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly stream: string;
+  vary: readonly string[];
+  readonly variants: Map<string, Variant>;
+  readonly fills: Map<string, Fill>;
+  aloneUntilMs: number; // an uncacheable answer was being waited for: do not coalesce until then
+}
+
+export class EntryIndex {
+  readonly #streams = new Map<string, Map<string, Entry>>();
+
+  get(stream: string, key: string): Entry | undefined {
+    return this.#streams.get(stream)?.get(key);
+  }
+
+  ensure(stream: string, key: string): Entry {
+    let entries = this.#streams.get(stream);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#streams.set(stream, entries);
+    }
+    let entry = entries.get(key);
+    if (entry === undefined) {
+      entry = { key, stream, vary: [], variants: new Map(), fills: new Map(), aloneUntilMs: 0 };
+      entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** Forgets an entry that holds nothing any more. */
+  dropIfEmpty(entry: Entry, nowMs: number): void {
+    if (entry.variants.size > 0 || entry.fills.size > 0 || entry.aloneUntilMs > nowMs) return;
+    const entries = this.#streams.get(entry.stream);
+    if (entries?.get(entry.key) !== entry) return;
+    entries.delete(entry.key);
+    if (entries.size === 0) this.#streams.delete(entry.stream);
+  }
+
+  *matching(accept: (key: string) => boolean): Generator<Entry> {
+    for (const entries of this.#streams.values()) {
+      for (const entry of entries.values()) if (accept(entry.key)) yield entry;
+    }
+  }
+}
+
+/** Takes `stored` out of its entry's variants; true when it was there. */
+export function unlink(stored: Stored): boolean {
+  const variant = stored.entry.variants.get(stored.secondary);
+  if (variant === undefined) return false;
+  let found = false;
+  if (variant.whole === stored) {
+    variant.whole = undefined;
+    found = true;
+  }
+  const at = variant.parts.indexOf(stored);
+  if (at >= 0) {
+    variant.parts.splice(at, 1);
+    found = true;
+  }
+  if (variant.whole === undefined && variant.parts.length === 0) {
+    stored.entry.variants.delete(stored.secondary);
+  }
+  return found;
+}
+
+export function variantOf(entry: Entry, secondary: string): Variant {
+  let variant = entry.variants.get(secondary);
+  if (variant === undefined) {
+    variant = { whole: undefined, parts: [] };
+    entry.variants.set(secondary, variant);
+  }
+  return variant;
+}

@@ -1,0 +1,187 @@
+/**
+ * The owner's side of one arena: which slot holds what, who is to go next, and what waits for its
+ * readers. Owned by the shard's thread.
+ *
+ * Phases of a slot: free → filling (never a victim) → stored → retired (readers remain) → free.
+ */
+import type { ArenaView } from '../arena/arena.js';
+import type { BuddyAllocator, Extent } from '../arena/buddy.js';
+import type { Eviction } from '../cache/eviction.js';
+
+/** A slot with its bytes. Whoever holds it must `store` or `release` it. */
+export interface Body {
+  readonly slot: number;
+  generation: number;
+  extents: Extent[];
+  bytes: number; // allocated for; shrinks to what was written
+}
+
+export interface ObjectStoreOptions {
+  readonly arena: ArenaView;
+  readonly allocator: BuddyAllocator;
+  readonly eviction: Eviction;
+  /** A stored body was taken for room: forget everything that names it. */
+  readonly onEvicted: (body: Body) => void;
+}
+
+interface Retired {
+  readonly slot: number;
+  readonly extents: readonly Extent[];
+}
+
+export class ObjectStore {
+  readonly arena: ArenaView;
+  readonly #allocator: BuddyAllocator;
+  readonly #eviction: Eviction;
+  readonly #onEvicted: (body: Body) => void;
+  readonly #bodies: (Body | undefined)[];
+  readonly #freeSlots: number[] = [];
+  #retired: Retired[] = [];
+  #spaceWaiters: (() => void)[] = [];
+  #evictions = 0;
+  #storedBytes = 0;
+
+  constructor(options: ObjectStoreOptions) {
+    this.arena = options.arena;
+    this.#allocator = options.allocator;
+    this.#eviction = options.eviction;
+    this.#onEvicted = options.onEvicted;
+    const { slots } = options.arena.layout;
+    this.#bodies = new Array<Body | undefined>(slots).fill(undefined);
+    for (let slot = slots - 1; slot >= 0; slot -= 1) this.#freeSlots.push(slot);
+  }
+
+  get count(): number {
+    return this.#eviction.count;
+  }
+
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  get retiredCount(): number {
+    return this.#retired.length;
+  }
+
+  get freeBytes(): number {
+    return this.#allocator.freeBytes;
+  }
+
+  /** Room for `bytes` under a fresh generation, evicting as needed. Undefined: readers hold too much. */
+  reserve(bytes: number): Body | undefined {
+    const slot = this.#takeSlot();
+    if (slot === undefined) return undefined;
+    const extents = bytes === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(bytes));
+    if (extents === undefined) {
+      this.#freeSlots.push(slot);
+      return undefined;
+    }
+    this.arena.publishWritten(slot, 0);
+    const body: Body = { slot, generation: this.arena.bumpGeneration(slot), extents, bytes };
+    this.#bodies[slot] = body;
+    return body;
+  }
+
+  /** Appends at least `bytes` to a body that fills. False: no room now. */
+  grow(body: Body, bytes: number): boolean {
+    const more = this.#makeRoom(() => this.#allocator.allocate(bytes));
+    if (more === undefined) return false;
+    body.extents = [...body.extents, ...more];
+    body.bytes = body.extents.reduce((sum, extent) => sum + extent.length, 0);
+    return true;
+  }
+
+  /** Cuts a body to what was written and makes it a candidate for eviction. */
+  store(body: Body, bytes: number, keyHash: number): void {
+    body.extents = bytes === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, bytes);
+    body.bytes = bytes;
+    this.arena.hits[body.slot] = 0;
+    this.#storedBytes += bytes;
+    this.#eviction.insert(body.slot, Math.max(1, bytes), keyHash);
+  }
+
+  /** The same bytes under a new generation: descriptors handed out before are void. */
+  renew(body: Body): void {
+    body.generation = this.arena.bumpGeneration(body.slot);
+  }
+
+  /** Gives up a stored body; its bytes are reused when the last reader has left. */
+  discard(body: Body): void {
+    this.#eviction.remove(body.slot);
+    this.#storedBytes -= body.bytes;
+    this.release(body);
+  }
+
+  /** Gives up a body that was never stored. */
+  release(body: Body): void {
+    this.arena.bumpGeneration(body.slot);
+    this.#bodies[body.slot] = undefined;
+    if (this.arena.leases(body.slot) === 0) this.#free(body.slot, body.extents);
+    else this.#retired.push({ slot: body.slot, extents: body.extents });
+  }
+
+  /** Frees what readers have left, and wakes fills that wait for room. */
+  reclaim(): void {
+    if (this.#retired.length > 0) {
+      this.#retired = this.#retired.filter(({ slot, extents }) => {
+        if (this.arena.leases(slot) > 0) return true;
+        this.#free(slot, extents);
+        return false;
+      });
+    }
+    const waiters = this.#spaceWaiters;
+    this.#spaceWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Resolves at the next reclaim. */
+  async untilReclaim(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#spaceWaiters.push(resolve);
+    });
+  }
+
+  #takeSlot(): number | undefined {
+    const slot = this.#freeSlots.pop();
+    if (slot !== undefined) return slot;
+    if (this.#evictOne()) return this.#freeSlots.pop();
+    return undefined;
+  }
+
+  #makeRoom(allocate: () => Extent[] | undefined): Extent[] | undefined {
+    let extents = allocate();
+    if (extents === undefined && this.#retired.length > 0) {
+      this.reclaim();
+      extents = allocate();
+    }
+    while (extents === undefined && this.#evictOne()) extents = allocate();
+    return extents;
+  }
+
+  #evictOne(): boolean {
+    // A leased body frees nothing now and is being watched: take another.
+    const slot = this.#eviction.victim((candidate) => this.arena.leases(candidate) > 0);
+    if (slot < 0) return false;
+    const body = this.#bodies[slot];
+    if (body === undefined) return true;
+    this.#evictions += 1;
+    this.#storedBytes -= body.bytes;
+    this.#onEvicted(body);
+    this.release(body);
+    return true;
+  }
+
+  #free(slot: number, extents: readonly Extent[]): void {
+    if (extents.length > 0) this.#allocator.free([...extents]);
+    this.#freeSlots.push(slot);
+  }
+
+  #drop(extents: Extent[]): Extent[] {
+    if (extents.length > 0) this.#allocator.free(extents);
+    return [];
+  }
+}
