@@ -1,0 +1,59 @@
+/** How long an object may be reused when its origin says nothing: the media-aware defaults. */
+import { mpdTtlMs, type MpdFacts } from './dash.js';
+import { playlistTtlMs, type HlsPlaylist } from './hls.js';
+import type { MediaKind } from './kind.js';
+
+/** All in ms but the factor. */
+export interface TtlDefaults {
+  readonly playlist: number;
+  readonly livePlaylistFactor: number;
+  readonly segment: number;
+  readonly init: number;
+  readonly key: number;
+  readonly notFound: number;
+  readonly json: number;
+}
+
+export interface ObjectFacts {
+  readonly status: number;
+  /** What the body turned out to be; absent while it is unread or when it could not be parsed. */
+  readonly manifest?: HlsPlaylist | MpdFacts;
+}
+
+const SETTING_OF = {
+  segment: 'segment',
+  subtitle: 'segment',
+  init: 'init',
+  key: 'key',
+  json: 'json',
+  image: undefined,
+  page: undefined,
+  other: undefined,
+} as const satisfies Record<Exclude<MediaKind, 'playlist' | 'mpd'>, keyof TtlDefaults | undefined>;
+
+/**
+ * A playlist that was not understood may be a live one: long enough to fold a crowd into one
+ * request, short enough to cost a player nothing.
+ */
+const UNREAD_PLAYLIST_MS = 1_000;
+
+/**
+ * The lifetime in ms to assume for an answer without explicit freshness. Undefined: none, so
+ * RFC 9111's heuristic or no storing at all must decide. Errors but 404 and 410 never get one.
+ */
+export function defaultTtlMs(
+  kind: MediaKind,
+  ttls: TtlDefaults,
+  facts: ObjectFacts = { status: 200 },
+): number | undefined {
+  if (facts.status === 404 || facts.status === 410) return ttls.notFound;
+  if (facts.status !== 200 && facts.status !== 206) return undefined;
+  if (kind === 'playlist' || kind === 'mpd') return manifestTtlMs(ttls, facts.manifest);
+  const setting = SETTING_OF[kind];
+  return setting === undefined ? undefined : ttls[setting];
+}
+
+function manifestTtlMs(ttls: TtlDefaults, manifest: ObjectFacts['manifest']): number {
+  if (manifest === undefined) return Math.min(UNREAD_PLAYLIST_MS, ttls.playlist);
+  return manifest.kind === 'mpd' ? mpdTtlMs(manifest, ttls) : playlistTtlMs(manifest, ttls);
+}
