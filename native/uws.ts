@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import type * as Declared from 'uWebSockets.js';
 import { GatewayError } from '../src/errors.js';
+import { packageRoot } from './package-root.js';
 
 export type {
   AppOptions,
@@ -113,17 +113,4 @@ function unsupported(why: string, cause: unknown): GatewayError {
     `uWebSockets.js does not load here: ${why}. Ways out: Node 20, 22 or 24 on x64 Linux; ` +
     'glibc 2.38 or newer (Debian 13, Ubuntu 24.04); or the upstream package under that name';
   return new GatewayError('GW_NATIVE_UNSUPPORTED', detail, { cause });
-}
-
-/** The folder of our package.json: this file runs from native/ and from dist/native/. */
-function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) {
-      throw new GatewayError('GW_NATIVE_UNSUPPORTED', 'no package.json above the loader');
-    }
-    folder = parent;
-  }
-  return folder;
 }

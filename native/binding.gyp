@@ -1,0 +1,15 @@
+{
+  "targets": [
+    {
+      "target_name": "headgate",
+      "sources": ["headgate_addon.cc"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2"],
+      "xcode_settings": {
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+        "WARNING_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
+      }
+    }
+  ]
+}

@@ -1,0 +1,229 @@
+// What Node has no call for: core affinity, a thread's CPU time, huge pages, and the kernel's own
+// view of this process's TCP sockets. Stateless, so any number of threads may load it; everything
+// but the CPU time is Linux only and answers false or nothing elsewhere. Typed in addon.ts.
+#include <napi.h>
+
+#include <ctime>
+
+#ifdef __linux__
+#include <dirent.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+// linux/tcp.h, not netinet/tcp.h: glibc's struct tcp_info ends before the byte counters.
+#include <linux/tcp.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#endif
+
+namespace {
+
+Napi::Value ThreadCpuTimeUs(const Napi::CallbackInfo& call) {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  const double us = static_cast<double>(spent.tv_sec) * 1e6 + static_cast<double>(spent.tv_nsec) / 1e3;
+  return Napi::Number::New(call.Env(), us);
+}
+
+#ifdef __linux__
+
+constexpr double kLargestExact = 9007199254740991; // Number.MAX_SAFE_INTEGER
+
+// A missing or odd argument becomes a value that no core, port or descriptor has.
+int64_t IntegerAt(const Napi::CallbackInfo& call, size_t index) {
+  if (call.Length() <= index || !call[index].IsNumber()) return -1;
+  const double value = call[index].As<Napi::Number>().DoubleValue();
+  return value >= 0 && value <= kLargestExact ? static_cast<int64_t>(value) : -1; // NaN: no
+}
+
+Napi::Value PinThreadToCore(const Napi::CallbackInfo& call) {
+  const int64_t core = IntegerAt(call, 0);
+  if (core < 0 || core >= CPU_SETSIZE) return Napi::Boolean::New(call.Env(), false);
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(static_cast<size_t>(core), &cores);
+  return Napi::Boolean::New(call.Env(), sched_setaffinity(0, sizeof cores, &cores) == 0);
+}
+
+// Of the calling thread: what is not pinned has the cores that the process was given.
+Napi::Value ThreadCores(const Napi::CallbackInfo& call) {
+  Napi::Array found = Napi::Array::New(call.Env());
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return found;
+  uint32_t count = 0;
+  for (uint32_t core = 0; core < CPU_SETSIZE; core++) {
+    if (CPU_ISSET(core, &cores)) found.Set(count++, core);
+  }
+  return found;
+}
+
+// Takes a view, because Node-API knows typed arrays over shared memory but not SharedArrayBuffer.
+Napi::Value AdviseHugePages(const Napi::CallbackInfo& call) {
+  const Napi::Boolean no = Napi::Boolean::New(call.Env(), false);
+  if (call.Length() < 1 || !call[0].IsTypedArray()) return no;
+  void* bytes = nullptr;
+  size_t length = 0;
+  const napi_status status = napi_get_typedarray_info(call.Env(), call[0], nullptr, &length, &bytes,
+                                                      nullptr, nullptr);
+  if (status != napi_ok || bytes == nullptr) return no;
+  // Whole pages only: the edges of the view may share theirs with somebody else's memory.
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(bytes) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(bytes) + length) / page * page;
+  if (end <= first) return no;
+  const bool taken = madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE) == 0;
+  return Napi::Boolean::New(call.Env(), taken);
+}
+
+int PortOf(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  }
+  if (address.ss_family == AF_INET6) {
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+  }
+  return -1;
+}
+
+// -1: not a TCP socket, or closed meanwhile by the thread that owns it.
+int LocalPort(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -1;
+  return PortOf(address);
+}
+
+int PeerPort(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -1;
+  return PortOf(address);
+}
+
+bool IsListening(int fd) {
+  int listening = 0;
+  socklen_t length = sizeof listening;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
+// 0: no socket.
+uint64_t SocketInode(int fd) {
+  struct stat status{};
+  if (fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode)) return 0;
+  return static_cast<uint64_t>(status.st_ino);
+}
+
+template <typename Visit>
+void EachSocketOn(int64_t local_port, Visit visit) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), closedir);
+  if (!folder || local_port <= 0) return;
+  while (const dirent* entry = readdir(folder.get())) {
+    char* rest = nullptr;
+    const long fd = std::strtol(entry->d_name, &rest, 10);
+    if (rest == entry->d_name || *rest != '\0') continue;
+    if (LocalPort(static_cast<int>(fd)) == local_port) visit(static_cast<int>(fd));
+  }
+}
+
+// Connections whose last word was the client's: bytes came after the last that we sent, and we
+// sent none for `silent_for_ms`. The rest are not worth an object each.
+Napi::Value UnansweredConnections(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  Napi::Array found = Napi::Array::New(env);
+  const int64_t silent_for_ms = IntegerAt(call, 1);
+  uint32_t count = 0;
+  EachSocketOn(IntegerAt(call, 0), [&](int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;
+    // Before Linux 4.19 the answer ends before this field, and there is nothing to judge by.
+    if (length < offsetof(tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) return;
+    if (info.tcpi_last_data_sent < silent_for_ms || info.tcpi_bytes_received == 0) return;
+    if (info.tcpi_last_data_recv > info.tcpi_last_data_sent) return;
+    const int peer_port = PeerPort(fd);
+    const uint64_t inode = SocketInode(fd);
+    if (peer_port < 0 || inode == 0) return; // listening, or gone between the calls
+    Napi::Object row = Napi::Object::New(env);
+    row.Set("fd", fd);
+    row.Set("inode", static_cast<double>(inode));
+    row.Set("peerPort", peer_port);
+    row.Set("bytesReceived", static_cast<double>(info.tcpi_bytes_received));
+    row.Set("bytesSent", static_cast<double>(info.tcpi_bytes_sent));
+    row.Set("lastReceivedMs", info.tcpi_last_data_recv);
+    row.Set("lastSentMs", info.tcpi_last_data_sent);
+    found.Set(count++, row);
+  });
+  return found;
+}
+
+// Race with the owner: it closes the descriptor and accepts another connection under the same
+// number. The duplicate holds on to one socket: if it is the right one, it is the one shut down.
+Napi::Value ShutdownSocket(const Napi::CallbackInfo& call) {
+  const Napi::Boolean no = Napi::Boolean::New(call.Env(), false);
+  const int64_t fd = IntegerAt(call, 0);
+  const int64_t inode = IntegerAt(call, 1);
+  if (fd < 0 || inode <= 0) return no;
+  const int held = fcntl(static_cast<int>(fd), F_DUPFD_CLOEXEC, 0);
+  if (held < 0) return no;
+  const bool same = SocketInode(held) == static_cast<uint64_t>(inode) &&
+                    PeerPort(held) == IntegerAt(call, 2);
+  const bool done = same && shutdown(held, SHUT_RDWR) == 0;
+  close(held);
+  return Napi::Boolean::New(call.Env(), done);
+}
+
+// Accepted sockets inherit both. Zero leaves a setting as it is.
+Napi::Value SetListenSocketBuffers(const Napi::CallbackInfo& call) {
+  const int send_buffer = static_cast<int>(IntegerAt(call, 1));
+  const int not_sent_lowat = static_cast<int>(IntegerAt(call, 2));
+  uint32_t changed = 0;
+  EachSocketOn(IntegerAt(call, 0), [&](int fd) {
+    if (!IsListening(fd)) return;
+    const auto set = [fd](int level, int option, int value) {
+      return value <= 0 || setsockopt(fd, level, option, &value, sizeof value) == 0;
+    };
+    const bool buffer = set(SOL_SOCKET, SO_SNDBUF, send_buffer);
+    if (set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, not_sent_lowat) && buffer) changed++;
+  });
+  return Napi::Number::New(call.Env(), changed);
+}
+
+#else
+
+Napi::Value No(const Napi::CallbackInfo& call) { return Napi::Boolean::New(call.Env(), false); }
+Napi::Value None(const Napi::CallbackInfo& call) { return Napi::Array::New(call.Env()); }
+Napi::Value Zero(const Napi::CallbackInfo& call) { return Napi::Number::New(call.Env(), 0); }
+
+constexpr auto PinThreadToCore = No;
+constexpr auto ThreadCores = None;
+constexpr auto AdviseHugePages = No;
+constexpr auto UnansweredConnections = None;
+constexpr auto ShutdownSocket = No;
+constexpr auto SetListenSocketBuffers = Zero;
+
+#endif
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("pinThreadToCore", Napi::Function::New(env, PinThreadToCore));
+  exports.Set("threadCores", Napi::Function::New(env, ThreadCores));
+  exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
+  exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
+  exports.Set("unansweredConnections", Napi::Function::New(env, UnansweredConnections));
+  exports.Set("shutdownSocket", Napi::Function::New(env, ShutdownSocket));
+  exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));
+  return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(headgate, Init)

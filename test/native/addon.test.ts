@@ -1,0 +1,226 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { Worker } from 'node:worker_threads';
+import t, { type Test } from 'tap';
+import {
+  addonAbsence,
+  adviseHugePages,
+  pinThreadToCore,
+  setListenSocketBuffers,
+  shutdownSocket,
+  threadCores,
+  threadCpuTimeUs,
+  unansweredConnections,
+} from '../../native/addon.js';
+import { loadUws } from '../../native/uws.js';
+
+const uws = loadUws();
+
+t.test('the addon is built and loads on this machine', (t) => {
+  t.equal(addonAbsence(), undefined, 'run `node native/install.mjs` when it is not');
+  t.end();
+});
+
+t.test('threadCpuTimeUs() counts one thread, not the process', async (t) => {
+  const beforeUs = threadCpuTimeUs() ?? NaN;
+  const worker = new Worker(new URL('./threads/cpu-clock.js', import.meta.url));
+  const [told] = (await once(worker, 'message')) as [{ spentUs: number }];
+  t.ok(told.spentUs >= 100_000, 'the busy thread sees its own time');
+  await once(worker, 'exit');
+  const spentUs = (threadCpuTimeUs() ?? NaN) - beforeUs;
+  t.ok(spentUs < 100_000, `this thread only waited: ${spentUs} µs`);
+});
+
+t.test('pinThreadToCore() binds the calling thread alone', async (t) => {
+  const before = threadCores();
+  t.ok(before.length > 0);
+  const worker = new Worker(new URL('./threads/cpu-clock.js', import.meta.url));
+  const [told] = (await once(worker, 'message')) as [
+    { pinned: boolean; cores: number[]; core: number },
+  ];
+  t.equal(told.pinned, true);
+  t.same(told.cores, [told.core]);
+  t.same(threadCores(), before, 'the main thread keeps its cores');
+  await once(worker, 'exit');
+});
+
+t.test('pinThreadToCore() is false for what is no core of ours', (t) => {
+  for (const core of [-1, 1_023, 1e9, NaN]) t.equal(pinThreadToCore(core), false, String(core));
+  t.end();
+});
+
+t.test('adviseHugePages() marks shared memory for huge pages', (t) => {
+  const buffer = new SharedArrayBuffer(64 * 2 ** 20);
+  t.equal(adviseHugePages(buffer), true);
+  const marked = readFileSync('/proc/self/smaps', 'utf8')
+    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+    .filter((mapping) => /^VmFlags:.* hg\b/m.test(mapping))
+    .map((mapping) => Number(/^Size: +(\d+) kB$/m.exec(mapping)?.[1]));
+  t.ok(
+    marked.some((kilobytes) => kilobytes >= 60 * 1_024),
+    'the kernel has the mapping marked',
+  );
+  t.equal(adviseHugePages(new SharedArrayBuffer(0)), false, 'there is nothing to mark');
+  t.end();
+});
+
+t.test('unansweredConnections() lists a request that has not been answered', async (t) => {
+  const { port, onceArrived } = await serve(t);
+  const idle = await connect(t, port);
+  const slow = await connect(t, port);
+  slow.write('GET / HT');
+  await onceArrived(8);
+  const found = unansweredConnections(port, 0) ?? [];
+  t.match(found, [{ peerPort: slow.localPort, bytesReceived: 8, bytesSent: 0 }]);
+  t.equal(found.length, 1, 'not the connection that sent nothing');
+  t.not(idle.localPort, slow.localPort);
+  t.same(unansweredConnections(port, 60_000), [], 'it has not been silent for a minute');
+  t.same(unansweredConnections(1, 0), [], 'another port has none');
+});
+
+t.test('shutdownSocket() ends that connection and no other', async (t) => {
+  const { port, onceArrived } = await serve(t);
+  const victim = await connect(t, port);
+  const bystander = await connect(t, port);
+  victim.write('abc');
+  bystander.write('abcd');
+  await onceArrived(7);
+  const found = unansweredConnections(port, 0) ?? [];
+  t.equal(found.length, 2);
+  const target = found.find((connection) => connection.peerPort === victim.localPort);
+  if (!target) throw new Error('the connection is not listed');
+
+  t.equal(shutdownSocket({ ...target, inode: target.inode + 1 }), false, 'another socket now');
+  t.equal(shutdownSocket({ ...target, peerPort: target.peerPort - 1 }), false, 'another peer');
+  t.equal(shutdownSocket({ ...target, fd: 1e6 }), false, 'no such descriptor');
+  const ended = once(victim, 'close');
+  t.equal(shutdownSocket(target), true);
+  await ended;
+  t.equal(shutdownSocket(target), false, 'gone by now');
+  bystander.write('e');
+  await onceArrived(8);
+  t.equal(bystander.destroyed, false);
+});
+
+t.test('shutdownSocket() makes uWebSockets.js drop the connection', async (t) => {
+  const app = uws.App();
+  t.teardown(() => app.close());
+  const opened = new Promise<void>((resolve) => {
+    app.filter((_connection, count) => {
+      if (count > 0) resolve();
+    });
+  });
+  const closed = new Promise<void>((resolve) => {
+    app.filter((_connection, count) => {
+      if (count < 0) resolve();
+    });
+  });
+  const port = listenOn(app);
+  const client = await connect(t, port);
+  await opened;
+  client.write('GET / HTTP/1.1\r\nHo');
+  const target = await until(() => unansweredConnections(port, 0)?.[0]);
+  const gone = once(client, 'close');
+  t.equal(shutdownSocket(target), true);
+  await closed;
+  await gone;
+});
+
+t.test('setListenSocketBuffers() bounds what a reader that stops costs the kernel', async (t) => {
+  const body = Buffer.alloc(8 * 2 ** 20);
+  const taken = async (tune: (port: number) => void): Promise<number> => {
+    const app = uws.App();
+    t.teardown(() => app.close());
+    const offset = new Promise<number>((resolve) => {
+      app.get('/', (res) => {
+        res.onAborted(() => undefined);
+        res.tryEnd(body, body.length);
+        resolve(res.getWriteOffset());
+      });
+    });
+    const port = listenOn(app);
+    tune(port);
+    const client = await connect(t, port);
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    return offset;
+  };
+  const without = await taken(() => undefined);
+  const sendBufferBytes = 128 * 1_024;
+  const within = await taken((localPort) => {
+    const settings = { localPort, sendBufferBytes, notSentLowatBytes: 64 * 1_024 };
+    t.equal(setListenSocketBuffers(settings), 1);
+  });
+  t.ok(within < 2 ** 20 && within < without, `${within} bytes at once instead of ${without}`);
+  t.equal(setListenSocketBuffers({ localPort: 1, sendBufferBytes }), 0, 'nobody listens there');
+});
+
+t.test('without the addon every call answers that it cannot', (t) => {
+  const code = `import(process.argv[1]).then((a) => console.log(JSON.stringify([
+    typeof a.addonAbsence(), a.pinThreadToCore(0), a.threadCores(), a.threadCpuTimeUs() ?? null,
+    a.adviseHugePages(new SharedArrayBuffer(4096)), a.unansweredConnections(80, 0) ?? null,
+    a.shutdownSocket({ fd: 1, inode: 1, peerPort: 1 }), a.setListenSocketBuffers({ localPort: 80 }),
+  ])))`;
+  const file = new URL('../../native/addon.js', import.meta.url).href;
+  const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, '-e', code, file], {
+    env: { ...process.env, HEADGATE_NO_ADDON: '1' },
+    encoding: 'utf8',
+  });
+  const answers = ['string', false, [], null, false, null, false, 0];
+  t.same(JSON.parse(stdout), answers, stderr);
+  t.end();
+});
+
+function listenOn(app: ReturnType<typeof uws.App>): number {
+  let port = 0;
+  app.listen('127.0.0.1', 0, (socket) => {
+    if (socket) port = uws.us_socket_local_port(socket);
+  });
+  return port;
+}
+
+/** A server that reads and never answers. */
+async function serve(
+  t: Test,
+): Promise<{ port: number; onceArrived: (bytes: number) => Promise<void> }> {
+  let received = 0;
+  let check = (): void => undefined;
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+      check();
+    });
+    t.teardown(() => socket.destroy());
+  });
+  t.teardown(() => server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const onceArrived = (bytes: number): Promise<void> =>
+    new Promise((resolve) => {
+      check = () => {
+        if (received >= bytes) resolve();
+      };
+      check();
+    });
+  return { port: (server.address() as net.AddressInfo).port, onceArrived };
+}
+
+async function connect(t: Test, port: number): Promise<net.Socket> {
+  const socket = net.connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Looks once a turn of the event loop; the test's own time-out is the bound. */
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const seen = look();
+    if (seen !== undefined) return seen;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
