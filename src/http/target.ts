@@ -1,0 +1,204 @@
+/**
+ * Request targets in normal form, and the cache key, upstream query and stream in them (RFC 3986
+ * section 6.2.2). Runs on the hit path: a clean path without a query costs one test of its
+ * characters and one search for dot segments.
+ */
+import type { ErrorCode } from '../errors.js';
+
+/** Names are compared after percent-decoding, and case counts. */
+export interface KeyRules {
+  /** Which parameters the key has: all, none, or these; never those of `ignore`. */
+  readonly query: 'all' | 'none' | readonly string[];
+  readonly ignore: readonly string[]; // in both lists a trailing '*' stands for any rest
+  readonly sort: boolean; // by name; parameters of one name keep their order
+  readonly maxUrl: number; // characters of path, '?' and query as they came
+}
+
+export interface Target {
+  readonly path: string; // normal form, begins with '/'
+  readonly query: string; // what goes upstream, without '?': as it came but for CMCD and CMSD
+  readonly key: string; // path, and '?' with the parameters that count if there are any
+  readonly stream: string; // path up to and with its last '/'
+}
+
+export interface TargetFailure {
+  readonly error: Extract<ErrorCode, 'GW_BAD_TARGET' | 'GW_URL_TOO_LONG'>;
+}
+
+const BAD_TARGET: TargetFailure = { error: 'GW_BAD_TARGET' };
+const TOO_LONG: TargetFailure = { error: 'GW_URL_TOO_LONG' };
+
+/** Pchar of RFC 3986 section 3.3 but '%', and '/'. */
+const CLEAN_PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/;
+/** Controls, blank, '#', '?', backslash, DEL, and what an invalid UTF-8 octet was decoded to. */
+const BAD_IN_PATH = /[\x00-\x20#?\\\x7f\ufffd]|\p{Surrogate}/u;
+/** The same octets percent-encoded that would change meaning when decoded: controls, '/', '\'. */
+const BAD_ENCODED = /%(?:[01][0-9A-Fa-f]|7[Ff]|2[Ff]|5[Cc])/;
+const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
+const ENCODE_IN_PATH = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]+/g;
+
+const CLEAN_QUERY = /^[\x21\x22\x24-\x7e]*$/;
+const BAD_IN_QUERY = /[\x00-\x20#\x7f\ufffd]|\p{Surrogate}/u;
+const NON_ASCII = /[^\x00-\x7f]+/g;
+
+const ESCAPE = /%[0-9A-Fa-f]{2}/g;
+const UNRESERVED = /^[A-Za-z0-9\-._~]$/;
+
+/** Media client data (CTA-5004, CTA-5006): never in the key and never sent on. */
+const CLIENT_DATA = ['CMCD', 'CMSD'] as const;
+
+const AMPERSAND = 0x26;
+const PERCENT = 0x25;
+const EQUALS = 0x3d;
+const STAR = 0x2a;
+
+/**
+ * The target in normal form, or why it is refused.
+ *
+ * Path: escapes of unreserved characters decoded, the others in upper case, dot segments removed,
+ * characters that no URI may have (`"<>[]^{|}` and the backquote, or beyond ASCII) escaped, empty
+ * segments kept. Refused: controls, backslash, '#', and NUL, controls, '/' and '\' in escapes,
+ * broken escapes, U+FFFD, and '..' above the root, which RFC 3986 would drop.
+ *
+ * Query: its characters go upstream as they came, so that signatures over it stay valid; escapes
+ * are normalised in the key only. A parameter with a broken escape is kept in the key as it is.
+ * A '?' with nothing behind it counts as none.
+ */
+export function normalizeTarget(
+  path: string,
+  query: string | undefined,
+  rules: KeyRules,
+): Target | TargetFailure {
+  const length = query === undefined ? path.length : path.length + 1 + query.length;
+  if (length > rules.maxUrl) return TOO_LONG;
+  const clean = CLEAN_PATH.test(path) && !path.includes('/.') ? path : normalizePath(path);
+  if (clean === undefined) return BAD_TARGET;
+  const stream = clean.slice(0, clean.lastIndexOf('/') + 1);
+  if (query === undefined || query === '') return { path: clean, query: '', key: clean, stream };
+  const safe = CLEAN_QUERY.test(query) ? query : encodeQuery(query);
+  if (safe === undefined) return BAD_TARGET;
+  const sent = withoutClientData(safe);
+  const counted = keyQuery(sent, rules);
+  return { path: clean, query: sent, key: counted === '' ? clean : `${clean}?${counted}`, stream };
+}
+
+function normalizePath(path: string): string | undefined {
+  if (!path.startsWith('/') || BAD_IN_PATH.test(path)) return undefined;
+  if (BROKEN_ESCAPE.test(path) || BAD_ENCODED.test(path)) return undefined;
+  const legal = path.replace(ENCODE_IN_PATH, encodeURIComponent);
+  const decoded = normalizeEscapes(legal);
+  return decoded.includes('/.') ? removeDotSegments(decoded) : decoded;
+}
+
+/** RFC 3986 section 5.2.4, but undefined where that would step above the root. */
+function removeDotSegments(path: string): string | undefined {
+  const segments = path.slice(1).split('/');
+  const kept: string[] = [];
+  for (const segment of segments) {
+    if (segment === '..') {
+      if (kept.length === 0) return undefined;
+      kept.pop();
+    } else if (segment !== '.') {
+      kept.push(segment);
+    }
+  }
+  const last = segments.at(-1);
+  if (last === '.' || last === '..') kept.push('');
+  return `/${kept.join('/')}`;
+}
+
+/** Undefined when the query has what no query may have and nobody may send on. */
+function encodeQuery(query: string): string | undefined {
+  if (BAD_IN_QUERY.test(query)) return undefined;
+  return query.replace(NON_ASCII, encodeURIComponent);
+}
+
+/** RFC 3986 sections 6.2.2.1 and 6.2.2.2. Broken escapes stay as they are. */
+function normalizeEscapes(text: string): string {
+  return text.replace(ESCAPE, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return UNRESERVED.test(character) ? character : escape.toUpperCase();
+  });
+}
+
+/** The same string when there is none, which one pass over the names tells. */
+function withoutClientData(query: string): string {
+  if (!anyNamed(query, CLIENT_DATA)) return query;
+  const kept = query.split('&').filter((parameter) => !anyNamed(parameter, CLIENT_DATA));
+  return kept.join('&');
+}
+
+function keyQuery(query: string, rules: KeyRules): string {
+  if (rules.query === 'none' || query === '') return '';
+  const ordered = !rules.sort || !query.includes('&');
+  if (rules.query === 'all' && ordered && !query.includes('%')) {
+    if (!anyNamed(query, rules.ignore)) return query;
+  }
+  const counted = query.split('&').filter((parameter) => counts(parameter, rules));
+  const normal = counted.map(normalizeParameter);
+  return (rules.sort ? sortByName(normal) : normal).join('&');
+}
+
+function counts(parameter: string, rules: KeyRules): boolean {
+  if (anyNamed(parameter, rules.ignore)) return false;
+  return typeof rules.query === 'string' || anyNamed(parameter, rules.query);
+}
+
+function normalizeParameter(parameter: string): string {
+  return BROKEN_ESCAPE.test(parameter) ? parameter : normalizeEscapes(parameter);
+}
+
+/** Code unit order, the same on every machine. The sort is stable. */
+function sortByName(parameters: readonly string[]): readonly string[] {
+  const named = parameters.map((text) => ({ name: text.split('=', 1)[0] ?? '', text }));
+  named.sort((a, b) => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1));
+  return named.map(({ text }) => text);
+}
+
+/** Whether some parameter of `query` has one of the names. Allocates only for escaped names. */
+function anyNamed(query: string, patterns: readonly string[]): boolean {
+  let start = 0;
+  let nameEnd = -1; // of the current parameter, once its '=' was seen
+  for (let at = 0; at <= query.length; at += 1) {
+    const code = query.charCodeAt(at); // NaN at the end
+    if (code === EQUALS && nameEnd === -1) {
+      nameEnd = at;
+    } else if (code === AMPERSAND || at === query.length) {
+      if (isNamed(query, start, nameEnd === -1 ? at : nameEnd, patterns)) return true;
+      start = at + 1;
+      nameEnd = -1;
+    }
+  }
+  return false;
+}
+
+function isNamed(query: string, start: number, end: number, patterns: readonly string[]): boolean {
+  for (let at = start; at < end; at += 1) {
+    if (query.charCodeAt(at) !== PERCENT) continue;
+    const name = decodeName(query.slice(start, end));
+    return patterns.some((pattern) => matchesAt(name, 0, name.length, pattern));
+  }
+  for (const pattern of patterns) {
+    if (matchesAt(query, start, end, pattern)) return true;
+  }
+  return false;
+}
+
+function matchesAt(query: string, start: number, end: number, pattern: string): boolean {
+  const size = end - start;
+  const fixed = pattern.length - 1;
+  if (pattern.charCodeAt(fixed) !== STAR) {
+    return size === pattern.length && query.startsWith(pattern, start);
+  }
+  return size >= fixed && query.startsWith(pattern.slice(0, fixed), start);
+}
+
+/** A name whose escapes are broken or no UTF-8 can only be compared as it stands. */
+function decodeName(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch (reason) {
+    if (reason instanceof URIError) return name;
+    throw reason;
+  }
+}
