@@ -1,0 +1,72 @@
+/**
+ * Vary and the secondary key it asks for. RFC 9111 section 4.1. Requests whose selecting fields
+ * mean the same get the same key; normalising too little costs room, too much serves the wrong
+ * variant, so only meaning that RFC 9110 defines is normalised.
+ */
+import { fieldValue, isFieldName, listMembers } from '../http/fields.js';
+import type { FieldLines } from '../http/fields.js';
+import { negotiateEncoding } from '../http/encoding.js';
+
+const ABSENT = '-'; // never a key of a present field: those begin with '='
+
+/**
+ * The selecting field names, lower-case, sorted, unique; empty without Vary. '*' when any member is
+ * '*', or no field name at all: what we cannot compare must not match.
+ */
+export function varyNames(headers: FieldLines): readonly string[] | '*' {
+  const value = fieldValue(headers, 'vary');
+  if (value === undefined) return [];
+  const names = listMembers(value.toLowerCase());
+  if (names.some((name) => name === '*' || !isFieldName(name))) return '*';
+  return [...new Set(names)].sort();
+}
+
+/**
+ * What tells variants of one key apart; '' without Vary. Right only if the origin was asked with
+ * `upstreamAcceptEncoding` of the same request, as Accept-Encoding is keyed by that.
+ */
+export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines): string {
+  let key = '';
+  for (const name of vary) {
+    // Values have no line ends, so they cannot run into each other.
+    key += `${key === '' ? '' : '\n'}${name}${keyPart(name, fieldValue(requestHeaders, name))}`;
+  }
+  return key;
+}
+
+/**
+ * The Accept-Encoding to send upstream: the same for every client of one variant, and naming no
+ * coding that any of them would refuse.
+ */
+export function upstreamAcceptEncoding(acceptEncoding: string | undefined): string {
+  const br = negotiateEncoding(acceptEncoding, ['br']) === 'br';
+  const gzip = negotiateEncoding(acceptEncoding, ['gzip']) === 'gzip';
+  if (br) return gzip ? 'br, gzip' : 'br';
+  return gzip ? 'gzip' : 'identity';
+}
+
+function keyPart(name: string, value: string | undefined): string {
+  if (name === 'accept-encoding') return `=${upstreamAcceptEncoding(value)}`;
+  if (value === undefined) return ABSENT;
+  return name === 'accept-language' ? `=${normalLanguages(value)}` : `=${normalSpaces(value)}`;
+}
+
+/** List members without the optional blanks around them; other text is left as it is. */
+function normalSpaces(value: string): string {
+  return listMembers(value).join(',');
+}
+
+/**
+ * Language ranges by weight, then by name: case and the order of equals have no meaning (RFC 9110
+ * section 12.5.4). A list with a weight that cannot be read is only stripped of its blanks.
+ */
+function normalLanguages(value: string): string {
+  const ranges: { tag: string; weight: number }[] = [];
+  for (const member of listMembers(value.toLowerCase())) {
+    const match = /^([a-z0-9*-]+)(?:[ \t]*;[ \t]*q=([01](?:\.\d{0,3})?))?$/.exec(member);
+    if (match === null) return normalSpaces(value);
+    ranges.push({ tag: match[1] ?? '', weight: Number(match[2] ?? 1) });
+  }
+  ranges.sort((a, b) => b.weight - a.weight || (a.tag < b.tag ? -1 : 1));
+  return ranges.map(({ tag, weight }) => (weight === 1 ? tag : `${tag};q=${weight}`)).join(',');
+}
