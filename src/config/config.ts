@@ -25,7 +25,10 @@ function isOrigin(item: string): boolean {
 }
 
 const FILE = { pattern: /^[^\0]{0,4096}$/, want: 'the name of a readable file' };
-const TOKEN = { pattern: /^([\x21-\x7e]{8,256})?$/, want: '8 to 256 visible ASCII characters' };
+const TOKEN = {
+  pattern: /^(?!<redacted>$)([\x21-\x7e]{8,256})?$/,
+  want: '8 to 256 visible ASCII characters',
+};
 const CACHE_NAME = {
   pattern: /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/,
   want: 'a letter, then up to 62 letters, digits or any of _ . -',
@@ -195,7 +198,7 @@ const compression = group({
   enabled: toggle(true, 'Compress playlists, JSON and other text, once per object.'),
   minSize: size('512', ['0', '1MiB'], 'Smaller bodies are left as they are.'),
   maxSize: size('2MiB', ['1KiB', '64MiB'], 'Larger bodies are left as they are.'),
-  brotliQuality: count(5, [0, 11], 'level', 'Higher is smaller and slower; 11 takes 50 times 5.'),
+  brotliQuality: count(5, [0, 11], 'level', 'Higher is smaller and slower, 11 by far.'),
   gzipLevel: count(6, [1, 9], 'level', 'Higher is smaller and slower.'),
 });
 
@@ -214,13 +217,13 @@ const limits = group({
     '1KiB',
     ['0', '1GiB'],
     'Slowest upload that is let live, after minRateGrace; 0: any.',
-    'bytes, KiB, MiB per second',
+    'bytes per second',
   ),
   minRate: size(
     '2KiB',
     ['0', '1GiB'],
     'Slowest reader that is let live, after minRateGrace; 0: any.',
-    'bytes, KiB, MiB per second',
+    'bytes per second',
   ),
   minRateGrace: duration('20s', ['1s', '1h'], 'How long a transfer may stay under its rate.'),
   connections: count(15_000, [1, 1_000_000], 'connections', 'Open connections for each worker.'),

@@ -16,15 +16,15 @@ import {
 export interface SettingFacts {
   readonly doc: string; // one sentence, with the trade-off
   readonly want: string; // completes 'want …' in a fault
-  readonly unit: string; // '' for words
+  readonly takes: string; // range and unit in a few words, for tables
   readonly initial: string; // the default as people write it
   readonly show: (value: never) => unknown; // parsed value back to its written form
   readonly secret: boolean;
   readonly path: boolean; // a file name, taken relative to where it was written
 }
 
-type Details = Partial<SettingFacts> & Pick<SettingFacts, 'doc' | 'want'>;
-type Setting<T> = z.ZodType<T, unknown>;
+type Details = Partial<SettingFacts> & Pick<SettingFacts, 'doc' | 'want' | 'takes'>;
+type Setting<T> = z.ZodType<T>;
 
 /** Which schemas are settings, and their facts. Groups are not in it. */
 export const settingFacts = z.registry<SettingFacts>();
@@ -39,24 +39,22 @@ interface Reading<T> {
 }
 
 function setting<T>({ input, read, initial }: Reading<T>, details: Details): Setting<T> {
-  const schema = input
-    .transform((raw, context): T => {
-      const value = read(raw);
-      if (value !== undefined) return value;
-      context.addIssue({ code: 'custom', message: `want ${details.want}` });
-      return z.NEVER;
-    })
-    .prefault(initial);
+  const reading = input.transform((raw, context): T => {
+    const value = read(raw);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: `want ${details.want}` });
+    return z.NEVER;
+  });
+  const schema: z.ZodType = initial === undefined ? reading : reading.prefault(initial);
   const written = Array.isArray(initial) ? initial.join(', ') : String(initial);
   schema.register(settingFacts, {
-    unit: '',
     initial: written,
     show: (value: never) => value as unknown,
     secret: false,
     path: false,
     ...details,
   });
-  return schema as unknown as Setting<T>; // zod says Awaited<T>, and no setting is a promise
+  return schema as Setting<T>; // zod says Awaited<T>, and no setting is a promise
 }
 
 type Range = readonly [min: string, max: string];
@@ -72,24 +70,25 @@ export function duration(initial: string, [min, max]: Range, doc: string): Setti
   const want = `a duration from ${min} to ${max} with its unit (ms, s, m, h, d)`;
   return setting(
     { input: NUMBER_OR_TEXT, read, initial },
-    { doc, want, unit: 'ms, s, m, h, d', show: formatDuration },
+    { doc, want, takes: `${min} to ${max}`, show: formatDuration },
   );
 }
 
-/** Bytes, or bytes per second when `unit` says so. `initial` undefined: `auto` says how it is found. */
+/** Bytes, or bytes a second. `auto` is for defaults that the machine decides: the words for it. */
 export function size(
   initial: string | { readonly auto: string },
   [min, max]: Range,
   doc: string,
-  unit = 'bytes, KiB, MiB, GiB',
+  unit: 'bytes' | 'bytes per second' = 'bytes',
 ): Setting<number> {
   const [low, high] = [parseSize(min) ?? Number.NaN, parseSize(max) ?? Number.NaN];
   const read = (raw: unknown): number | undefined => within(parseSize(raw), low, high);
   const want = `a size from ${min} to ${max} (bytes, KiB, MiB, GiB; kB, MB, GB)`;
+  const takes = `${min} to ${max}${unit === 'bytes' ? '' : ' a second'}`;
   const fixed = typeof initial === 'string';
   return setting(
     { input: NUMBER_OR_TEXT, read, initial: fixed ? initial : undefined },
-    { doc, want, unit, show: formatSize, ...(fixed ? {} : { initial: initial.auto }) },
+    { doc, want, takes, show: formatSize, ...(fixed ? {} : { initial: initial.auto }) },
   );
 }
 
@@ -110,7 +109,7 @@ export function count(
   const want = `a whole number from ${min} to ${max}`;
   return setting(
     { input: NUMBER_OR_TEXT, read, initial: fixed ? initial : undefined },
-    { doc, want, unit, ...(fixed ? {} : { initial: initial.auto }) },
+    { doc, want, takes: `${min} to ${max} ${unit}`, ...(fixed ? {} : { initial: initial.auto }) },
   );
 }
 
@@ -126,7 +125,7 @@ export function ratio(
   };
   return setting(
     { input: NUMBER_OR_TEXT, read, initial },
-    { doc, want: `a number from ${min} to ${max}`, unit: 'ratio' },
+    { doc, want: `a number from ${min} to ${max}`, takes: `${min} to ${max}` },
   );
 }
 
@@ -146,7 +145,7 @@ export function toggle(initial: boolean, doc: string): Setting<boolean> {
     typeof raw === 'string' ? SWITCH_WORDS[raw.trim().toLowerCase()] : (raw as boolean);
   return setting(
     { input: z.union([z.boolean(), z.string()]), read, initial },
-    { doc, want: 'true or false', unit: 'true, false' },
+    { doc, want: 'true or false', takes: 'true, false' },
   );
 }
 
@@ -157,7 +156,10 @@ export function choice<const W extends string>(
 ): Setting<W> {
   const read = (raw: unknown): W | undefined => words.find((word) => word === raw);
   const list = words.join(', ');
-  return setting({ input: z.string(), read, initial }, { doc, want: `one of ${list}`, unit: list });
+  return setting(
+    { input: z.string(), read, initial },
+    { doc, want: `one of ${list}`, takes: list },
+  );
 }
 
 export function text(
@@ -168,7 +170,10 @@ export function text(
 ): Setting<string> {
   const read = (raw: unknown): string | undefined =>
     typeof raw === 'string' && rule.pattern.test(raw) ? raw : undefined;
-  return setting({ input: z.string(), read, initial }, { doc, want: rule.want, ...marks });
+  return setting(
+    { input: z.string(), read, initial },
+    { doc, want: rule.want, takes: 'text', ...marks },
+  );
 }
 
 const LISTEN_INPUT = z.union([
@@ -185,7 +190,7 @@ export function listen(initial: string, doc: string): Setting<ListenAddress> {
     {
       doc,
       want: '[host:]port, with a port from 0 to 65535',
-      unit: '[host:]port',
+      takes: '[host:]port',
       show: formatListen,
     },
   );
@@ -201,7 +206,7 @@ export function listenOrOff(initial: string, doc: string): Setting<ListenAddress
     {
       doc,
       want: "[host:]port, with a port from 0 to 65535, or 'off'",
-      unit: '[host:]port, off',
+      takes: '[host:]port, off',
       show: (address: ListenAddress | false) => (address === false ? 'off' : formatListen(address)),
     },
   );
@@ -221,7 +226,7 @@ export function list(
 ): Setting<readonly string[]> {
   return setting(
     { input: LIST_OR_TEXT, read: (raw) => readList(raw, rule), initial: [...initial] },
-    { doc, want: rule.want, unit: 'list', path: rule.path ?? false },
+    { doc, want: rule.want, takes: 'list', path: rule.path ?? false },
   );
 }
 
@@ -236,7 +241,7 @@ export function wordOrList<const W extends string>(
     words.find((word) => word === raw) ?? readList(raw, rule);
   return setting(
     { input: LIST_OR_TEXT, read, initial },
-    { doc, want: `${words.join(', ')} or ${rule.want}`, unit: `${words.join(', ')}, list` },
+    { doc, want: `${words.join(', ')} or ${rule.want}`, takes: `${words.join(', ')}, list` },
   );
 }
 

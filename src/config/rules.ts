@@ -1,0 +1,123 @@
+/** What must hold between settings, and of the files they name. */
+import type { Config } from './config.js';
+import type { Fault } from './faults.js';
+import { formatListen, formatSize, isLoopback } from './units.js';
+
+type Finding = Omit<Fault, 'from'> & { readonly of?: string }; // `of`: the setting to blame
+
+interface Rule {
+  readonly reads: readonly string[]; // not judged while one of these is at fault itself
+  readonly find: (config: Config) => Finding | undefined;
+}
+
+const MIN_SHARD_BYTES = 65_536;
+
+const RULES: readonly Rule[] = [
+  {
+    reads: ['admin.listen', 'admin.token'],
+    find: ({ admin }) =>
+      admin.listen === false || isLoopback(admin.listen.host) || admin.token !== ''
+        ? undefined
+        : {
+            path: 'admin.token',
+            want: `a token, because ${formatListen(admin.listen)} is not a loopback address`,
+            got: 'none',
+            of: 'admin.listen',
+          },
+  },
+  {
+    reads: ['tls.cert', 'tls.key'],
+    find: ({ tls }) => {
+      if ((tls.cert === '') === (tls.key === '')) return undefined;
+      const [missing, given] = tls.cert === '' ? ['cert', 'key'] : ['key', 'cert'];
+      return {
+        path: `tls.${missing}`,
+        want: `a file name, because tls.${given} has one`,
+        got: 'none',
+        of: `tls.${given}`,
+      };
+    },
+  },
+  {
+    reads: ['listen', 'admin.listen'],
+    find: ({ listen, admin }) =>
+      admin.listen === false || listen.port === 0 || listen.port !== admin.listen.port
+        ? undefined
+        : {
+            path: 'admin.listen',
+            want: 'another port than listen has',
+            got: formatListen(admin.listen),
+          },
+  },
+  {
+    reads: ['cache.memory', 'shards'],
+    find: ({ cache, shards }) =>
+      cache.memory / shards >= MIN_SHARD_BYTES
+        ? undefined
+        : {
+            path: 'cache.memory',
+            want: `at least ${formatSize(MIN_SHARD_BYTES)} for each of ${shards} shards`,
+            got: formatSize(cache.memory),
+          },
+  },
+  {
+    reads: ['cache.memory', 'shards', 'cache.maxObject'],
+    find: ({ cache, shards }) =>
+      cache.maxObject <= cache.memory / shards
+        ? undefined
+        : {
+            path: 'cache.maxObject',
+            want: `at most ${formatSize(Math.floor(cache.memory / shards))}, the memory of one shard`,
+            got: formatSize(cache.maxObject),
+          },
+  },
+  {
+    reads: ['limits.url', 'limits.header'],
+    find: ({ limits }) => atMost('limits.url', limits.url, 'limits.header', limits.header),
+  },
+  {
+    reads: ['compression.minSize', 'compression.maxSize'],
+    find: ({ compression: { minSize, maxSize } }) =>
+      atMost('compression.minSize', minSize, 'compression.maxSize', maxSize),
+  },
+];
+
+function atMost(path: string, value: number, other: string, limit: number): Finding | undefined {
+  if (value <= limit) return undefined;
+  return { path, want: `at most ${other}, ${formatSize(limit)}`, got: formatSize(value) };
+}
+
+/** Faults between settings; `faulty` names the settings that are wrong in themselves. */
+export function judgeRules(config: Config, faulty: ReadonlySet<string>): Finding[] {
+  return RULES.filter((rule) => !rule.reads.some((path) => faulty.has(path))).flatMap(
+    (rule) => rule.find(config) ?? [],
+  );
+}
+
+export type FileKind = 'file' | 'directory' | 'missing' | 'unreadable';
+
+/** Faults of the files and directories that a configuration names. */
+export function judgeFiles(config: Config, probe: (name: string) => FileKind): Finding[] {
+  const named = [
+    { path: 'tls.cert', name: config.tls.cert, kind: 'file' },
+    { path: 'tls.key', name: config.tls.key, kind: 'file' },
+    ...config.origins
+      .filter((origin) => !/^https?:\/\//i.test(origin))
+      .map((name, index) => ({
+        path: `origins[${index}]`,
+        name,
+        kind: 'directory',
+        of: 'origins',
+      })),
+  ];
+  return named.flatMap(({ name, kind, ...rest }) => {
+    const found = name === '' ? kind : probe(name);
+    return found === kind
+      ? []
+      : [{ ...rest, want: `a readable ${kind}`, got: `'${name}', ${describeKind(found)}` }];
+  });
+}
+
+function describeKind(kind: string): string {
+  return kind === 'file' || kind === 'directory' ? `a ${kind}` : kind;
+}
