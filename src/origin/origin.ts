@@ -33,3 +33,20 @@ export interface Origin {
   fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse>;
   close(): Promise<void>;
 }
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** RFC 9110 section 9.2.2: asking twice has the effect of asking once. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+/** Safe to send again: idempotent, and no body that may be half sent. */
+export function isRepeatable(request: OriginRequest): boolean {
+  return request.body === undefined && isIdempotent(request.method);
+}
+
+/** RFC 9110 section 6.4.1: these end with their header section, whatever its fields say. */
+export function isBodyless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 304;
+}

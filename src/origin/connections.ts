@@ -1,0 +1,116 @@
+/**
+ * The connections to one upstream: undici Clients, one request at a time on each, handed out last
+ * used first. undici's own Pool is not used because a request that waits in it can neither be
+ * aborted nor bounded, and because we must know on which connection an answer came: whether it was
+ * a reused one (then its loss may be repeated) and whether it was reset (then a body without a
+ * length is short; undici takes such a reset for the end of the body).
+ */
+import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { buildConnector, Client } from 'undici';
+import type { Config } from '../config/config.js';
+import { Gate } from './gate.js';
+
+/** Header section of an answer, names and values, in bytes: undici refuses more. */
+export const MAX_RESPONSE_HEADER_BYTES = 32 * 1024;
+
+const WAITERS_PER_CONNECTION = 16;
+
+export interface Connection {
+  readonly client: Client;
+  requests: number; // begun on the current socket
+  open: boolean; // has a socket
+  failed: boolean; // its socket reported an error
+}
+
+export class Connections {
+  readonly #url: URL;
+  readonly #settings: Config['origin'];
+  readonly #gate: Gate;
+  readonly #connect: ReturnType<typeof buildConnector>; // shared: it keeps the TLS sessions
+  readonly #idle: Connection[] = [];
+  readonly #all: Connection[] = [];
+
+  /** `ca`: PEM certificates to trust instead of the system's, for https. */
+  constructor(url: URL, settings: Config['origin'], ca?: string) {
+    this.#url = url;
+    this.#settings = settings;
+    this.#connect = buildConnector({
+      timeout: settings.connectTimeout,
+      allowH2: false,
+      ...(ca === undefined ? {} : { ca }),
+    });
+    this.#gate = new Gate({
+      permits: settings.connections,
+      queue: settings.connections * WAITERS_PER_CONNECTION,
+      waitMs: settings.connectTimeout,
+    });
+  }
+
+  /**
+   * A connection for one request, open or not; `release` it once its exchange is over.
+   * `fresh` asks for one without a kept-alive socket, as far as there is one.
+   * @throws GatewayError GW_ORIGIN_BUSY, GW_CLIENT_ABORTED
+   */
+  async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
+    await this.#gate.acquire(signal);
+    const at = this.#idle.findLastIndex((candidate) => candidate.open !== fresh);
+    const [found] = at >= 0 ? this.#idle.splice(at, 1) : [];
+    if (found !== undefined) return found;
+    if (this.#all.length < this.#settings.connections) return this.#add();
+    return this.#idle.pop() ?? this.#add(); // a permit means one is idle: the second is for the types
+  }
+
+  release(connection: Connection): void {
+    this.#idle.push(connection);
+    this.#gate.release();
+  }
+
+  /** Cuts what is in flight: those exchanges fail with GW_SHUTTING_DOWN. */
+  async destroy(): Promise<void> {
+    await Promise.all(this.#all.map((connection) => connection.client.destroy()));
+  }
+
+  #add(): Connection {
+    const { headersTimeout, bodyTimeout, keepAlive } = this.#settings;
+    const client = new Client(this.#url.origin, {
+      connect: (options, callback) => {
+        this.#connect({ ...options, servername: this.#servername() }, (...[error, socket]) => {
+          if (error !== null) {
+            callback(error, null);
+            return;
+          }
+          track(socket, connection);
+          callback(null, socket);
+        });
+      },
+      headersTimeout,
+      bodyTimeout,
+      maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+      ...(keepAlive > 0
+        ? { keepAliveTimeout: keepAlive, keepAliveMaxTimeout: keepAlive }
+        : { pipelining: 0 }),
+    });
+    const connection: Connection = { client, requests: 0, open: false, failed: false };
+    this.#all.push(connection);
+    return connection;
+  }
+
+  /** SNI and certificate name come from the URL, never from a Host field that a client chose. */
+  #servername(): string {
+    const { hostname } = this.#url;
+    return isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : '';
+  }
+}
+
+function track(socket: Socket, connection: Connection): void {
+  connection.requests = 0;
+  connection.open = true;
+  connection.failed = false;
+  socket.once('error', () => {
+    connection.failed = true;
+  });
+  socket.once('close', () => {
+    connection.open = false;
+  });
+}
