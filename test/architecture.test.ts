@@ -1,0 +1,110 @@
+/** The layer rule, executable: a module may import its own folder and the rows below its row. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import ts from 'typescript';
+
+/** Top row first. A file at the top of src/ is a layer of its own: `errors.ts` is 'errors'. */
+const ROWS: readonly (readonly string[])[] = [
+  ['cli'],
+  ['commands'],
+  ['headgate'],
+  ['control'],
+  ['edge', 'shard'],
+  ['cluster', 'admission'],
+  ['origin', 'catalog'],
+  ['arena', 'cache'],
+  ['runtime', 'telemetry'],
+  ['media', 'http'],
+  ['config'],
+  ['errors'],
+  ['web'],
+];
+
+/** Who may import which file of native/; what is not named is for native/ itself. */
+const NATIVE: Readonly<Record<string, readonly string[]>> = {
+  uws: ['edge'],
+  addon: ['arena', 'runtime', 'edge', 'headgate'],
+};
+
+t.test('every file of src/ belongs to a layer', (t) => {
+  for (const file of sources('src')) t.ok(rowOf(layerOf(file)) >= 0, file);
+  t.end();
+});
+
+t.test('imports of src/ point down the layers', (t) => {
+  for (const { file, target } of imports('src')) {
+    t.ok(allowed(layerOf(file), target), `${file} -> ${target}`);
+  }
+  t.end();
+});
+
+t.test('native/ imports itself and the errors', (t) => {
+  for (const { file, target } of imports('native')) {
+    t.ok(target.startsWith('native/') || target === 'src/errors', `${file} -> ${target}`);
+  }
+  t.end();
+});
+
+t.test('thread entries import src/ and native/, and nobody imports them', (t) => {
+  for (const { file, target } of imports('workers')) {
+    t.ok(/^(src|native)\//.test(target), `${file} -> ${target}`);
+  }
+  t.end();
+});
+
+t.test('the rule refuses what it should', (t) => {
+  const rows = [
+    ['http', 'src/errors', true, 'down'],
+    ['edge', 'src/http/range', true, 'down over several rows'],
+    ['edge', 'src/edge/routes', true, 'its own folder'],
+    ['http', 'src/cache/policy', false, 'up'],
+    ['http', 'src/media/kind', false, 'a sibling of its row'],
+    ['config', 'src/elsewhere/x', false, 'no layer'],
+    ['edge', 'workers/edge', false, 'a thread entry'],
+    ['edge', 'test/support/x', false, 'a test'],
+    ['edge', 'native/uws', true, 'the loader belongs to the edge'],
+    ['shard', 'native/uws', false, 'and to nobody else'],
+    ['arena', 'native/addon', true, 'named'],
+    ['http', 'native/addon', false, 'not named'],
+    ['edge', 'native/package-root', false, 'internal to native/'],
+  ] as const;
+  for (const [layer, target, want, why] of rows) t.equal(allowed(layer, target), want, why);
+  t.end();
+});
+
+/** @param target path from the top of the repository, without its extension */
+function allowed(layer: string, target: string): boolean {
+  const [top, ...rest] = target.split('/');
+  if (top === 'native') return NATIVE[rest.join('/')]?.includes(layer) ?? false;
+  if (top !== 'src') return false;
+  const to = layerOf(target);
+  return to === layer || (rowOf(layer) >= 0 && rowOf(to) > rowOf(layer));
+}
+
+function rowOf(layer: string): number {
+  return ROWS.findIndex((row) => row.includes(layer));
+}
+
+/** 'src/arena/lease.ts' and 'src/errors.ts' give 'arena' and 'errors'. */
+function layerOf(file: string): string {
+  return path.parse(file.split('/')[1] ?? '').name;
+}
+
+/** Each relative import of a folder's modules, type-only and dynamic ones included. */
+function imports(folder: string): { file: string; target: string }[] {
+  return sources(folder).flatMap((file) =>
+    ts
+      .preProcessFile(readFileSync(file, 'utf8'))
+      .importedFiles.map(({ fileName }) => fileName)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => path.posix.join(path.posix.dirname(file), name))
+      .map((name) => ({ file, target: name.replace(/\.js$/, '') })),
+  );
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.startsWith('build/'))
+    .map((name) => path.posix.join(folder, name));
+}
