@@ -57,7 +57,7 @@ export function describe(
     contentType,
     upstreamStatus: fieldValue(originFields, 'cache-status') ?? '',
     freshness: freshnessOf(plan),
-    vary: plan.vary === '*' ? [] : plan.vary,
+    vary: plan.vary,
     encodings: [],
   };
 }

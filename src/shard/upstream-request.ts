@@ -1,5 +1,5 @@
 /** What a fill sends to the origin: the triggering request's fields, less what is between it and us. */
-import { normalizeAcceptEncoding } from '../cache/vary.js';
+import { upstreamAcceptEncoding } from '../cache/vary.js';
 import { conditionalFields } from '../cache/validate.js';
 import type { AskRequest } from '../cache/messages.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
@@ -54,5 +54,5 @@ function acceptEncoding(request: AskRequest): string {
   const kind = mediaKind(path);
   if (kind === 'segment' || kind === 'init' || kind === 'key') return 'identity';
   if (kind !== 'other' && !isCompressible(contentTypeOf(path))) return 'identity';
-  return normalizeAcceptEncoding(fieldValue(request.headers, 'accept-encoding'));
+  return upstreamAcceptEncoding(fieldValue(request.headers, 'accept-encoding'));
 }

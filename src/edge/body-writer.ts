@@ -1,0 +1,187 @@
+/**
+ * Sends a body from the arena, as fast as its client reads and its fill brings it. Costs a lease
+ * and this object, never a copy of ours. Phases: running → stalled (the client) or starved (the
+ * fill) → running … → over.
+ */
+import type { ArenaView } from '../arena/arena.js';
+import type { StoredExtent } from '../cache/descriptor.js';
+import type { Responder } from './responder.js';
+import type { Turns } from './turns.js';
+import type { StallWheel, Stalled } from './stall-wheel.js';
+
+/** A run of the stored bytes, or bytes of our own between such runs (multipart heads). */
+export type Piece =
+  | { readonly from: number; readonly length: number } // offset into the stored bytes
+  | { readonly bytes: Uint8Array };
+
+/** What is read from: the slot is leased by whoever made the writer, and released by it. */
+export interface BodySource {
+  readonly arena: ArenaView;
+  readonly slot: number;
+  extents: readonly StoredExtent[];
+  written: number; // bytes in place; grows while a fill goes on
+  ended: boolean; // no more will come
+}
+
+export interface BodyWriterOptions {
+  readonly responder: Responder;
+  readonly source: BodySource;
+  readonly pieces: readonly Piece[]; // [] with `total` -1: all bytes, as they come
+  readonly total: number; // bytes of this response's body; -1 unknown
+  readonly turns: Turns;
+  readonly wheel: StallWheel;
+  /** The head, written in the same packet as the first bytes. */
+  readonly writeHead: () => void;
+}
+
+/** uWS copies what `write` cannot hand over: keep that small. */
+const UNKNOWN_LENGTH_CHUNK = 65_536;
+
+export class BodyWriter implements Stalled {
+  readonly responder: Responder;
+  readonly source: BodySource;
+  readonly #options: BodyWriterOptions;
+  #sent = 0; // of this response's body
+  #started = false;
+  #state: 'running' | 'stalled' | 'starved' | 'over' = 'running';
+
+  constructor(options: BodyWriterOptions) {
+    this.#options = options;
+    this.responder = options.responder;
+    this.source = options.source;
+    this.responder.whenGone(() => {
+      this.#state = 'over';
+      options.wheel.remove(this);
+    });
+  }
+
+  get over(): boolean {
+    return this.#state === 'over';
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  get waitsForClient(): boolean {
+    return this.#state === 'stalled';
+  }
+
+  /** Writes up to about `quantum` bytes. Bytes may have come, or it is this writer's turn. */
+  pump(quantum: number): void {
+    if (this.#state === 'over' || this.#state === 'stalled') return;
+    if (!this.#started && this.source.written === 0 && !this.source.ended) {
+      this.#state = 'starved';
+      return;
+    }
+    this.responder.cork(() => {
+      this.#begin();
+      this.#write(quantum);
+    });
+  }
+
+  /** The kernel may take more after all; also keeps uWS's own time-out from cutting this client. */
+  retry(): void {
+    if (this.#state !== 'stalled') return;
+    this.responder.cork(() => {
+      this.#resume(this.responder.offset());
+    });
+  }
+
+  cut(): void {
+    this.responder.close();
+  }
+
+  #begin(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#options.writeHead();
+    this.responder.onWritable((offset) => this.#resume(offset));
+  }
+
+  #resume(offset: number): boolean {
+    if (this.#state === 'over') return true;
+    if (this.#options.total >= 0) this.#sent = offset;
+    this.#state = 'running';
+    this.#options.wheel.remove(this);
+    this.#write(this.#options.turns.quantum);
+    return this.#now() !== 'stalled';
+  }
+
+  #write(quantum: number): void {
+    let left = quantum;
+    this.#state = 'running';
+    while (this.#now() === 'running') {
+      const chunk = this.#next(left);
+      if (chunk === undefined) return;
+      if (this.#options.total >= 0) this.#writeKnown(chunk);
+      else this.#writeUnknown(chunk);
+      left -= chunk.length;
+      if (left <= 0 && this.#now() === 'running') {
+        this.#options.turns.later(this);
+        return;
+      }
+    }
+  }
+
+  #writeKnown(chunk: Uint8Array): void {
+    const { ok, complete } = this.responder.tryEnd(chunk, this.#options.total);
+    if (complete) {
+      this.#state = 'over';
+      return;
+    }
+    this.#sent = ok ? this.#sent + chunk.length : this.responder.offset();
+    if (!ok) this.#stall();
+  }
+
+  #writeUnknown(chunk: Uint8Array): void {
+    this.#sent += chunk.length;
+    if (!this.responder.write(chunk)) this.#stall();
+  }
+
+  #stall(): void {
+    if (this.#now() === 'over') return;
+    this.#state = 'stalled';
+    this.#options.wheel.add(this);
+  }
+
+  /** The next contiguous bytes; undefined: nothing now, and the state says why. */
+  #next(limit: number): Uint8Array | undefined {
+    const { total } = this.#options;
+    const { source } = this;
+    if (total < 0) {
+      if (this.#sent < source.written) {
+        const count = Math.min(limit, UNKNOWN_LENGTH_CHUNK, source.written - this.#sent);
+        return source.arena.view(source.extents, this.#sent, count);
+      }
+      if (source.ended) this.responder.end('');
+      else this.#state = 'starved';
+      return undefined;
+    }
+    const chunk = this.#at(this.#sent, limit);
+    if (chunk === undefined) this.#state = 'starved';
+    return chunk;
+  }
+
+  #at(position: number, limit: number): Uint8Array | undefined {
+    const { source } = this;
+    let skip = position;
+    for (const piece of this.#options.pieces) {
+      const length = 'bytes' in piece ? piece.bytes.length : piece.length;
+      if (skip >= length) {
+        skip -= length;
+        continue;
+      }
+      if ('bytes' in piece) return piece.bytes.subarray(skip, Math.min(length, skip + limit));
+      const from = piece.from + skip;
+      const count = Math.min(limit, length - skip, source.written - from);
+      return count > 0 ? source.arena.view(source.extents, from, count) : undefined;
+    }
+    return undefined;
+  }
+
+  /** Re-read after a call that may have changed it: the compiler believes otherwise. */
+  #now(): 'running' | 'stalled' | 'starved' | 'over' {
+    return this.#state;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * This worker's private index of what it may serve without asking: stream → name → variants.
+ * Two steps keep each map small (a look-up in a large map of fresh strings is all cache misses).
+ * Bounded: past the limit the stream that was added to least recently goes.
+ */
+import { secondaryKey } from '../cache/vary.js';
+import type { FieldLines } from '../http/fields.js';
+import type { LocalObject } from './local-object.js';
+
+interface Variants {
+  vary: readonly string[];
+  only: LocalObject | undefined; // the one object when nothing varies
+  readonly bySecondary: Map<string, LocalObject>;
+}
+
+export class NearIndex {
+  readonly limit: number; // objects
+  readonly #streams = new Map<string, Map<string, Variants>>();
+  #count = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The object of a key without Vary; undefined when there is none, or it varies. */
+  only(key: string): LocalObject | undefined {
+    const at = key.lastIndexOf('/') + 1;
+    return this.#streams.get(key.slice(0, at))?.get(key.slice(at))?.only;
+  }
+
+  find(key: string, headers: FieldLines): LocalObject | undefined {
+    const at = key.lastIndexOf('/') + 1;
+    const variants = this.#streams.get(key.slice(0, at))?.get(key.slice(at));
+    if (variants === undefined) return undefined;
+    return variants.only ?? variants.bySecondary.get(secondaryKey(variants.vary, headers));
+  }
+
+  put(object: LocalObject): void {
+    const { key, vary, secondary } = object.descriptor;
+    const at = key.lastIndexOf('/') + 1;
+    const stream = key.slice(0, at);
+    const names = this.#streams.get(stream) ?? new Map<string, Variants>();
+    this.#streams.delete(stream);
+    this.#streams.set(stream, names);
+    const name = key.slice(at);
+    let variants = names.get(name);
+    if (variants === undefined || variants.vary.join() !== vary.join()) {
+      if (variants !== undefined) this.#count -= sizeOf(variants);
+      variants = { vary, only: undefined, bySecondary: new Map() };
+      names.set(name, variants);
+    }
+    this.#count -= sizeOf(variants);
+    if (vary.length === 0) variants.only = object;
+    else variants.bySecondary.set(secondary, object);
+    this.#count += sizeOf(variants);
+    this.#shrink();
+  }
+
+  /** Takes an object out that proved to be gone. */
+  drop(object: LocalObject): void {
+    const { key, secondary } = object.descriptor;
+    const at = key.lastIndexOf('/') + 1;
+    const stream = key.slice(0, at);
+    const names = this.#streams.get(stream);
+    const variants = names?.get(key.slice(at));
+    if (names === undefined || variants === undefined) return;
+    this.#count -= sizeOf(variants);
+    if (variants.only === object) variants.only = undefined;
+    if (variants.bySecondary.get(secondary) === object) variants.bySecondary.delete(secondary);
+    this.#count += sizeOf(variants);
+    if (sizeOf(variants) === 0) names.delete(key.slice(at));
+    if (names.size === 0) this.#streams.delete(stream);
+  }
+
+  /** Takes out all that a shard's former arena held. */
+  dropShard(shard: number): void {
+    for (const names of [...this.#streams.values()]) {
+      for (const variants of [...names.values()]) {
+        for (const object of [variants.only, ...variants.bySecondary.values()]) {
+          if (object?.descriptor.shard === shard) this.drop(object);
+        }
+      }
+    }
+  }
+
+  #shrink(): void {
+    while (this.#count > this.limit) {
+      const [oldest] = this.#streams;
+      if (oldest === undefined) return;
+      const [stream, names] = oldest;
+      // A stream may be larger than the index: then its own oldest names go.
+      if (this.#streams.size === 1) this.#dropOldest(names);
+      else this.#dropStream(stream, names);
+    }
+  }
+
+  #dropStream(stream: string, names: Map<string, Variants>): void {
+    this.#streams.delete(stream);
+    for (const variants of names.values()) this.#count -= sizeOf(variants);
+  }
+
+  #dropOldest(names: Map<string, Variants>): void {
+    const [oldest] = names;
+    if (oldest === undefined) return;
+    names.delete(oldest[0]);
+    this.#count -= sizeOf(oldest[1]);
+  }
+}
+
+function sizeOf({ only, bySecondary }: Variants): number {
+  return (only === undefined ? 0 : 1) + bySecondary.size;
+}

@@ -1,0 +1,82 @@
+/**
+ * Field lines as bytes. uWS checks nothing, so all that goes out was either validated where it came
+ * in (origins) or made here from numbers and constants. One `writeHeader` call carries the whole
+ * block: its key is `BLOCK_KEY`, the lines follow in its value.
+ */
+import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
+import { appendCacheStatus, cacheStatus } from '../cache/cache-status.js';
+import type { Served } from '../cache/messages.js';
+import { fieldValue, type FieldLines } from '../http/fields.js';
+
+export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
+
+const EXPOSED =
+  'Accept-Ranges, Age, Cache-Status, CMSD-Dynamic, CMSD-Static, Content-Length, Content-Range, Date, ETag, Retry-After';
+/** What every response to a player carries unless the origin has its own rule. */
+const CORS_LINES =
+  `\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
+  '\r\nTiming-Allow-Origin: *';
+
+/** Answer to a preflight: anything a player sends, remembered for a day (browsers cap it). */
+export const PREFLIGHT_LINES =
+  `Access-Control-Allow-Origin: *` +
+  '\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS' +
+  '\r\nAccess-Control-Allow-Headers: Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Authorization, Content-Type, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status' +
+  `\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
+  '\r\nAccess-Control-Max-Age: 86400' +
+  '\r\nVary: Access-Control-Request-Headers, Access-Control-Request-Method';
+
+/** "\r\nname: value" for each, with the rules of ours that the origin left open. */
+export function renderLines(fields: FieldLines): string {
+  let text = '';
+  for (const [name, value] of fields) text += `\r\n${name}: ${value}`;
+  return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
+}
+
+/** A stored object's own lines. A coding of ours makes the validator weak, as its bytes differ. */
+export function renderFields(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
+  let { fields } = descriptor;
+  if (encoded !== undefined) {
+    fields = fields.map(([name, value]) =>
+      name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value],
+    );
+    fields = [...fields, ['content-encoding', encoded.coding]];
+  }
+  if (descriptor.encodings.length > 0) fields = withVaryEncoding(fields);
+  const ranges = descriptor.totalBytes >= 0 && encoded === undefined && descriptor.status < 300;
+  return renderLines(fields) + (ranges ? '\r\nAccept-Ranges: bytes' : '');
+}
+
+function withVaryEncoding(fields: FieldLines): FieldLines {
+  const vary = fieldValue(fields, 'vary');
+  if (vary?.toLowerCase().includes('accept-encoding') === true) return fields;
+  return [...fields, ['vary', 'Accept-Encoding']];
+}
+
+export interface HitBlock {
+  readonly name: string;
+  readonly upstreamStatus: string;
+  readonly ttlS: number;
+  readonly ageS: number;
+  readonly fields: string;
+}
+
+/** The value to go with `BLOCK_KEY` for a plain hit. */
+export function renderHit({ name, upstreamStatus, ttlS, ageS, fields }: HitBlock): Uint8Array {
+  const ours = cacheStatus(name, { hit: true, ttl: ttlS });
+  const status = upstreamStatus === '' ? ours : appendCacheStatus(upstreamStatus, ours);
+  return Buffer.from(`${status}\r\nAge: ${ageS}${fields}`, 'latin1');
+}
+
+/** Our member for anything but a plain hit, behind those of caches nearer to the origin. */
+export function servedStatus(
+  name: string,
+  served: Served,
+  more: { upstreamStatus: string; ttlS: number | undefined },
+): string {
+  const ours = cacheStatus(name, {
+    ...served,
+    ...(more.ttlS === undefined ? {} : { ttl: more.ttlS }),
+  });
+  return more.upstreamStatus === '' ? ours : appendCacheStatus(more.upstreamStatus, ours);
+}

@@ -1,0 +1,167 @@
+/**
+ * The one holder of a borrowed uWS response. It dies when the client leaves or the response is
+ * complete; after that every call does nothing, so that no late message can touch a freed socket.
+ */
+import type { HttpResponse } from '../../native/uws.js';
+import type { Head } from '../cache/messages.js';
+import { statusLine } from '../http/status.js';
+import { BLOCK_KEY, renderLines } from './render.js';
+
+export interface WriteResult {
+  readonly ok: boolean; // false: the kernel took only part, wait for `onWritable`
+  readonly complete: boolean;
+}
+
+const GONE: WriteResult = { ok: false, complete: true };
+
+export class Responder {
+  readonly startedMs: number;
+  /** 0 until the head has been written. */
+  status = 0;
+  bytesSent = 0;
+  #response: HttpResponse | undefined;
+  #interim = '';
+  #onGone: (() => void)[] = [];
+  readonly #guard: (run: () => void) => void;
+
+  /** `guard` catches what callbacks throw: an exception must never reach uWS. */
+  constructor(response: HttpResponse, nowMs: number, guard: (run: () => void) => void) {
+    this.#response = response;
+    this.startedMs = nowMs;
+    this.#guard = guard;
+    response.onAborted(() => {
+      this.#response = undefined;
+      guard(() => {
+        this.#leave();
+      });
+    });
+  }
+
+  get gone(): boolean {
+    return this.#response === undefined;
+  }
+
+  get headSent(): boolean {
+    return this.status !== 0;
+  }
+
+  /** Called once, when the response is over for whatever reason. */
+  whenGone(call: () => void): void {
+    if (this.gone) call();
+    else this.#onGone.push(call);
+  }
+
+  /** A 1xx for the client. uWS can send it only together with the final head. */
+  interim({ status, fields }: Head): void {
+    if (this.headSent) return;
+    const lines = fields.map(([name, value]) => `\r\n${name}: ${value}`).join('');
+    this.#interim += `${statusLine(status)}${lines}\r\n\r\nHTTP/1.1 `;
+  }
+
+  /** Runs what writes to the response as one packet. Nothing runs when it is over. */
+  cork(write: () => void): void {
+    this.#response?.cork(() => {
+      this.#guard(write);
+    });
+  }
+
+  /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */
+  head(status: number, cacheStatusAndLines: string): void {
+    if (this.#response === undefined) return;
+    this.status = status;
+    this.#response.writeStatus(`${this.#interim}${statusLine(status)}`);
+    this.#response.writeHeader(BLOCK_KEY, Buffer.from(cacheStatusAndLines, 'latin1'));
+  }
+
+  /** The whole body at once; uWS copies what the kernel does not take. */
+  end(body: Uint8Array | string): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    this.bytesSent += body.length;
+    this.#finish();
+    response.end(body);
+  }
+
+  /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
+  endWithoutBody(length: number | undefined): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    this.#finish();
+    if (length !== undefined) response.writeHeader('Content-Length', String(length));
+    response.endWithoutBody();
+  }
+
+  /** The next bytes of a body of `total`; `offset()` says how far it came. */
+  tryEnd(chunk: Uint8Array, total: number): WriteResult {
+    const response = this.#response;
+    if (response === undefined) return GONE;
+    const before = response.getWriteOffset();
+    const [ok, complete] = response.tryEnd(chunk, total);
+    if (complete) {
+      this.bytesSent += total - before;
+      this.#finish();
+    } else {
+      this.bytesSent += (ok ? before + chunk.length : response.getWriteOffset()) - before;
+    }
+    return { ok, complete };
+  }
+
+  /** Bytes of the body that the kernel has taken. */
+  offset(): number {
+    return this.#response?.getWriteOffset() ?? 0;
+  }
+
+  /** A chunk of a body of unknown length. False: buffered, so wait for `onWritable`. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#response === undefined) return false;
+    this.bytesSent += chunk.length;
+    return this.#response.write(chunk);
+  }
+
+  /** Once per response. `call` gets the offset and says whether all that it had could be written. */
+  onWritable(call: (offset: number) => boolean): void {
+    this.#response?.onWritable((offset) => {
+      let ok = true;
+      this.#guard(() => {
+        ok = call(offset);
+      });
+      return ok;
+    });
+  }
+
+  /** Ends the connection at once: what was sent must not look whole. */
+  close(): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    // `close` calls onAborted, which does the rest.
+    response.close();
+  }
+
+  /** A short text of our own, as for refusals. `closing` ends the connection behind it. */
+  text(status: number, lines: string, body: string, closing: boolean): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    this.cork(() => {
+      this.head(status, lines);
+      this.bytesSent += body.length;
+      this.#finish();
+      response.end(body, closing);
+    });
+  }
+
+  #finish(): void {
+    this.#response = undefined;
+    this.#leave();
+  }
+
+  #leave(): void {
+    const calls = this.#onGone;
+    this.#onGone = [];
+    for (const call of calls) call();
+  }
+}
+
+/** Field lines of a passed-on response behind our Cache-Status. */
+export function passedLines(status: string, fields: Head['fields']): string {
+  return status + renderLines(fields);
+}

@@ -1,0 +1,89 @@
+/**
+ * The worker's one timer for clients that read more slowly than we send. Each stalled writer is
+ * tried again every few seconds, which also re-arms uWS's own time-out for slow but honest readers
+ * (FACTS: it cuts them otherwise), and is cut when it stays under the minimum rate.
+ */
+
+export interface Stalled {
+  readonly sent: number;
+  retry(): void;
+  cut(): void;
+}
+
+export interface StallLimits {
+  readonly minRate: number; // bytes per second
+  readonly minRateGrace: number; // ms a client may be slower than that
+}
+
+interface Record {
+  sinceMs: number;
+  sentThen: number;
+}
+
+const TICK_MS = 1_000;
+/** A record is visited once in so many ticks; uWS's own time-out is 10 s or more. */
+const SPOKES = 4;
+
+export class StallWheel {
+  readonly #limits: StallLimits;
+  readonly #onCut: () => void;
+  readonly #now: () => number;
+  readonly #spokes: Map<Stalled, Record>[] = Array.from({ length: SPOKES }, () => new Map());
+  /** Rates are measured over stalls: a writer keeps its record while it comes and goes. */
+  readonly #records = new WeakMap<Stalled, Record>();
+  readonly #timer: NodeJS.Timeout;
+  #spoke = 0;
+
+  constructor(limits: StallLimits, now: () => number, onCut: () => void) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#onCut = onCut;
+    this.#timer = setInterval(() => {
+      this.turn();
+    }, TICK_MS);
+  }
+
+  get count(): number {
+    return this.#spokes.reduce((sum, spoke) => sum + spoke.size, 0);
+  }
+
+  add(writer: Stalled): void {
+    const record = this.#records.get(writer) ?? { sinceMs: this.#now(), sentThen: writer.sent };
+    this.#records.set(writer, record);
+    // The spoke just passed: the longest time until it is visited.
+    this.#spokes[(this.#spoke + SPOKES - 1) % SPOKES]?.set(writer, record);
+  }
+
+  remove(writer: Stalled): void {
+    for (const spoke of this.#spokes) spoke.delete(writer);
+  }
+
+  /** One tick; the timer calls it. */
+  turn(): void {
+    const spoke = this.#spokes[this.#spoke];
+    this.#spoke = (this.#spoke + 1) % SPOKES;
+    if (spoke === undefined) return;
+    const nowMs = this.#now();
+    for (const [writer, record] of [...spoke]) this.#visit(writer, record, nowMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #visit(writer: Stalled, record: Record, nowMs: number): void {
+    const elapsedMs = nowMs - record.sinceMs;
+    if (elapsedMs >= this.#limits.minRateGrace) {
+      const rate = ((writer.sent - record.sentThen) * 1_000) / elapsedMs;
+      if (rate < this.#limits.minRate) {
+        this.remove(writer);
+        this.#onCut();
+        writer.cut();
+        return;
+      }
+      record.sinceMs = nowMs;
+      record.sentThen = writer.sent;
+    }
+    writer.retry();
+  }
+}

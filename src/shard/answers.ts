@@ -1,0 +1,140 @@
+/** How a shard answers: one place that knows the messages, counts them and batches progress. */
+import type { Descriptor } from '../cache/descriptor.js';
+import type { FillEnd, Head, Served, ToEdge } from '../cache/messages.js';
+import type { ErrorCode } from '../errors.js';
+import type { ShardContext } from './context.js';
+import type { Fill, Waiter } from './fill.js';
+
+/** Refused clients come back after 1 to 3 s, each at its own time, so that they are no herd. */
+const RETRY_MIN_S = 1;
+const RETRY_SPREAD_S = 3;
+
+export class Answers {
+  readonly #context: ShardContext;
+  /** Fills with bytes that their followers have not been told of. */
+  readonly #dirty = new Set<Fill>();
+  #flushScheduled = false;
+
+  constructor(context: ShardContext) {
+    this.#context = context;
+  }
+
+  object(waiter: Waiter, descriptor: Descriptor, served: Served): void {
+    if (waiter.request.background) return;
+    this.#send(waiter.worker, { kind: 'object', id: waiter.id, descriptor, served });
+  }
+
+  objectToAll(fill: Fill, descriptor: Descriptor, served: Served): void {
+    for (const waiter of fill.waiters) this.object(waiter, descriptor, collapsed(waiter, served));
+    fill.waiters = [];
+  }
+
+  /** Joins the waiters to the bytes; those already in place may be read at once. */
+  filling(fill: Fill, fwdStatus: number): void {
+    for (const waiter of fill.waiters) this.follow(fill, waiter, fwdStatus);
+  }
+
+  follow(fill: Fill, waiter: Waiter, fwdStatus: number): void {
+    const { descriptor, stored } = fill;
+    if (descriptor === undefined || waiter.request.background) return;
+    fill.subscribers.add(waiter.worker);
+    const fwd = stored === undefined ? (fill.range === '' ? 'uri-miss' : 'partial') : 'stale';
+    const served = collapsed(waiter, { hit: false, fwd, fwdStatus, stored: true });
+    const now = { ...descriptor, extents: fill.body?.extents ?? descriptor.extents };
+    this.#send(waiter.worker, {
+      kind: 'filling',
+      id: waiter.id,
+      fill: fill.id,
+      descriptor: now,
+      served,
+    });
+    fill.sentExtents = 0; // a newcomer's worker may not have seen earlier growth
+    this.#markDirty(fill);
+  }
+
+  progressed(fill: Fill): void {
+    if (fill.subscribers.size > 0) this.#markDirty(fill);
+  }
+
+  ended(fill: Fill, end: FillEnd): void {
+    this.#dirty.delete(fill);
+    const extents = fill.body?.extents;
+    for (const worker of fill.subscribers) {
+      this.#send(worker, { kind: 'progress', fill: fill.id, written: fill.written, extents, end });
+    }
+    fill.subscribers.clear();
+    fill.waiters = [];
+  }
+
+  head(waiter: Waiter, head: Head, served: Served): void {
+    this.#send(waiter.worker, { kind: 'head', id: waiter.id, head, served });
+  }
+
+  informational(fill: Fill, head: Head): void {
+    for (const { worker, id, request } of fill.waiters) {
+      if (!request.background) this.#send(worker, { kind: 'informational', id, head });
+    }
+  }
+
+  chunk(waiter: Waiter, bytes: Uint8Array): void {
+    this.#send(waiter.worker, { kind: 'chunk', id: waiter.id, bytes });
+  }
+
+  relayEnded(waiter: Waiter, code: ErrorCode | undefined): void {
+    this.#send(waiter.worker, { kind: 'end', id: waiter.id, code });
+  }
+
+  alone(waiters: readonly Waiter[], forMs: number): void {
+    for (const { worker, id } of waiters) this.#send(worker, { kind: 'alone', id, forMs });
+  }
+
+  refuse(waiters: readonly Waiter[], code: ErrorCode, detail: string): void {
+    const { random } = this.#context;
+    for (const { worker, id, request } of waiters) {
+      if (request.background) continue;
+      const retryAfterS = RETRY_MIN_S + Math.floor(random() * RETRY_SPREAD_S);
+      this.#send(worker, { kind: 'refused', id, code, detail, retryAfterS });
+    }
+  }
+
+  invalidated(worker: number, id: number): void {
+    this.#send(worker, { kind: 'invalidated', id });
+  }
+
+  #markDirty(fill: Fill): void {
+    this.#dirty.add(fill);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    const fills = [...this.#dirty];
+    this.#dirty.clear();
+    for (const fill of fills) {
+      const all = fill.body?.extents ?? [];
+      const grown = all.length > fill.sentExtents;
+      fill.sentExtents = all.length;
+      const extents = grown ? all : undefined;
+      for (const worker of fill.subscribers) {
+        this.#send(worker, {
+          kind: 'progress',
+          fill: fill.id,
+          written: fill.written,
+          extents,
+          end: undefined,
+        });
+      }
+    }
+  };
+
+  /** A worker that is down has no clients left: nothing to keep for it. */
+  #send(worker: number, message: ToEdge): void {
+    this.#context.send(worker, message);
+  }
+}
+
+function collapsed(waiter: Waiter, served: Served): Served {
+  return waiter.collapsed ? { ...served, collapsed: true } : served;
+}

@@ -1,0 +1,446 @@
+/**
+ * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
+ * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
+ */
+import { storePlan, type StorePlan } from '../cache/policy.js';
+import { mayServeOnError } from '../cache/reuse.js';
+import { matches304, updateStored, withDate } from '../cache/validate.js';
+import { secondaryKey } from '../cache/vary.js';
+import type { Served } from '../cache/messages.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import { fieldValue, type FieldLines } from '../http/fields.js';
+import { parseContentRange } from '../http/range.js';
+import { defaultTtlMs, type ObjectFacts } from '../media/defaults.js';
+import { mediaKind } from '../media/kind.js';
+import type { OriginResponse } from '../origin/origin.js';
+import { hash32 } from '../runtime/hash.js';
+import type { ShardContext } from './context.js';
+import { describe, pathOf, type StoringPlan } from './describe.js';
+import { type Entry, type Stored, variantOf } from './entry.js';
+import type { Fill, Waiter } from './fill.js';
+import type { Answers } from './answers.js';
+import { readBody } from './read-body.js';
+import { upstreamRequest } from './upstream-request.js';
+
+/** An object of unknown length grows by doubling between these. */
+const FIRST_GROWTH_BYTES = 65_536;
+const MAX_GROWTH_BYTES = 1_048_576;
+/** How long a fill waits for readers to give back room before it fails. */
+const ROOM_PATIENCE_MS = 10_000;
+/** After an origin failed and stale was served: not again before. */
+const ERROR_PAUSE_MS = 1_000;
+/** After an uncacheable answer to a crowd: that long, each goes alone. */
+const ALONE_MS = 5_000;
+const RELAY_WINDOW_BYTES = 1_048_576;
+const STALE_ON_STATUS = new Set([500, 502, 503, 504]);
+
+export interface FillHooks {
+  /** A waiter must be decided anew: the answer that came does not suit it. */
+  readonly redecide: (waiter: Waiter) => void;
+  readonly onStored: (stored: Stored) => void;
+  readonly onEnd: (fill: Fill) => void;
+  readonly discard: (stored: Stored) => void;
+  /** The body's meaning, where it decides the lifetime. */
+  readonly factsOf: (stored: { path: string; kind: string }, status: number, body: Uint8Array) => ObjectFacts;
+}
+
+interface Arrival {
+  readonly response: OriginResponse;
+  readonly requestMs: number;
+  readonly responseMs: number;
+}
+
+export class FillRunner {
+  readonly #context: ShardContext;
+  readonly #answers: Answers;
+  readonly #hooks: FillHooks;
+
+  constructor(context: ShardContext, answers: Answers, hooks: FillHooks) {
+    this.#context = context;
+    this.#answers = answers;
+    this.#hooks = hooks;
+  }
+
+  /** Never rejects: whatever happens, every waiter is answered and the fill ends. */
+  async run(fill: Fill): Promise<void> {
+    try {
+      let arrival = await this.#request(fill, fill.stored);
+      if (arrival.response.status === 304 && !isAnswered(fill, arrival.response.headers)) {
+        // Its validators are not ours: RFC 9111 section 4.3.4 wants the whole answer instead.
+        arrival = await this.#request(fill, undefined);
+      }
+      await this.#onHead(fill, arrival);
+    } catch (reason) {
+      this.#fail(fill, reason);
+    } finally {
+      fill.phase = 'done';
+      this.#hooks.onEnd(fill);
+    }
+  }
+
+  async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
+    const { origin, clock, metrics } = this.#context;
+    const { request } = fill.leader;
+    const part = fill.entry.variants.values().next().value?.parts[0];
+    const upstream = upstreamRequest(
+      {
+        request,
+        range: fill.range,
+        storedFields: validate?.originFields,
+        ifRange: fill.range !== '' && part !== undefined ? strongEtag(part) : '',
+      },
+      (status, fields) => {
+        this.#answers.informational(fill, { status, fields });
+      },
+    );
+    const requestMs = clock.now();
+    metrics.add('originRequests');
+    const response = await origin.fetch(upstream, fill.abort.signal);
+    const responseMs = clock.now();
+    metrics.observe('originSeconds', (responseMs - requestMs) / 1_000);
+    return { response, requestMs, responseMs };
+  }
+
+  async #onHead(fill: Fill, arrival: Arrival): Promise<void> {
+    const { response } = arrival;
+    if (response.status === 304) {
+      await drain(response);
+      this.#renew(fill, arrival);
+      return;
+    }
+    if (STALE_ON_STATUS.has(response.status)) {
+      this.#context.metrics.add('originErrors');
+      if (this.#serveStale(fill, `status-${response.status}`)) {
+        await drain(response);
+        return;
+      }
+    }
+    const plan = this.#plan(fill, arrival, { status: response.status });
+    if (plan.store && this.#accept(fill, arrival, plan)) {
+      await this.#pump(fill, response);
+      this.#finish(fill, arrival);
+      return;
+    }
+    await this.#relay(fill, response, plan.store ? 'no-room' : plan.reason);
+  }
+
+  #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
+    const { config, policy } = this.#context;
+    const { response, requestMs, responseMs } = arrival;
+    const headers = fields ?? response.headers;
+    const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
+    return storePlan(
+      { method: 'GET', headers: fill.leader.request.headers },
+      { status: facts.status, headers },
+      { requestMs, responseMs },
+      { ...policy, defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts) },
+    );
+  }
+
+  /** 304: what is stored lives on with the fields of the answer (RFC 9111 section 4.3.4). */
+  #renew(fill: Fill, arrival: Arrival): void {
+    const { stored } = fill;
+    if (stored === undefined || fill.purged) {
+      throw new GatewayError('GW_ORIGIN_PROTOCOL', '304 to a request without conditions');
+    }
+    const { metrics, store } = this.#context;
+    metrics.add('revalidated');
+    const fields = withDate(
+      updateStored(stored.originFields, arrival.response.headers),
+      arrival.responseMs,
+    );
+    const status = stored.descriptor.status;
+    const facts = this.#storedFacts(stored, status);
+    const plan = this.#plan(fill, arrival, facts, fields);
+    const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
+    if (!plan.store) {
+      // The waiters asked before this answer: it may still be theirs, but not the next one's.
+      this.#answers.objectToAll(fill, stored.descriptor, served);
+      this.#hooks.discard(stored);
+      return;
+    }
+    store.renew(stored.body);
+    const before = stored.descriptor;
+    stored.originFields = fields;
+    stored.retryAtMs = 0;
+    stored.descriptor = {
+      ...describe(status, fields, plan, { ...before, generation: stored.body.generation }),
+      vary: before.vary,
+      encodings: before.encodings,
+    };
+    this.#answers.objectToAll(fill, stored.descriptor, { ...served, stored: true });
+  }
+
+  #storedFacts(stored: Stored, status: number): ObjectFacts {
+    const { kind, descriptor } = stored;
+    if (kind !== 'playlist' && kind !== 'mpd') return { status };
+    const bytes = readBody(this.#context.store.arena, descriptor.extents, descriptor.storedBytes);
+    return this.#hooks.factsOf({ path: pathOf(stored.entry.key), kind }, status, bytes);
+  }
+
+  /** True: stale answers went out to all who waited. */
+  #serveStale(fill: Fill, detail: string): boolean {
+    const { stored } = fill;
+    const { clock } = this.#context;
+    if (stored === undefined || fill.purged) return false;
+    const nowMs = clock.now();
+    const usable = (waiter: Waiter): boolean =>
+      mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);
+    if (!fill.leader.request.background && !fill.waiters.every(usable)) return false;
+    if (!usable(fill.leader)) return false;
+    stored.retryAtMs = nowMs + ERROR_PAUSE_MS;
+    this.#answers.objectToAll(fill, stored.descriptor, { hit: true, detail });
+    return true;
+  }
+
+  /** Takes a place in the arena and tells the waiters it suits. False: no room, or not what was asked. */
+  #accept(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
+    const { store, config, shard, epoch } = this.#context;
+    const span = spanOf(fill, response);
+    if (span === undefined || span.length > config.cache.maxObject) return false;
+    if (fill.waiters.length === 0 && !fill.leader.request.background) return false;
+    const body = store.reserve(span.length < 0 ? FIRST_GROWTH_BYTES : span.length);
+    if (body === undefined) return false;
+    const { entry, leader } = fill;
+    const { vary } = plan;
+    this.#adoptVary(entry, vary);
+    const secondary = secondaryKey(vary, leader.request.headers);
+    fill.body = body;
+    fill.phase = 'filling';
+    fill.sentExtents = body.extents.length;
+    fill.descriptor = describe(response.status, response.headers, plan, {
+      key: entry.key,
+      stream: entry.stream,
+      shard,
+      epoch,
+      slot: body.slot,
+      generation: body.generation,
+      extents: body.extents,
+      firstByte: span.first,
+      storedBytes: span.length,
+      totalBytes: span.total,
+      secondary,
+      keep: false,
+    });
+    const strangers = fill.waiters.filter(
+      (waiter) => secondaryKey(vary, waiter.request.headers) !== secondary,
+    );
+    fill.waiters = fill.waiters.filter((waiter) => !strangers.includes(waiter));
+    this.#answers.filling(fill, response.status);
+    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    return true;
+  }
+
+  /** A resource that varies differently from before: what was stored under the old rule is no guide. */
+  #adoptVary(entry: Entry, vary: readonly string[]): void {
+    if (entry.vary.join() === vary.join()) return;
+    for (const variant of [...entry.variants.values()]) {
+      for (const stored of [variant.whole, ...variant.parts]) {
+        if (stored !== undefined) this.#hooks.discard(stored);
+      }
+    }
+    entry.vary = vary;
+  }
+
+  async #pump(fill: Fill, response: OriginResponse): Promise<void> {
+    const { store, metrics, config } = this.#context;
+    const { arena } = store;
+    const body = fill.body;
+    const length = fill.descriptor?.storedBytes ?? -1;
+    if (body === undefined) return;
+    for await (const chunk of response.body) {
+      metrics.add('originBytes', chunk.length);
+      const end = fill.written + chunk.length;
+      if (length >= 0 && end > length) {
+        throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
+      }
+      if (end > config.cache.maxObject) {
+        throw new GatewayError('GW_ARENA_FULL', 'object of unknown length outgrew cache.maxObject');
+      }
+      if (length < 0 && end > body.bytes) await this.#growTo(fill, end);
+      arena.write(body.extents, fill.written, chunk);
+      fill.written = end;
+      arena.publishWritten(body.slot, end);
+      this.#answers.progressed(fill);
+    }
+    if (length >= 0 && fill.written !== length) {
+      throw new GatewayError('GW_ORIGIN_BODY_SHORT', `${fill.written} of ${length} bytes`);
+    }
+  }
+
+  /** The origin is paused by not being pulled while this waits. */
+  async #growTo(fill: Fill, end: number): Promise<void> {
+    const { store, clock } = this.#context;
+    const { body } = fill;
+    if (body === undefined) return;
+    const deadlineMs = clock.now() + ROOM_PATIENCE_MS;
+    while (body.bytes < end) {
+      const growth = Math.min(Math.max(body.bytes, end - body.bytes), MAX_GROWTH_BYTES);
+      if (store.grow(body, Math.max(growth, end - body.bytes))) continue;
+      if (clock.now() > deadlineMs) {
+        throw new GatewayError('GW_ARENA_FULL', 'readers held the room for too long');
+      }
+      await store.untilReclaim();
+      if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'nobody waits');
+    }
+  }
+
+  #finish(fill: Fill, arrival: Arrival): void {
+    const { store, owners } = this.#context;
+    const { body, descriptor, entry } = fill;
+    if (body === undefined || descriptor === undefined) return;
+    const bytes = readBody(store.arena, body.extents, fill.written);
+    const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
+    const { status } = descriptor;
+    const facts = this.#hooks.factsOf({ path: pathOf(entry.key), kind }, status, bytes);
+    const plan = this.#plan(fill, arrival, facts);
+    const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
+    const final = plan.store && !fill.purged;
+    if (!final) {
+      fill.body = undefined;
+      this.#answers.ended(fill, { ok: true, descriptor: undefined });
+      store.release(body);
+      return;
+    }
+    store.store(body, fill.written, hash32(entry.key));
+    const stored: Stored = {
+      entry,
+      secondary: descriptor.secondary,
+      kind,
+      requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
+      body,
+      encodings: new Map(),
+      originFields: arrival.response.headers,
+      descriptor: describe(status, arrival.response.headers, plan, {
+        ...descriptor,
+        extents: body.extents,
+        storedBytes: fill.written,
+        totalBytes: total,
+        keep: true,
+      }),
+      retryAtMs: 0,
+    };
+    owners[body.slot] = stored;
+    this.#keep(stored);
+    this.#hooks.onStored(stored);
+    this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
+  }
+
+  #keep(stored: Stored): void {
+    const variant = variantOf(stored.entry, stored.secondary);
+    if (stored.descriptor.status === 206) {
+      variant.parts.push(stored);
+      return;
+    }
+    const before = variant.whole;
+    const parts = [...variant.parts];
+    variant.whole = stored;
+    if (before !== undefined) this.#hooks.discard(before);
+    for (const part of parts) this.#hooks.discard(part);
+  }
+
+  /** Not for the cache: the leader gets the bytes as they come, the others go their own way. */
+  async #relay(fill: Fill, response: OriginResponse, reason: string): Promise<void> {
+    const { metrics, clock } = this.#context;
+    const [first, ...others] = fill.waiters;
+    if (others.length > 0) {
+      if (response.status >= 500) {
+        this.#answers.refuse(others, 'GW_ORIGIN_STATUS', `the origin answered ${response.status}`);
+      } else {
+        fill.entry.aloneUntilMs = clock.now() + ALONE_MS;
+        this.#answers.alone(others, ALONE_MS);
+      }
+    }
+    const { stored } = fill;
+    if (stored !== undefined && response.status < 500) this.#hooks.discard(stored);
+    if (first === undefined) {
+      await cancel(response);
+      return;
+    }
+    fill.waiters = [first];
+    fill.phase = 'relaying';
+    fill.credit = RELAY_WINDOW_BYTES;
+    const head = { status: response.status, fields: response.headers };
+    const fwd = stored === undefined ? 'uri-miss' : 'stale';
+    this.#answers.head(first, head, { hit: false, fwd, fwdStatus: response.status, detail: reason });
+    for await (const chunk of response.body) {
+      metrics.add('originBytes', chunk.length);
+      await this.#relayChunk(fill, first, chunk);
+    }
+    this.#answers.relayEnded(first, undefined);
+  }
+
+  async #relayChunk(fill: Fill, to: Waiter, chunk: Uint8Array): Promise<void> {
+    while (fill.credit <= 0) {
+      await new Promise<void>((resolve) => {
+        fill.wakeRelay = resolve;
+      });
+      if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'client left');
+    }
+    fill.credit -= chunk.length;
+    this.#answers.chunk(to, chunk.slice());
+  }
+
+  #fail(fill: Fill, reason: unknown): void {
+    const { metrics, store, log } = this.#context;
+    const error = asGatewayError(reason);
+    metrics.add('fillsFailed');
+    if (!fill.abort.signal.aborted) {
+      metrics.add('originErrors');
+      log.warn({ code: error.code, detail: error.detail, target: pathOf(fill.entry.key) }, 'fill failed');
+    }
+    const { body } = fill;
+    if (fill.phase === 'filling' && body !== undefined) {
+      this.#answers.ended(fill, { ok: false, code: error.code, detail: error.detail });
+      fill.body = undefined;
+      store.release(body);
+      return;
+    }
+    if (fill.phase === 'relaying') {
+      for (const waiter of fill.waiters) this.#answers.relayEnded(waiter, error.code);
+      return;
+    }
+    if (this.#serveStale(fill, 'origin-error')) return;
+    this.#answers.refuse(fill.waiters, error.code, error.detail);
+  }
+}
+
+interface Span {
+  readonly first: number;
+  readonly length: number; // -1 unknown
+  readonly total: number; // -1 unknown
+}
+
+/** Which bytes of the representation an answer brings; undefined when it is not what we asked for. */
+function spanOf(fill: Fill, response: OriginResponse): Span | undefined {
+  const length = lengthOf(response.headers);
+  if (response.status !== 206) return { first: 0, length, total: length };
+  if (fill.range === '') return undefined;
+  const range = parseContentRange(fieldValue(response.headers, 'content-range') ?? '');
+  if (range === undefined || 'unsatisfied' in range || range.total === undefined) return undefined;
+  const count = range.end - range.start + 1;
+  if (length >= 0 && length !== count) return undefined;
+  return { first: range.start, length: count, total: range.total };
+}
+
+function isAnswered(fill: Fill, headers: FieldLines): boolean {
+  return fill.stored !== undefined && matches304(fill.stored.originFields, headers);
+}
+
+function lengthOf(headers: FieldLines): number {
+  const value = fieldValue(headers, 'content-length');
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
+}
+
+function strongEtag(stored: Stored): string {
+  const { etag } = stored.descriptor;
+  return etag.startsWith('"') ? etag : '';
+}
+
+async function drain(response: OriginResponse): Promise<void> {
+  for await (const chunk of response.body) void chunk;
+}
+
+async function cancel(response: OriginResponse): Promise<void> {
+  await response.body[Symbol.asyncIterator]().return?.();
+}

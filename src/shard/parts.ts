@@ -1,0 +1,113 @@
+/** Partial content: which ranges are asked for as such, and joining what lies side by side (RFC 9111 3.4). */
+import type { AskRequest } from '../cache/messages.js';
+import { canCombine } from '../cache/partial.js';
+import { parseRange } from '../http/range.js';
+import { mediaKind } from '../media/kind.js';
+import { hash32 } from '../runtime/hash.js';
+import type { ShardContext } from './context.js';
+import { pathOf } from './describe.js';
+import { type Stored, type Variant, variantOf } from './entry.js';
+import { readBody } from './read-body.js';
+
+/** Parts of one representation that may lie apart; past it the oldest goes. */
+const MAX_PARTS = 64;
+/** A first range of a whole-file download: fetch the file. */
+const FROM_START = /^bytes\s*=\s*0-$/i;
+const ONE_RANGE = /^bytes\s*=\s*(?:\d+-\d*|-\d+)$/i;
+
+/**
+ * The Range to send upstream for this ask; '' = fetch the whole object. Segments and text are
+ * fetched whole, since the next viewer wants the rest; large files may be only looked into.
+ */
+export function fillRange(request: AskRequest): string {
+  const { range } = request;
+  if (range === '' || FROM_START.test(range) || !ONE_RANGE.test(range)) return '';
+  const path = pathOf(request.key);
+  const kind = mediaKind(path);
+  const lookedInto = kind === 'other' || kind === 'init' || /\.(?:mp4|m4v|m4a|mov|cmfv|cmfa|ts)$/i.test(path);
+  return lookedInto ? range : '';
+}
+
+/** The stored part that holds all of the one range asked for. */
+export function coveringPart(variant: Variant, range: string): Stored | undefined {
+  if (range === '') return undefined;
+  return variant.parts.find(({ descriptor }) => {
+    const asked = parseRange(range, descriptor.totalBytes, 1);
+    if (asked.kind !== 'ranges') return false;
+    const [first] = asked.ranges;
+    if (first === undefined) return false;
+    const end = descriptor.firstByte + descriptor.storedBytes;
+    return first[0] >= descriptor.firstByte && first[1] < end;
+  });
+}
+
+/** Joins a new part with those it touches; a part that has become the whole is served as such. */
+export function mergeParts(
+  context: ShardContext,
+  added: Stored,
+  discard: (stored: Stored) => void,
+): void {
+  const variant = variantOf(added.entry, added.secondary);
+  let merged = added;
+  for (const other of variant.parts.filter((part) => part !== added)) {
+    if (!canCombine(other.originFields, added.originFields)) {
+      discard(other); // another representation: the newer one is what exists
+      continue;
+    }
+    merged = joined(context, merged, other, discard) ?? merged;
+  }
+  while (variant.parts.length > MAX_PARTS) {
+    const oldest = variant.parts[0];
+    if (oldest === undefined) break;
+    discard(oldest);
+  }
+}
+
+function joined(
+  context: ShardContext,
+  a: Stored,
+  b: Stored,
+  discard: (stored: Stored) => void,
+): Stored | undefined {
+  const { store, owners } = context;
+  const [low, high] = a.descriptor.firstByte <= b.descriptor.firstByte ? [a, b] : [b, a];
+  const start = low.descriptor.firstByte;
+  const lowEnd = start + low.descriptor.storedBytes;
+  if (high.descriptor.firstByte > lowEnd) return undefined;
+  const end = Math.max(lowEnd, high.descriptor.firstByte + high.descriptor.storedBytes);
+  const body = store.reserve(end - start);
+  if (body === undefined) return undefined;
+  // Making room may have evicted one of the two.
+  if (owners[low.body.slot] !== low || owners[high.body.slot] !== high) {
+    store.release(body);
+    return undefined;
+  }
+  for (const part of [low, high]) {
+    const bytes = readBody(store.arena, part.body.extents, part.body.bytes);
+    store.arena.write(body.extents, part.descriptor.firstByte - start, bytes);
+  }
+  store.arena.publishWritten(body.slot, end - start);
+  store.store(body, end - start, hash32(a.entry.key));
+  const whole = start === 0 && end === a.descriptor.totalBytes;
+  const stored: Stored = {
+    ...a,
+    body,
+    encodings: new Map(),
+    descriptor: {
+      ...a.descriptor,
+      slot: body.slot,
+      generation: body.generation,
+      extents: body.extents,
+      status: whole ? 200 : 206,
+      firstByte: start,
+      storedBytes: end - start,
+    },
+  };
+  owners[body.slot] = stored;
+  discard(low);
+  discard(high);
+  const variant = variantOf(a.entry, a.secondary);
+  if (whole) variant.whole = stored;
+  else variant.parts.push(stored);
+  return stored;
+}

@@ -1,0 +1,82 @@
+/** What the shard's playlists say: how long they live, and which segment a player asks for next. */
+import type { AskRequest } from '../cache/messages.js';
+import type { Config } from '../config/config.js';
+import { parseMpd } from '../media/dash.js';
+import type { ObjectFacts } from '../media/defaults.js';
+import { nextSegment, parsePlaylist, type HlsMediaPlaylist } from '../media/hls.js';
+import { resolveUri } from '../media/resolve.js';
+import { mediaKind } from '../media/kind.js';
+import { pathOf } from './describe.js';
+
+/** Media playlists remembered for prefetching; the oldest goes. */
+const MAX_PLAYLISTS = 256;
+/** Longer ones are an archive's: parsing them would hold up the shard's turn. */
+const MAX_PLAYLIST_BYTES = 2_097_152;
+
+interface Known {
+  readonly path: string;
+  readonly playlist: HlsMediaPlaylist;
+}
+
+export class Playlists {
+  readonly #enabled: boolean;
+  /** By stream, newest last. */
+  readonly #known = new Map<string, Map<string, Known>>();
+  #count = 0;
+
+  constructor(config: Config) {
+    this.#enabled = config.prefetch.enabled;
+  }
+
+  factsOf(object: { path: string; kind: string }, status: number, body: Uint8Array): ObjectFacts {
+    const manifest = object.kind === 'playlist' || object.kind === 'mpd';
+    if (!manifest || status !== 200 || body.length > MAX_PLAYLIST_BYTES) return { status };
+    const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8');
+    if (object.kind === 'mpd') {
+      const facts = parseMpd(text);
+      return 'error' in facts ? { status } : { status, manifest: facts };
+    }
+    const playlist = parsePlaylist(text);
+    if ('error' in playlist) return { status };
+    if (playlist.kind === 'media' && this.#enabled) this.#remember(object.path, playlist);
+    return { status, manifest: playlist };
+  }
+
+  /** The request for what follows `request` in its playlist; undefined when none is known. */
+  after(request: AskRequest): AskRequest | undefined {
+    const path = pathOf(request.key);
+    // Keys with a query stand for more than the playlist's URI says.
+    if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment') return undefined;
+    for (const known of this.#known.get(request.stream)?.values() ?? []) {
+      const next = nextOf(known, path);
+      if (next?.startsWith(request.stream) !== true) continue;
+      if (next.includes('/', request.stream.length) || next.includes('?')) continue;
+      const headers = request.headers.filter(([name]) => name !== 'cache-control');
+      return { ...request, key: next, target: next, headers, lane: 2, background: true };
+    }
+    return undefined;
+  }
+
+  #remember(path: string, playlist: HlsMediaPlaylist): void {
+    const stream = path.slice(0, path.lastIndexOf('/') + 1);
+    const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
+    this.#count += ofStream.delete(path) ? 0 : 1;
+    ofStream.set(path, { path, playlist });
+    this.#known.delete(stream);
+    this.#known.set(stream, ofStream);
+    while (this.#count > MAX_PLAYLISTS) {
+      const [oldest] = this.#known;
+      if (oldest === undefined) return;
+      this.#known.delete(oldest[0]);
+      this.#count -= oldest[1].size;
+    }
+  }
+}
+
+/** Playlists name a segment as their author liked: by the bare name, or by a path. */
+function nextOf({ path, playlist }: Known, segmentPath: string): string | undefined {
+  const base = path.slice(0, path.lastIndexOf('/') + 1);
+  const relative = segmentPath.startsWith(base) ? segmentPath.slice(base.length) : segmentPath;
+  const uri = nextSegment(playlist, relative) ?? nextSegment(playlist, segmentPath);
+  return uri === undefined ? undefined : resolveUri(path, uri);
+}

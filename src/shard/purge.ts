@@ -1,0 +1,58 @@
+/** Purging in one shard: which entries an order names, and what becomes of them. */
+import type { ShardContext } from './context.js';
+import { type Entry, type Stored, type Variant } from './entry.js';
+
+export type PurgeOrder =
+  | { readonly keys: readonly string[]; readonly soft: boolean }
+  | { readonly prefix: string; readonly soft: boolean }; // '' = everything
+
+/**
+ * Objects purged. Hard: gone at once, for new requests and for what workers keep near. Soft: stale
+ * from now on, so that the next request validates. Fills under way keep nothing.
+ */
+export function purgeMatching(
+  context: ShardContext,
+  order: PurgeOrder,
+  discard: (stored: Stored) => void,
+): number {
+  let purged = 0;
+  for (const entry of [...matching(context, order)]) {
+    for (const fill of entry.fills.values()) fill.purged = true;
+    entry.fills.clear();
+    entry.aloneUntilMs = 0;
+    for (const variant of [...entry.variants.values()]) {
+      for (const stored of storedIn(variant)) {
+        purged += 1;
+        if (order.soft) expire(context, stored);
+        else discard(stored);
+      }
+    }
+    context.index.dropIfEmpty(entry, context.clock.now());
+  }
+  return purged;
+}
+
+function* matching(context: ShardContext, order: PurgeOrder): Generator<Entry> {
+  if ('keys' in order) {
+    const keys = new Set(order.keys);
+    yield* context.index.matching((key) => keys.has(key));
+  } else {
+    yield* context.index.matching((key) => key.startsWith(order.prefix));
+  }
+}
+
+function storedIn(variant: Variant): Stored[] {
+  return variant.whole === undefined ? [...variant.parts] : [variant.whole, ...variant.parts];
+}
+
+/** A new generation makes workers ask again; its lifetime has just ended. */
+function expire({ store, clock }: ShardContext, stored: Stored): void {
+  store.renew(stored.body);
+  const { freshness } = stored.descriptor;
+  const ageMs = Math.max(0, clock.now() - freshness.bornMs);
+  stored.descriptor = {
+    ...stored.descriptor,
+    generation: stored.body.generation,
+    freshness: { ...freshness, ttlMs: Math.min(freshness.ttlMs, ageMs) },
+  };
+}

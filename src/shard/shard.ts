@@ -1,0 +1,345 @@
+/**
+ * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
+ * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
+ */
+import { judge, requestDirectives } from '../cache/reuse.js';
+import { secondaryKey } from '../cache/vary.js';
+import type { AskRequest, ToShard } from '../cache/messages.js';
+import { fieldValue } from '../http/fields.js';
+import { LaneMailbox } from '../runtime/lanes.js';
+import { Answers } from './answers.js';
+import type { ShardContext } from './context.js';
+import { type Entry, type Stored, unlink, type Variant } from './entry.js';
+import { Encoder } from './encoder.js';
+import { type Fill, nearlyDone, type Waiter } from './fill.js';
+import { FillRunner } from './fill-runner.js';
+import { coveringPart, fillRange, mergeParts } from './parts.js';
+import { Playlists } from './playlists.js';
+import { purgeMatching, type PurgeOrder } from './purge.js';
+
+/** How long a queued ask may wait for a free fill, by lane (DESIGN.md section 7). */
+const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
+
+export class Shard {
+  readonly #context: ShardContext;
+  readonly #answers: Answers;
+  readonly #runner: FillRunner;
+  readonly #encoder: Encoder;
+  readonly #playlists: Playlists;
+  readonly #queue: LaneMailbox<Waiter>;
+  readonly #fills = new Map<number, Fill>();
+  /** By asker: `worker:id` → the fill it waits for. */
+  readonly #waiting = new Map<string, Fill>();
+  #nextFill = 1;
+  #state: 'open' | 'closed' = 'open';
+
+  constructor(context: ShardContext) {
+    this.#context = context;
+    this.#answers = new Answers(context);
+    this.#queue = new LaneMailbox(context.config.limits.queue);
+    this.#playlists = new Playlists(context.config);
+    this.#encoder = new Encoder(context, (stored) => {
+      this.#discard(stored);
+    });
+    this.#runner = new FillRunner(context, this.#answers, {
+      redecide: (waiter) => {
+        this.#decide(waiter);
+      },
+      onStored: (stored) => {
+        this.#onStored(stored);
+      },
+      onEnd: (fill) => {
+        this.#onFillEnd(fill);
+      },
+      discard: (stored) => {
+        this.#discard(stored);
+      },
+      factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
+    });
+  }
+
+  get activeFills(): number {
+    return this.#fills.size;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  get store(): ShardContext['store'] {
+    return this.#context.store;
+  }
+
+  receive(message: ToShard, from: number): void {
+    switch (message.kind) {
+      case 'ask':
+        this.#ask(message.id, message.request, from);
+        return;
+      case 'cancel':
+        this.#cancel(from, message.id);
+        return;
+      case 'credit':
+        this.#credit(from, message.id, message.bytes);
+        return;
+      case 'invalidate':
+        this.purge({ keys: message.keys, soft: false });
+        this.#answers.invalidated(from, message.id);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Objects purged. Fills under way still answer those who wait, and keep nothing. */
+  purge(order: PurgeOrder): number {
+    const purged = purgeMatching(this.#context, order, (stored) => {
+      this.#discard(stored);
+    });
+    this.#context.metrics.add('purged', purged);
+    return purged;
+  }
+
+  /** About ten times a second: frees what readers have left and gives up on what waited too long. */
+  tick(): void {
+    this.#context.store.reclaim();
+    const nowMs = this.#context.clock.now();
+    const expired = this.#queue.expire(nowMs, PATIENCE_MS);
+    if (expired.length > 0) {
+      this.#answers.refuse(expired, 'GW_MAILBOX_FULL', 'waited too long for the origin');
+    }
+  }
+
+  /** A worker's thread has ended: its leases and its interest are void. */
+  forgetWorker(worker: number): void {
+    this.#context.store.arena.clearLeases(worker);
+    for (const fill of this.#fills.values()) {
+      fill.subscribers.delete(worker);
+      for (const waiter of fill.waiters.filter((one) => one.worker === worker)) {
+        this.#cancel(worker, waiter.id);
+      }
+    }
+  }
+
+  /** Aborts what is under way and takes nothing more. */
+  close(): void {
+    this.#state = 'closed';
+    for (const fill of this.#fills.values()) fill.abort.abort();
+  }
+
+  #ask(id: number, request: AskRequest, worker: number): void {
+    const directives = requestDirectives({
+      ...optional('cacheControl', fieldValue(request.headers, 'cache-control')),
+      ...optional('pragma', fieldValue(request.headers, 'pragma')),
+    });
+    const waiter: Waiter = { worker, id, request, directives, collapsed: false };
+    if (this.#state === 'closed') {
+      this.#answers.refuse([waiter], 'GW_SHUTTING_DOWN', 'the node is stopping');
+      return;
+    }
+    this.#decide(waiter);
+  }
+
+  #decide(waiter: Waiter): void {
+    const { index, clock } = this.#context;
+    const { request, directives } = waiter;
+    const nowMs = clock.now();
+    const entry = index.get(request.stream, request.key);
+    const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
+    if (entry !== undefined && variant !== undefined && this.#serveStored(waiter, variant, nowMs)) {
+      return;
+    }
+    if (directives.onlyIfCached) {
+      this.#answers.refuse([waiter], 'GW_ONLY_IF_CACHED', 'not in the cache');
+      return;
+    }
+    const alone = entry !== undefined && entry.aloneUntilMs > nowMs;
+    if (alone || directives.noStore) {
+      this.#answers.alone([waiter], alone ? entry.aloneUntilMs - nowMs : 0);
+      return;
+    }
+    this.#join(waiter, variant);
+  }
+
+  /** True when the waiter was answered from what is stored. */
+  #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
+    const { request, directives } = waiter;
+    const stored = variant.whole ?? coveringPart(variant, request.range);
+    if (stored === undefined) return false;
+    const { freshness } = stored.descriptor;
+    switch (judge(freshness, directives, nowMs)) {
+      case 'fresh':
+        if (request.background) return true;
+        this.#answers.object(waiter, stored.descriptor, { hit: true });
+        return true;
+      case 'stale-revalidate-in-background':
+        if (nowMs >= stored.retryAtMs) this.#refresh(waiter, variant);
+        if (!request.background) {
+          this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'stale-while-revalidate' });
+        }
+        return true;
+      case 'only-if-cached-miss':
+        this.#answers.refuse([waiter], 'GW_ONLY_IF_CACHED', 'not fresh in the cache');
+        return true;
+      case 'revalidate':
+        if (nowMs >= stored.retryAtMs) return false;
+        this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
+        return true;
+    }
+  }
+
+  #refresh(waiter: Waiter, variant: Variant): void {
+    const request: AskRequest = { ...waiter.request, lane: 2, background: true };
+    this.#join({ ...waiter, request }, variant);
+  }
+
+  /** Into the fill that brings what is wanted, or a new one when there is room for one. */
+  #join(waiter: Waiter, variant: Variant | undefined): void {
+    const { index, config, clock } = this.#context;
+    const { request } = waiter;
+    const entry = index.ensure(request.stream, request.key);
+    const secondary = secondaryKey(entry.vary, request.headers);
+    const under = entry.fills.get(secondary);
+    const range = variant?.whole === undefined && under === undefined ? fillRange(request) : '';
+    const slotKey = range === '' ? secondary : `${secondary}\n${range}`;
+    const fill = entry.fills.get(slotKey);
+    if (fill !== undefined && !fill.purged && fill.phase !== 'relaying' && fill.phase !== 'done') {
+      this.#addWaiter(fill, waiter);
+      return;
+    }
+    if (this.#fills.size < config.limits.fills) {
+      this.#start(waiter, entry, { slotKey, range, stored: range === '' ? variant?.whole : undefined });
+      return;
+    }
+    if (!this.#queue.offer(request.lane, waiter, clock.now())) {
+      this.#answers.refuse([waiter], 'GW_MAILBOX_FULL', `lane ${request.lane} is full`);
+    }
+  }
+
+  #addWaiter(fill: Fill, waiter: Waiter): void {
+    if (waiter.request.background) return;
+    if (fill.waiters.length >= this.#context.config.limits.waiters) {
+      this.#answers.refuse([waiter], 'GW_MAILBOX_FULL', 'too many wait for this object');
+      return;
+    }
+    waiter.collapsed = true;
+    const { descriptor } = fill;
+    if (fill.phase === 'filling' && descriptor !== undefined) {
+      const { vary, secondary } = descriptor;
+      if (secondaryKey(vary, waiter.request.headers) !== secondary) {
+        this.#decide(waiter);
+        return;
+      }
+      this.#track(fill, waiter);
+      this.#answers.follow(fill, waiter, descriptor.status);
+      return;
+    }
+    this.#track(fill, waiter);
+  }
+
+  #track(fill: Fill, waiter: Waiter): void {
+    fill.waiters.push(waiter);
+    this.#waiting.set(`${waiter.worker}:${waiter.id}`, fill);
+  }
+
+  #start(
+    waiter: Waiter,
+    entry: Entry,
+    what: { slotKey: string; range: string; stored: Stored | undefined },
+  ): void {
+    const fill: Fill = {
+      id: this.#context.shard * 2 ** 32 + this.#nextFill++,
+      entry,
+      ...what,
+      leader: waiter,
+      abort: new AbortController(),
+      subscribers: new Set(),
+      waiters: [],
+      phase: 'requesting',
+      purged: false,
+      body: undefined,
+      descriptor: undefined,
+      written: 0,
+      sentExtents: 0,
+      credit: 0,
+      wakeRelay: undefined,
+    };
+    this.#fills.set(fill.id, fill);
+    entry.fills.set(what.slotKey, fill);
+    if (!waiter.request.background) this.#track(fill, waiter);
+    void this.#runner.run(fill);
+    this.#prefetchAfter(waiter);
+  }
+
+  #onFillEnd(fill: Fill): void {
+    this.#fills.delete(fill.id);
+    if (fill.entry.fills.get(fill.slotKey) === fill) fill.entry.fills.delete(fill.slotKey);
+    for (const [asker, waited] of this.#waiting) if (waited === fill) this.#waiting.delete(asker);
+    this.#context.index.dropIfEmpty(fill.entry, this.#context.clock.now());
+    const next = this.#state === 'open' ? this.#queue.take() : undefined;
+    if (next !== undefined) this.#decide(next);
+  }
+
+  #onStored(stored: Stored): void {
+    if (stored.descriptor.status === 206) {
+      mergeParts(this.#context, stored, (gone) => {
+        this.#discard(gone);
+      });
+      return;
+    }
+    this.#encoder.encode(stored);
+  }
+
+  /** The client of one ask has left. A fill that nobody wants goes on only if it is nearly done. */
+  #cancel(worker: number, id: number): void {
+    const asker = `${worker}:${id}`;
+    const fill = this.#waiting.get(asker);
+    if (fill === undefined) return;
+    this.#waiting.delete(asker);
+    fill.waiters = fill.waiters.filter((waiter) => waiter.worker !== worker || waiter.id !== id);
+    if (fill.waiters.length > 0 || fill.leader.request.background) return;
+    if (fill.phase === 'filling' && nearlyDone(fill)) return;
+    fill.abort.abort();
+    fill.wakeRelay?.();
+  }
+
+  #credit(worker: number, id: number, bytes: number): void {
+    const fill = this.#waiting.get(`${worker}:${id}`);
+    if (fill === undefined) return;
+    fill.credit += bytes;
+    fill.wakeRelay?.();
+    fill.wakeRelay = undefined;
+  }
+
+  /** Forgets a stored response and gives its memory back. */
+  #discard(stored: Stored): void {
+    const { store, owners, index, clock } = this.#context;
+    if (owners[stored.body.slot] !== stored) return;
+    unlink(stored);
+    for (const body of [stored.body, ...stored.encodings.values()]) {
+      owners[body.slot] = undefined;
+      store.discard(body);
+    }
+    stored.encodings.clear();
+    index.dropIfEmpty(stored.entry, clock.now());
+  }
+
+  #prefetchAfter({ request }: Waiter): void {
+    const { config, metrics } = this.#context;
+    if (!config.prefetch.enabled || request.background) return;
+    const next = this.#playlists.after(request);
+    if (next === undefined || this.#prefetching() >= config.prefetch.concurrency) return;
+    if (this.#context.index.get(next.stream, next.key) !== undefined) return;
+    metrics.add('prefetched');
+    this.#ask(0, next, -1);
+  }
+
+  #prefetching(): number {
+    let count = 0;
+    for (const { leader } of this.#fills.values()) if (leader.worker === -1) count += 1;
+    return count;
+  }
+}
+
+function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
+}
