@@ -1,0 +1,156 @@
+/**
+ * Question: 1,000 and 5,000 clients ask for one cold 4 MB segment at once, over all workers. How
+ * often is the origin asked, and how long after the origin's first byte has everybody theirs?
+ * Setup: one worker per core, no pinning of the server; clients on core 1, all connected before the
+ * first asks; the origin thinks for a second, so all have asked when it answers. Times are taken on
+ * one monotonic clock: origin's first write to the client's first read. Two ways to read: `held`
+ * (nobody reads on before all have their first byte: the server's share of the delay) and `at once`
+ * (4 or 20 GB are read on the same two cores meanwhile). `floor` is a server with no logic: at a
+ * signal it writes a piece of the body to every socket; what it takes is the harness's own. Every
+ * byte of every body is compared. Median of the rounds; the worst client counts.
+ * Command: npm run bench -- --only herd
+ * Results and conclusion: RESULTS.md, written by the same command.
+ */
+import { cpus } from 'node:os';
+import type { Contender } from './support/contender.js';
+import { fanOutFloor } from './support/fan-out-floor.js';
+import { headgate } from './support/headgate.js';
+import type { HerdPlan, HerdResult } from './support/herd-plan.js';
+import { nginx } from './support/nginx.js';
+import { GIB, isWanted, LOAD_CORE, MIB, type BenchOptions } from './support/options.js';
+import { startOrigin } from './support/origin-control.js';
+import {
+  formatNumber,
+  largest,
+  median,
+  percentile,
+  verdict,
+  type Report,
+  type Table,
+} from './support/report.js';
+import { startScript } from './support/script.js';
+import { varnish } from './support/varnish.js';
+
+const SIZE = 4 * MIB;
+const GOAL_MS = 50;
+
+interface Sample {
+  readonly contender: string;
+  readonly clients: number;
+  readonly hold: boolean;
+  readonly originRequests: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly worstMs: number;
+  readonly totalMs: number;
+  readonly faults: number;
+}
+
+export async function herd(options: BenchOptions): Promise<Report> {
+  const all = [headgate(), nginx('on'), varnish(), fanOutFloor()];
+  const present = all.filter((c) => c.missing() === undefined && isWanted(options, c.name));
+  const crowds = options.quick ? [1_000] : [1_000, 5_000];
+  const samples: Sample[] = [];
+  for (const clients of crowds) {
+    for (const hold of [true, false]) {
+      for (let round = 0; round < options.rounds; round++) {
+        for (const contender of present) samples.push(await stampede(contender, clients, hold));
+      }
+    }
+  }
+  return {
+    name: 'herd',
+    question: 'One cold 4 MB segment, asked for by all clients at once, over all workers.',
+    tables: crowds.map((clients) => tableOf(clients, samples)),
+    conclusions: crowds.flatMap((clients) => conclusionsOf(clients, samples)),
+    missing: all.map((c) => c.missing()).filter((why) => why !== undefined),
+  };
+}
+
+async function stampede(contender: Contender, clients: number, hold: boolean): Promise<Sample> {
+  const origin = await startOrigin();
+  const crowd = await startScript('herd-clients', LOAD_CORE);
+  const server = await contender.start({
+    originPort: origin.port,
+    core: undefined,
+    workers: cpus().length,
+    cacheBytes: GIB,
+  });
+  try {
+    const path = `/herd/${SIZE}/7`;
+    const plan: HerdPlan = { port: server.port, path, size: SIZE, n: 7, clients, hold };
+    await crowd.call('open', plan);
+    await origin.reset();
+    const result = (await crowd.call('ask')) as HerdResult;
+    const { requests, herdFirstByteNs } = await origin.counts();
+    const fromNs = (await server.answeredNs?.()) ?? herdFirstByteNs;
+    return sampleOf({ contender: contender.name, plan, result, requests, fromNs });
+  } finally {
+    await crowd.stop();
+    await server.stop();
+    await origin.stop();
+  }
+}
+
+function sampleOf(run: {
+  contender: string;
+  plan: HerdPlan;
+  result: HerdResult;
+  requests: number;
+  fromNs: string;
+}): Sample {
+  const { plan, result } = run;
+  const delays = result.firstByteNs.map((ns) => Number(BigInt(ns) - BigInt(run.fromNs)) / 1e6);
+  const faults = result.wrong + result.failures;
+  if (faults > 0) console.error(`${run.contender}: ${faults} faults, last: ${result.lastReason}`);
+  return {
+    contender: run.contender,
+    clients: plan.clients,
+    hold: plan.hold,
+    originRequests: run.requests,
+    p50Ms: percentile(delays, 50),
+    p99Ms: percentile(delays, 99),
+    worstMs: largest(delays),
+    totalMs: result.totalMs,
+    faults,
+  };
+}
+
+function tableOf(clients: number, samples: readonly Sample[]): Table {
+  const mine = samples.filter((sample) => sample.clients === clients);
+  const rows: string[][] = [];
+  for (const hold of [true, false]) {
+    for (const name of new Set(mine.map((sample) => sample.contender))) {
+      const own = mine.filter((sample) => sample.contender === name && sample.hold === hold);
+      const middle = (pick: (sample: Sample) => number): string =>
+        formatNumber(median(own.map(pick)));
+      rows.push([
+        `${name}, ${hold ? 'held' : 'at once'}`,
+        middle((sample) => sample.originRequests),
+        middle((sample) => sample.p50Ms),
+        middle((sample) => sample.p99Ms),
+        middle((sample) => sample.worstMs),
+        middle((sample) => sample.totalMs),
+        formatNumber(largest(own.map((sample) => sample.faults))),
+      ]);
+    }
+  }
+  const columns = ['server, reading', 'origin requests', 'first byte p50 ms', 'p99 ms', 'all ms'];
+  columns.push('whole crowd served ms', 'faults');
+  return { caption: `${clients} clients, one cold 4 MB segment`, columns, rows };
+}
+
+function conclusionsOf(clients: number, samples: readonly Sample[]): string[] {
+  const own = samples.filter((s) => s.contender === 'headgate' && s.clients === clients && s.hold);
+  if (own.length === 0) return [];
+  const requests = largest(own.map((sample) => sample.originRequests));
+  const worst = median(own.map((sample) => sample.worstMs));
+  const kind = clients === 1_000 ? 'to reach' : 'aim';
+  return [
+    verdict(`${clients} clients: ${requests} origin requests (${kind}: 1)`, requests === 1),
+    verdict(
+      `${clients} clients: first byte to all ${formatNumber(worst)} ms after the origin's (${kind}: ${GOAL_MS})`,
+      worst <= GOAL_MS,
+    ),
+  ];
+}

@@ -1,0 +1,103 @@
+/**
+ * `npm run bench`: runs the benches one after the other, prints their tables and writes RESULTS.md.
+ * Options: --quick (short rounds, RESULTS.md untouched), --only NAME (repeatable), --rounds N,
+ * --contender NAME (repeatable; the name a table shows). Nothing it started survives it.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { herd } from './herd.js';
+import { hits } from './hits.js';
+import { live } from './live.js';
+import { scale } from './scale.js';
+import { slowReaders } from './slow-readers.js';
+import { stopAllChildren } from './support/children.js';
+import { h2o } from './support/h2o.js';
+import { headgate } from './support/headgate.js';
+import { nginx } from './support/nginx.js';
+import { GIB, type BenchOptions } from './support/options.js';
+import { renderReport, type Report } from './support/report.js';
+import { varnish } from './support/varnish.js';
+
+const RESULTS = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url));
+
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
+  hits,
+  herd,
+  live,
+  'slow-readers': slowReaders,
+  scale,
+};
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    contender: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string' },
+  },
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    void stopAllChildren().then(() => process.exit(1));
+  });
+}
+
+try {
+  await main();
+} finally {
+  await stopAllChildren();
+}
+
+async function main(): Promise<void> {
+  const names = flags.only.length > 0 ? flags.only : Object.keys(BENCHES);
+  const unknown = names.filter((name) => BENCHES[name] === undefined);
+  if (unknown.length > 0) throw new Error(`no such bench: ${unknown.join(', ')}`);
+  const options: BenchOptions = {
+    quick: flags.quick,
+    rounds: Number(flags.rounds ?? (flags.quick ? 1 : 3)),
+    contenders: flags.contender,
+  };
+  const texts = [machineNotes()];
+  console.log(texts[0]);
+  for (const name of names) {
+    const report = await BENCHES[name]?.(options);
+    if (!report) continue;
+    texts.push(renderReport(report));
+    console.log(`\n${renderReport(report)}`);
+    // After each bench: a run that is cut short still leaves what it has measured.
+    if (!options.quick && flags.only.length === 0) writeResults(texts);
+  }
+}
+
+function writeResults(texts: readonly string[]): void {
+  writeFileSync(RESULTS, `# Results\n\n${texts.join('\n\n')}\n`);
+}
+
+function machineNotes(): string {
+  const versions = [headgate(), nginx('on'), varnish(), h2o([])]
+    .filter((contender) => contender.missing() === undefined)
+    .map((contender) => contender.version());
+  const facts = [
+    `Commit ${commit()}, ${new Date().toISOString().slice(0, 10)}`,
+    `CPU ${cpus()[0]?.model ?? 'unknown'} × ${cpus().length}, ${(totalmem() / GIB).toFixed(0)} GiB`,
+    `Node ${process.version}`,
+    ...versions,
+  ];
+  return facts.map((fact) => `- ${fact}`).join('\n');
+}
+
+function commit(): string {
+  try {
+    const cwd = dirname(RESULTS);
+    const stdio = ['ignore', 'pipe', 'ignore'] as const;
+    const args = ['describe', '--always', '--dirty'];
+    return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: [...stdio] }).trim();
+  } catch {
+    return 'unknown'; // an unpacked archive is no repository
+  }
+}
