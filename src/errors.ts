@@ -12,6 +12,8 @@ export const ERRORS = {
   GW_ARENA_FULL: { source: 'gateway', status: 503, retryable: true },
   GW_FILL_CANCELLED: { source: 'gateway', status: 503, retryable: true },
   GW_ADMIN_UNAUTHORIZED: { source: 'client', status: 401, retryable: false },
+  GW_ADMIN_FORBIDDEN: { source: 'client', status: 403, retryable: false },
+  GW_ADMIN_UNREACHABLE: { source: 'upstream', status: 502, retryable: true },
   GW_ADMIN_BAD_REQUEST: { source: 'client', status: 400, retryable: false },
   GW_NOT_FOUND: { source: 'client', status: 404, retryable: false },
   GW_FORBIDDEN_PATH: { source: 'client', status: 403, retryable: false },
