@@ -1,0 +1,233 @@
+/**
+ * The admin port, on the main thread: health, metrics, status and purge. Health answers anyone who
+ * reaches the port, because probes carry no tokens; everything else passes `refusal` first.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { z } from 'zod';
+import { formatListen, isLoopback, type ListenAddress } from '../config/units.js';
+import { asGatewayError, ERRORS, GatewayError } from '../errors.js';
+import { loggedPath } from '../telemetry/access-log.js';
+import type { Logger } from '../telemetry/log.js';
+import { refusal } from './admin-guard.js';
+import type { GatewayControl, PurgeOrder } from './gateway-control.js';
+import { createRegistry } from './prometheus.js';
+
+export interface AdminOptions {
+  readonly listen: ListenAddress;
+  readonly token: string; // '' = none, only allowed on loopback
+  readonly control: GatewayControl;
+  readonly log: Logger;
+}
+
+export interface RunningAdmin {
+  readonly url: string; // 'http://127.0.0.1:9090', with the port that was taken
+  /** Stops listening, lets running requests finish for a second. */
+  close(): Promise<void>;
+}
+
+const MAX_BODY = 16_384; // bytes
+const CLOSE_GRACE_MS = 1_000;
+
+/**
+ * @throws GatewayError GW_PORT_IN_USE, or GW_CONFIG_INVALID when the address cannot be taken or
+ * would be open to others without a token.
+ */
+export async function startAdmin({
+  listen,
+  token,
+  control,
+  log,
+}: AdminOptions): Promise<RunningAdmin> {
+  if (token === '' && !isLoopback(listen.host)) {
+    throw new GatewayError('GW_CONFIG_INVALID', 'admin.token: needed off loopback');
+  }
+  const gateway = { control, token, log, registry: createRegistry(control) };
+  const server = createServer(
+    { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
+    (request, response) => void answer(gateway, request, response),
+  );
+  server.maxConnections = 256;
+  server.maxHeadersCount = 64;
+  await listening(server, listen);
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    url: `http://${formatListen({ host: address, port })}`,
+    close: () => closed(server),
+  };
+}
+
+function listening(server: Server, listen: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (reason: NodeJS.ErrnoException) => {
+      const code = reason.code === 'EADDRINUSE' ? 'GW_PORT_IN_USE' : 'GW_CONFIG_INVALID';
+      const detail = `admin.listen ${formatListen(listen)}: ${reason.code ?? reason.message}`;
+      reject(new GatewayError(code, detail, { cause: reason }));
+    });
+    server.listen({ ...listen, exclusive: true }, resolve);
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => {
+      server.closeAllConnections();
+    }, CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+interface Gateway {
+  readonly control: GatewayControl;
+  readonly token: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly open: boolean; // answers without a token
+  readonly answer: (gateway: Gateway, request: IncomingMessage) => Answer | Promise<Answer>;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
+  [
+    '/livez',
+    { method: 'GET', open: true, answer: () => ({ status: 200, type: TEXT, body: 'ok\n' }) },
+  ],
+  ['/readyz', { method: 'GET', open: true, answer: readiness }],
+  ['/metrics', { method: 'GET', open: false, answer: metrics }],
+  ['/status', { method: 'GET', open: false, answer: ({ control }) => json(control.state()) }],
+  ['/purge', { method: 'POST', open: false, answer: purge }],
+]);
+
+async function answer(
+  gateway: Gateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let result: Answer;
+  try {
+    result = await route(gateway, request, response);
+  } catch (reason) {
+    if (response.destroyed) return; // the client left while it sent its body
+    const error = asGatewayError(reason);
+    if (error.code === 'GW_INTERNAL') gateway.log.error({ err: reason }, 'admin request failed');
+    result = problem(error);
+    if (error.code === 'GW_ADMIN_UNAUTHORIZED') response.setHeader('WWW-Authenticate', 'Bearer');
+  }
+  const { status, type, body } = result;
+  // A body left unread would be read as the next request.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function route(
+  gateway: Gateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Answer | Promise<Answer> {
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  const found = ROUTES.get(path);
+  const refused = found?.open === true ? undefined : refusal(request.headers, gateway.token);
+  if (refused !== undefined) throw refused;
+  if (found === undefined) throw new GatewayError('GW_NOT_FOUND', `no ${path.slice(0, 100)} here`);
+  const allowed = found.method === 'GET' ? ['GET', 'HEAD'] : [found.method];
+  if (!allowed.includes(request.method ?? '')) {
+    response.setHeader('Allow', allowed.join(', '));
+    throw new GatewayError('GW_METHOD_NOT_ALLOWED', `${path} takes ${allowed.join(' or ')}`);
+  }
+  return found.answer(gateway, request);
+}
+
+/** 200 only while new viewers are welcome: a balancer stops sending them here before we go. */
+function readiness({ control }: Gateway): Answer {
+  const { phase, workers } = control.state();
+  const serving = workers.length === 0 || workers.some(({ state }) => state === 'up');
+  const ready = phase === 'ready' && serving;
+  const why = phase === 'ready' ? 'no worker is up' : phase;
+  return { status: ready ? 200 : 503, type: TEXT, body: ready ? 'ok\n' : `${why}\n` };
+}
+
+async function metrics({ registry }: Gateway): Promise<Answer> {
+  return { status: 200, type: registry.contentType, body: await registry.metrics() };
+}
+
+const PURGE_ORDER = z
+  .strictObject({
+    scope: z.enum(['exact', 'prefix', 'all']),
+    path: z.string().max(8_192).default(''),
+    soft: z.boolean().default(false),
+  })
+  .refine(({ scope, path }) => (scope === 'all' ? path === '' : path.startsWith('/')), {
+    path: ['path'],
+    message: "want a path that begins with '/', or none with scope 'all'",
+  });
+
+async function purge({ control, log }: Gateway, request: IncomingMessage): Promise<Answer> {
+  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
+    throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'want Content-Type: application/json');
+  }
+  const order = readOrder(await readBody(request));
+  const { purged } = await control.purge(order);
+  log.info({ ...order, path: loggedPath(order.path), purged }, 'purged');
+  return json({ purged });
+}
+
+function readOrder(body: string): PurgeOrder {
+  let document: unknown;
+  try {
+    document = JSON.parse(body);
+  } catch (cause) {
+    throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'the body is not JSON', { cause });
+  }
+  const order = PURGE_ORDER.safeParse(document);
+  if (order.success) return order.data;
+  const faults = order.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new GatewayError('GW_ADMIN_BAD_REQUEST', faults.join('; '));
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    const bytes = chunk as Buffer;
+    size += bytes.length;
+    if (size > MAX_BODY) {
+      throw new GatewayError('GW_BODY_TOO_LARGE', `want at most ${MAX_BODY} bytes`);
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function json(value: unknown): Answer {
+  return { status: 200, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+}
+
+/** RFC 9457. `code` is ours; `detail` of what we did not expect stays in the log. */
+function problem({ code, detail }: GatewayError): Answer {
+  const { status } = ERRORS[code];
+  const told = code === 'GW_INTERNAL' ? 'see the log' : detail;
+  const body = JSON.stringify({ type: 'about:blank', title: code, status, code, detail: told });
+  return { status, type: 'application/problem+json', body: `${body}\n` };
+}
