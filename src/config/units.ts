@@ -47,12 +47,13 @@ export function parseDuration(raw: unknown): number | undefined {
   if (raw === 0 || raw === '0') return 0;
   if (typeof raw !== 'string') return undefined;
   const text = raw.trim();
-  if (!/^(?:\d{1,9}(?:\.\d{1,6})?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
+  if (!/^(?:\d{1,15}(?:\.\d{1,6})?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
   let totalMs = 0;
   for (const [, amount, unit] of text.matchAll(/([\d.]+)(ms|s|m|h|d)/g)) {
     totalMs += Number(amount) * (DURATION_UNITS[unit ?? ''] ?? Number.NaN);
   }
-  return Number.isFinite(totalMs) ? Math.round(totalMs) : undefined;
+  const roundedMs = Math.round(totalMs);
+  return Number.isSafeInteger(roundedMs) ? roundedMs : undefined;
 }
 
 /** '8080', ':8080', 'host:8080', '[::1]:8080' or { host, port }; `host` is taken where none is named. */
