@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+import { createLogger, type LogLevel } from '../../src/telemetry/log.js';
+
+function capture(
+  level: LogLevel,
+  worker?: number,
+): { lines: string[]; log: ReturnType<typeof createLogger> } {
+  const lines: string[] = [];
+  const destination = { write: (line: string): void => void lines.push(line) };
+  const place = worker === undefined ? {} : { worker };
+  return { lines, log: createLogger({ level, name: 'headgate', destination, ...place }) };
+}
+
+t.test('createLogger() writes JSON lines with level, time, name and worker', (t) => {
+  const { lines, log } = capture('info', 3);
+  log.info({ shard: 2 }, 'hello');
+  const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  t.match(line, { level: 'info', name: 'headgate', worker: 3, shard: 2, msg: 'hello' });
+  t.equal(typeof line['time'], 'string');
+  t.end();
+});
+
+t.test(
+  'createLogger() leaves out what is below its level, and the worker on the main thread',
+  (t) => {
+    const { lines, log } = capture('warn');
+    log.info('quiet');
+    log.warn('loud');
+    t.equal(lines.length, 1);
+    t.notMatch(lines[0], 'worker');
+    const silent = capture('silent');
+    silent.log.error('nothing');
+    t.equal(silent.lines.length, 0);
+    t.end();
+  },
+);
+
+t.test('createLogger() redacts fields that hold secrets', (t) => {
+  const { lines, log } = capture('info');
+  log.info({ token: 's3cret', headers: { authorization: 's3cret', cookie: 's3cret', via: 'x' } });
+  t.notMatch(lines[0], 's3cret');
+  t.match(lines[0], 'via');
+  t.end();
+});
+
+t.test('the last line before an abrupt end is not lost', async (t) => {
+  const module = new URL('../../src/telemetry/log.ts', import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(({ createLogger }) => {
+    createLogger({ level: 'info', name: 'w', worker: 1 }).info('last words');
+    process.kill(process.pid, 'SIGKILL');
+  });`;
+  const child = spawn(process.execPath, [...process.execArgv, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  await once(child, 'close');
+  t.match(JSON.parse(out), { name: 'w', worker: 1, msg: 'last words' });
+});
