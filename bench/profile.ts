@@ -52,6 +52,10 @@ const load: Load = {
   paths: flags.path,
 };
 
+// clinic asks on its terminal whether it may report usage, and without one it just ends.
+process.env['NO_INSIGHT'] = '1';
+process.env['NO_UPDATE_NOTIFIER'] = '1';
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
     void stopAllChildren().then(() => process.exit(1));
