@@ -33,7 +33,8 @@ const NINE = 0x39;
  * `ignore`: another unit, bad syntax, a range that ends before it starts, more than `maxRanges`
  * members, or a suffix of an empty body, which no Content-Range can express. `ranges`: clipped to
  * the body, in the order asked; those that overlap or touch become one in the place of the
- * first (RFC 9110 sections 14.1.2, 14.2 and 15.3.7.2).
+ * first (RFC 9110 sections 14.1.2, 14.2 and 15.3.7.2). Keep `maxRanges` small: the work can grow
+ * with its square.
  */
 export function parseRange(value: string, length: number, maxRanges: number): RangeResult {
   let at = setStart(value);

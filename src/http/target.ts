@@ -43,6 +43,12 @@ const NON_ASCII = /[^\x00-\x7f]+/g;
 
 const ESCAPE = /%[0-9A-Fa-f]{2}/g;
 const UNRESERVED = /^[A-Za-z0-9\-._~]$/;
+/** What the escape of each octet becomes: an unreserved character itself, else upper case. */
+const NORMAL_ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
+  const character = String.fromCharCode(octet);
+  if (UNRESERVED.test(character)) return character;
+  return `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+});
 
 /** Media client data (CTA-5004, CTA-5006): never in the key and never sent on. */
 const CLIENT_DATA = ['CMCD', 'CMSD'] as const;
@@ -115,10 +121,11 @@ function encodeQuery(query: string): string | undefined {
 
 /** RFC 3986 sections 6.2.2.1 and 6.2.2.2. Broken escapes stay as they are. */
 function normalizeEscapes(text: string): string {
-  return text.replace(ESCAPE, (escape) => {
-    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return UNRESERVED.test(character) ? character : escape.toUpperCase();
-  });
+  return text.replace(ESCAPE, normalEscape);
+}
+
+function normalEscape(escape: string): string {
+  return NORMAL_ESCAPES[Number.parseInt(escape.slice(1), 16)] ?? escape;
 }
 
 /** The same string when there is none, which one pass over the names tells. */
@@ -145,6 +152,7 @@ function counts(parameter: string, rules: KeyRules): boolean {
 }
 
 function normalizeParameter(parameter: string): string {
+  if (!parameter.includes('%')) return parameter;
   return BROKEN_ESCAPE.test(parameter) ? parameter : normalizeEscapes(parameter);
 }
 
@@ -157,19 +165,24 @@ function sortByName(parameters: readonly string[]): readonly string[] {
 
 /** Whether some parameter of `query` has one of the names. Allocates only for escaped names. */
 function anyNamed(query: string, patterns: readonly string[]): boolean {
-  let start = 0;
-  let nameEnd = -1; // of the current parameter, once its '=' was seen
-  for (let at = 0; at <= query.length; at += 1) {
-    const code = query.charCodeAt(at); // NaN at the end
-    if (code === EQUALS && nameEnd === -1) {
-      nameEnd = at;
-    } else if (code === AMPERSAND || at === query.length) {
-      if (isNamed(query, start, nameEnd === -1 ? at : nameEnd, patterns)) return true;
-      start = at + 1;
-      nameEnd = -1;
-    }
+  for (let start = 0; start <= query.length;) {
+    const nameEnd = nameEndAfter(query, start);
+    if (isNamed(query, start, nameEnd, patterns)) return true;
+    const next = query.indexOf('&', nameEnd);
+    if (next === -1) return false;
+    start = next + 1;
   }
   return false;
+}
+
+function nameEndAfter(query: string, start: number): number {
+  let at = start;
+  while (at < query.length) {
+    const code = query.charCodeAt(at);
+    if (code === EQUALS || code === AMPERSAND) break;
+    at += 1;
+  }
+  return at;
 }
 
 function isNamed(query: string, start: number, end: number, patterns: readonly string[]): boolean {
@@ -184,13 +197,16 @@ function isNamed(query: string, start: number, end: number, patterns: readonly s
   return false;
 }
 
+/** By characters: slices of patterns would cost an allocation for each comparison. */
 function matchesAt(query: string, start: number, end: number, pattern: string): boolean {
   const size = end - start;
-  const fixed = pattern.length - 1;
-  if (pattern.charCodeAt(fixed) !== STAR) {
-    return size === pattern.length && query.startsWith(pattern, start);
+  const isPrefix = pattern.charCodeAt(pattern.length - 1) === STAR;
+  const fixed = isPrefix ? pattern.length - 1 : pattern.length;
+  if (isPrefix ? size < fixed : size !== fixed) return false;
+  for (let i = 0; i < fixed; i += 1) {
+    if (query.charCodeAt(start + i) !== pattern.charCodeAt(i)) return false;
   }
-  return size >= fixed && query.startsWith(pattern.slice(0, fixed), start);
+  return true;
 }
 
 /** A name whose escapes are broken or no UTF-8 can only be compared as it stands. */
