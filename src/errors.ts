@@ -2,6 +2,8 @@
 
 export const ERRORS = {
   GW_CONFIG_INVALID: { source: 'gateway', status: 500, retryable: false },
+  GW_USAGE: { source: 'client', status: 400, retryable: false },
+  GW_WARM_FAILED: { source: 'upstream', status: 502, retryable: true },
   GW_PORT_IN_USE: { source: 'gateway', status: 500, retryable: false },
   GW_NATIVE_UNSUPPORTED: { source: 'gateway', status: 500, retryable: false },
   GW_INTERNAL: { source: 'gateway', status: 500, retryable: true },
