@@ -102,8 +102,7 @@ export function storePlan(
   if (refusal !== undefined) return { store: false, reason: refusal };
   const vary = varyNames(response.headers);
   if (vary === '*') return { store: false, reason: 'vary' };
-  const date = fieldValue(response.headers, 'date') ?? '';
-  const dateMs = parseHttpDate(date, times.responseMs) ?? times.responseMs;
+  const dateMs = fieldDate(response.headers, 'date', times.responseMs) ?? times.responseMs;
   const lifetime = lifetimeOf(response, { control, targeted, dateMs }, settings);
   if (lifetime === undefined) return { store: false, reason: 'no-freshness' };
 
@@ -173,17 +172,16 @@ function lifetimeOf(
   const { control, targeted, dateMs } = facts;
   if (control.sMaxage !== undefined) return { ttlMs: control.sMaxage * 1000, source: 's-maxage' };
   if (control.maxAge !== undefined) return { ttlMs: control.maxAge * 1000, source: 'max-age' };
-  const expires = targeted ? undefined : fieldValue(response.headers, 'expires');
-  if (expires !== undefined) {
+  if (!targeted && fieldValue(response.headers, 'expires') !== undefined) {
     // An invalid date, '0' above all, lies in the past: section 5.3.
-    return { ttlMs: (parseHttpDate(expires, dateMs) ?? dateMs) - dateMs, source: 'expires' };
+    const expiresMs = fieldDate(response.headers, 'expires', dateMs) ?? dateMs;
+    return { ttlMs: expiresMs - dateMs, source: 'expires' };
   }
   if (!HEURISTIC_STATUSES.has(response.status) && !control.public) return undefined;
   if (settings.defaultTtlMs !== undefined) {
     return { ttlMs: settings.defaultTtlMs, source: 'default' };
   }
-  const modified = fieldValue(response.headers, 'last-modified') ?? '';
-  const modifiedMs = parseHttpDate(modified, dateMs);
+  const modifiedMs = fieldDate(response.headers, 'last-modified', dateMs);
   if (modifiedMs === undefined) return { ttlMs: 0, source: 'none' };
   const guessMs = Math.max(0, dateMs - modifiedMs) * settings.heuristicFraction;
   return { ttlMs: Math.min(guessMs, settings.heuristicMaxMs), source: 'last-modified' };
@@ -201,6 +199,16 @@ function initialAgeMs(headers: FieldLines, dateMs: number, times: ExchangeTimes)
 function statedAgeMs(headers: FieldLines): number {
   const age = fieldValue(headers, 'age')?.split(',', 1)[0]?.trim() ?? '';
   return /^\d+$/.test(age) ? Math.min(Number(age), MAX_AGE_S) * 1000 : 0;
+}
+
+/** Names of days, months and the zone in any case: RFC 9111 section 4.2 asks caches to be lenient. */
+function fieldDate(headers: FieldLines, name: string, nowMs: number): number | undefined {
+  const value = fieldValue(headers, name);
+  if (value === undefined) return undefined;
+  const exact = parseHttpDate(value, nowMs);
+  if (exact !== undefined) return exact;
+  const names = value.toLowerCase().replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
+  return parseHttpDate(names.replace(/Gmt$/, 'GMT'), nowMs);
 }
 
 /** RFC 5861, within what RFC 9111 section 4.2.4 forbids. */

@@ -38,6 +38,10 @@ function dated(name: string, seconds: number): FieldLine {
 
 const DATE = dated('date', 0);
 
+function shouted(name: string, seconds: number): FieldLine {
+  return [name, dated(name, seconds)[1].toUpperCase()];
+}
+
 function control(value: string): FieldLine {
   return ['cache-control', value];
 }
@@ -115,6 +119,8 @@ t.test('storePlan() takes the lifetime from the first source that counts', (t) =
     [9_000, 'expires', [dated('expires', 19), dated('date', 10)], 'counted from Date'],
     [10_000, 'expires', [dated('expires', 10), ['date', 'foo']], 'no Date: from receipt'],
     [-100_000, 'expires', [dated('expires', 300), dated('date', 400), ETAG], 'before Date'],
+    [60_000, 'expires', [shouted('expires', 60), shouted('date', 0)], '4.2: in any case'],
+    [0, 'expires', [['expires', 'Sat, 21 Nov 2026 12:01:00 UTC'], DATE, ETAG], '4.2: only GMT'],
     [0, 'expires', [['expires', '0'], dated('date', 0), ETAG], 'invalid'],
     [0, 'expires', [dated('expires', 60), dated('expires', 61), DATE, ETAG], 'two lines: invalid'],
     [1_000, 'last-modified', [dated('last-modified', -10), DATE], 'a tenth of the age'],
