@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { buildConnector, Client } from 'undici';
 import type { Config } from '../config/config.js';
+import { GatewayError } from '../errors.js';
 import { Gate } from './gate.js';
 
 /** Header section of an answer, names and values, in bytes: undici refuses more. */
@@ -30,6 +31,7 @@ export class Connections {
   readonly #connect: ReturnType<typeof buildConnector>; // shared: it keeps the TLS sessions
   readonly #idle: Connection[] = [];
   readonly #all: Connection[] = [];
+  #closed = false;
 
   /** `ca`: PEM certificates to trust instead of the system's, for https. */
   constructor(url: URL, settings: Config['origin'], ca?: string) {
@@ -50,15 +52,18 @@ export class Connections {
   /**
    * A connection for one request, open or not; `release` it once its exchange is over.
    * `fresh` asks for one without a kept-alive socket, as far as there is one.
-   * @throws GatewayError GW_ORIGIN_BUSY, GW_CLIENT_ABORTED
+   * @throws GatewayError GW_ORIGIN_BUSY, GW_CLIENT_ABORTED, GW_SHUTTING_DOWN
    */
   async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
     await this.#gate.acquire(signal);
+    if (this.#closed) {
+      this.#gate.release();
+      throw new GatewayError('GW_SHUTTING_DOWN', this.#url.host);
+    }
     const at = this.#idle.findLastIndex((candidate) => candidate.open !== fresh);
-    const [found] = at >= 0 ? this.#idle.splice(at, 1) : [];
-    if (found !== undefined) return found;
-    if (this.#all.length < this.#settings.connections) return this.#add();
-    return this.#idle.pop() ?? this.#add(); // a permit means one is idle: the second is for the types
+    if (at >= 0) return this.#idle.splice(at, 1)[0] ?? this.#add();
+    const room = this.#all.length < this.#settings.connections;
+    return fresh && room ? this.#add() : (this.#idle.pop() ?? this.#add());
   }
 
   release(connection: Connection): void {
@@ -68,6 +73,7 @@ export class Connections {
 
   /** Cuts what is in flight: those exchanges fail with GW_SHUTTING_DOWN. */
   async destroy(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#all.map((connection) => connection.client.destroy()));
   }
 

@@ -20,12 +20,15 @@ const ANY_PHASE: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_HEADERS_OVERFLOW: 'GW_ORIGIN_PROTOCOL',
 };
 
+const PARSER = 'parser'; // the answer is no HTTP, or ended where HTTP does not end
 const SOCKET_CODES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
 
 /** `reason` as a GatewayError; `name` says which origin, in the detail only. */
 export function originError(reason: unknown, phase: Phase, name: string): GatewayError {
   if (reason instanceof GatewayError) return reason;
-  const code = codeOf(reason);
+  // undici 7.30 means to add llhttp's name of the fault and adds none, so the class must do.
+  const parser = reason instanceof Error && reason.name === 'HTTPParserError';
+  const code = parser ? PARSER : codeOf(reason);
   const message = reason instanceof Error ? reason.message : String(reason);
   const detail = `${name}: ${message === '' ? code : message}`;
   return new GatewayError(classify(code, message, phase), detail, { cause: reason });
@@ -40,8 +43,8 @@ function classify(code: string, message: string, phase: Phase): ErrorCode {
   const always = ANY_PHASE[code];
   if (always !== undefined) return always;
   if (phase === 'connect') return 'GW_ORIGIN_CONNECT';
-  if (phase === 'body') return code.startsWith('HPE_') ? bodyParseError(code) : bodyError(code);
-  if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+  if (phase === 'body') return bodyError(code, message);
+  if (code === PARSER || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
     return 'GW_ORIGIN_PROTOCOL';
   }
   // 'bad response' (a 100 we did not ask for) and 'bad upgrade' (a 101): same code as a lost socket.
@@ -49,11 +52,10 @@ function classify(code: string, message: string, phase: Phase): ErrorCode {
   return 'GW_ORIGIN_IO';
 }
 
-function bodyParseError(code: string): ErrorCode {
-  return code === 'HPE_INVALID_EOF_STATE' ? 'GW_ORIGIN_BODY_SHORT' : 'GW_ORIGIN_PROTOCOL';
-}
-
-function bodyError(code: string): ErrorCode {
+function bodyError(code: string, message: string): ErrorCode {
+  if (code === PARSER) {
+    return message.includes('EOF') ? 'GW_ORIGIN_BODY_SHORT' : 'GW_ORIGIN_PROTOCOL';
+  }
   const short = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || SOCKET_CODES.has(code);
   return short ? 'GW_ORIGIN_BODY_SHORT' : 'GW_ORIGIN_IO';
 }
