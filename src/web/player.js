@@ -127,8 +127,14 @@ function noteSegment({ frag, networkDetails, part }) {
   while (rows.childElementCount > KEPT_SEGMENTS) rows.lastElementChild.remove();
 }
 
+/** Stalls are counted from 'waiting'; requests are given up whenever the rendition changes. */
+const NO_FAULT = new Set([
+  Hls.ErrorDetails.BUFFER_STALLED_ERROR,
+  Hls.ErrorDetails.INTERNAL_ABORTED,
+]);
+
 function noteError(error) {
-  if (error.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) return; // counted from 'waiting'
+  if (NO_FAULT.has(error.details)) return;
   if (!error.fatal) return note(`${inWords(error)} Trying again.`);
   if (error.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - recoveredAtMs > 10_000) {
     recoveredAtMs = performance.now();
