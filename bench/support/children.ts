@@ -5,16 +5,21 @@
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const STOP_MS = 5_000;
 const GUARD = `groups=''
-while read -r word; do
-  [ "$word" = done ] && exit 0
-  groups="$groups $word"
+folders=''
+while read -r kind value; do
+  case $kind in
+    group) groups="$groups $value" ;;
+    folder) folders="$folders $value" ;;
+    done) exit 0 ;;
+  esac
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done`;
+for group in $groups; do kill -s KILL -- "-$group"; done
+for folder in $folders; do rm -rf -- "$folder"; done`;
 
 export interface SpawnPlan {
   readonly command: string;
@@ -24,6 +29,7 @@ export interface SpawnPlan {
 }
 
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
 let guard: ChildProcess | undefined;
 
 /** Starts a process in its own group, pinned when asked; it will not outlive the run. */
@@ -37,6 +43,19 @@ export function startChild(plan: SpawnPlan): ChildProcess & { pid: number } {
   if (child.pid === undefined) throw new Error(`${command} could not be started`);
   watch(child, child.pid);
   return child as ChildProcess & { pid: number };
+}
+
+/** A fresh folder (its path has no spaces) that a killed run does not leave behind. */
+export function guardedFolder(prefix: string): string {
+  const folder = mkdtempSync(prefix);
+  tellGuard(`folder ${folder}`);
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
 }
 
 /** Ends one child and its group: TERM, and KILL for what is left after five seconds. */
@@ -57,6 +76,7 @@ export async function stopChild(child: ChildProcess): Promise<void> {
 /** Ends everything; call it last on every path, signals included. */
 export async function stopAllChildren(): Promise<void> {
   await Promise.all([...running].map(stopChild));
+  for (const folder of folders) removeFolder(folder);
   guard?.stdin?.end('done\n');
   guard = undefined;
 }
@@ -68,9 +88,13 @@ export function findProgram(name: string): string | undefined {
 }
 
 function watch(child: ChildProcess, pid: number): void {
-  guard ??= startGuard();
-  guard.stdin?.write(`${pid}\n`);
+  tellGuard(`group ${pid}`);
   running.add(child);
+}
+
+function tellGuard(line: string): void {
+  guard ??= startGuard();
+  guard.stdin?.write(`${line}\n`);
 }
 
 function startGuard(): ChildProcess {

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startChild, stopChild } from './children.js';
+import { guardedFolder, removeFolder, startChild, stopChild } from './children.js';
 import { get } from './fetch.js';
 
 const START_MS = 20_000;
@@ -53,7 +53,7 @@ export async function launch(plan: LaunchPlan): Promise<RunningServer> {
   });
   const stop = async (): Promise<void> => {
     await stopChild(child);
-    rmSync(plan.folder, { recursive: true, force: true });
+    removeFolder(plan.folder);
   };
   const deadline = Date.now() + START_MS;
   for (;;) {
@@ -73,7 +73,7 @@ export async function launch(plan: LaunchPlan): Promise<RunningServer> {
 /** A fresh folder; on tmpfs where there is one, so that no peer's cache waits for a disk. */
 export function workFolder(name: string): string {
   const base = tmpfs() ?? tmpdir();
-  return mkdtempSync(join(base, `headgate-bench-${name}-`));
+  return guardedFolder(join(base, `headgate-bench-${name}-`));
 }
 
 export async function freePort(): Promise<number> {

@@ -5,6 +5,15 @@ import { join } from 'node:path';
 import { findProgram } from './children.js';
 import { freePort, launch, workFolder, type Contender, type RunningServer } from './contender.js';
 
+// A thread is held by every connection that is being written to: room for all readers, and enough
+// threads made before the crowd comes. Idle connections live as long as at the other peers.
+const SETTINGS = [
+  'thread_pool_min=1000',
+  'thread_pool_max=6000',
+  'listen_depth=4096',
+  'timeout_idle=75',
+];
+
 export function varnish(): Contender {
   const program = findProgram('varnishd');
   return {
@@ -22,8 +31,7 @@ export function varnish(): Contender {
       writeFileSync(vcl, varnishVcl(plan.originPort));
       const args = ['-F', '-n', join(folder, 'work'), '-f', vcl, '-a', `127.0.0.1:${port}`];
       args.push('-s', `malloc,${Math.ceil(plan.cacheBytes / 1024 / 1024)}M`, '-j', 'none');
-      // A thread is held by every connection that is being written to: room for all readers.
-      for (const setting of ['thread_pool_min=200', 'thread_pool_max=6000', 'listen_depth=4096']) {
+      for (const setting of SETTINGS) {
         args.push('-p', setting);
       }
       return launch({ command: program ?? 'varnishd', args, core: plan.core, port, folder });
