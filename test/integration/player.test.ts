@@ -108,12 +108,12 @@ async function startGateway(t: Test, origins: readonly string[]): Promise<string
     child.kill('SIGTERM');
     await exited;
   });
-  child.stderr.on('data', (chunk: Buffer) => void output.push(chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => void output.push(chunk.toString())); // the log
   const address = new Promise<string>((resolve) => {
-    createInterface(child.stdout).on('line', (line) => {
+    createInterface(child.stderr).on('line', (line) => {
       output.push(`${line}\n`);
-      const [url] = /https?:\/\/[^\s/"]+:\d+/.exec(line) ?? [];
-      if (url !== undefined && !line.toLowerCase().includes('admin')) resolve(url);
+      const [, url] = /^\s*page\s+(https?:\S+?)\/?$/.exec(line) ?? [];
+      if (url !== undefined) resolve(url);
     });
   });
   const died = exited.then(([code]) => {
