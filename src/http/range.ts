@@ -1,6 +1,7 @@
 /**
  * Byte ranges (RFC 9110 section 14). `parseRange` runs on the hit path: it walks the characters
- * once and allocates only its answer. Positions beyond 2^53 count as 2^53 - 1, past any body.
+ * once and allocates only its answer. Absurdly long numbers lose digits or become Infinity: either
+ * way they lie past any body.
  */
 
 /** First and last byte, both included, inside the representation. */
@@ -116,7 +117,7 @@ function decimal(value: string, from: number, end: number): number {
   if (from >= end) return -1;
   let number = 0;
   for (let at = from; at < end; at += 1) number = number * 10 + value.charCodeAt(at) - ZERO;
-  return Math.min(number, Number.MAX_SAFE_INTEGER);
+  return number;
 }
 
 /** False: the whole field is to be ignored. A member that is only unsatisfiable adds nothing. */

@@ -43,6 +43,16 @@ t.test('parseRange() clips and orders byte ranges', (t) => {
     ['bytes=0-1,-0', 10, [[0, 1]], 'an empty suffix is left out'],
     ['bytes=0-5,3-8', 10, [[0, 8]], 'overlap'],
     ['bytes=0-4,5-8', 10, [[0, 8]], 'touching'],
+    ['bytes=5-8,0-4', 10, [[0, 8]], 'touching from below'],
+    [
+      'bytes=0-1,6-7,3-4,1-3',
+      10,
+      [
+        [0, 4],
+        [6, 7],
+      ],
+      'bridges over one that stays apart',
+    ],
     [
       'bytes=0-3,5-8',
       10,

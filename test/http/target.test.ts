@@ -150,6 +150,7 @@ t.test('normalizeTarget() makes keys of the parameters that count', (t) => {
     ['z=1&v_x=2&a=3&token=4', listed, '/p?v_x=2&a=3', 'a list, in the order they came'],
     ['z=1', listed, '/p', 'none of the list'],
     ['%ff=1&a=1', RULES, '/p?%FF=1&a=1', 'a name that is no UTF-8'],
+    ['a=bc', { ...ALL, ignore: ['a=b*'] }, '/p?a=bc', 'a prefix does not reach into the value'],
     ['x', { ...ALL, ignore: ['*'] }, '/p', 'a bare star ignores all'],
   ];
   for (const [query, rules, key, why] of rows) t.equal(target('/p', query, rules).key, key, why);
