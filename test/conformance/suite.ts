@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { devNull } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -79,7 +79,7 @@ export async function startSuiteOrigin(suite: Suite): Promise<Process & { readon
     ...process.env,
     npm_config_protocol: 'http',
     npm_config_port: '0',
-    npm_config_pidfile: path.join(tmpdir(), `headgate-cache-tests-${process.pid}.pid`),
+    npm_config_pidfile: devNull,
   };
   const server = startProcess(process.execPath, [suite.serverScript], env);
   for await (const line of createInterface({ input: server.output })) {
