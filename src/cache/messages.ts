@@ -6,17 +6,19 @@
 import type { ErrorCode } from '../errors.js';
 import type { FieldLines } from '../http/fields.js';
 import type { Lane } from '../runtime/lanes.js';
+import type { ForwardReason } from './cache-status.js';
 import type { Descriptor, StoredExtent } from './descriptor.js';
 
 /** Why an answer is what it is; becomes our Cache-Status member (RFC 9211). */
-export interface Served {
-  readonly hit: boolean;
-  readonly fwd?: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'partial' | 'bypass';
+export type Served = (
+  | { readonly hit: true; readonly fwd?: never }
+  | { readonly hit: false; readonly fwd?: ForwardReason }
+) & {
   readonly fwdStatus?: number;
   readonly stored?: boolean;
   readonly collapsed?: boolean;
   readonly detail?: string;
-}
+};
 
 export interface AskRequest {
   readonly key: string;

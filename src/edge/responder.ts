@@ -19,6 +19,8 @@ export class Responder {
   /** 0 until the head has been written. */
   status = 0;
   bytesSent = 0;
+  /** Our Cache-Status and those before it, as sent; '' before. */
+  cacheStatus = '';
   #response: HttpResponse | undefined;
   #interim = '';
   #onGone: (() => void)[] = [];
@@ -69,6 +71,7 @@ export class Responder {
   head(status: number, cacheStatusAndLines: string): void {
     if (this.#response === undefined) return;
     this.status = status;
+    this.cacheStatus = cacheStatusAndLines.slice(0, cacheStatusAndLines.indexOf('\r\n'));
     this.#response.writeStatus(`${this.#interim}${statusLine(status)}`);
     this.#response.writeHeader(BLOCK_KEY, Buffer.from(cacheStatusAndLines, 'latin1'));
   }

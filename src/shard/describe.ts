@@ -67,6 +67,7 @@ export function freshnessOf(plan: StoringPlan): Freshness {
   return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate };
 }
 
+/** The path of a key, without what its query adds. */
 export function pathOf(key: string): string {
   const query = key.indexOf('?');
   return query < 0 ? key : key.slice(0, query);

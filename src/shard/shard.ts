@@ -2,20 +2,30 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
+import type { ArenaView } from '../arena/arena.js';
+import { BuddyAllocator } from '../arena/buddy.js';
+import { MIN_BLOCK_BYTES } from '../arena/layout.js';
+import { S3Fifo } from '../cache/eviction.js';
 import { judge, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
+import type { Config } from '../config/config.js';
 import { fieldValue } from '../http/fields.js';
+import type { Origin } from '../origin/origin.js';
+import type { Clock } from '../runtime/clock.js';
 import { LaneMailbox } from '../runtime/lanes.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, type Stored, unlink, type Variant } from './entry.js';
+import { type Entry, EntryIndex, type Stored, unlink, type Variant } from './entry.js';
 import { Encoder } from './encoder.js';
 import { type Fill, nearlyDone, type Waiter } from './fill.js';
 import { FillRunner } from './fill-runner.js';
+import { type Body, ObjectStore } from './object-store.js';
 import { coveringPart, fillRange, mergeParts } from './parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
+import type { Logger } from '../telemetry/log.js';
+import type { WorkerMetrics } from '../telemetry/metrics.js';
 
 /** How long a queued ask may wait for a free fill, by lane (DESIGN.md section 7). */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
@@ -97,6 +107,30 @@ export class Shard {
     });
     this.#context.metrics.add('purged', purged);
     return purged;
+  }
+
+  /** A body was taken for room: its object goes, or loses that coding. */
+  onEvicted(body: Body): void {
+    const { owners, metrics, store, index, clock } = this.#context;
+    const stored = owners[body.slot];
+    metrics.add('evictions');
+    if (stored === undefined) return;
+    owners[body.slot] = undefined;
+    if (stored.body !== body) {
+      const encodings = stored.descriptor.encodings.filter(({ slot }) => slot !== body.slot);
+      stored.descriptor = { ...stored.descriptor, encodings };
+      for (const [coding, one] of stored.encodings) {
+        if (one === body) stored.encodings.delete(coding);
+      }
+      return;
+    }
+    unlink(stored);
+    for (const encoding of stored.encodings.values()) {
+      owners[encoding.slot] = undefined;
+      store.discard(encoding);
+    }
+    stored.encodings.clear();
+    index.dropIfEmpty(stored.entry, clock.now());
   }
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
@@ -342,4 +376,57 @@ export class Shard {
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
   return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
+}
+
+export interface ShardOptions {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly arena: ArenaView; // of the owning worker
+  readonly config: Config;
+  readonly origin: Origin;
+  readonly clock: Clock;
+  readonly random: () => number; // 0..1
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly send: ShardContext['send'];
+}
+
+/** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
+const MAX_BLOCK_BYTES = 8_388_608;
+
+/** A shard with an empty arena. */
+export function openShard(options: ShardOptions): Shard {
+  const { arena, config } = options;
+  const { slots, dataBytes } = arena.layout;
+  const owners: (Stored | undefined)[] = new Array<Stored | undefined>(slots).fill(undefined);
+  let onEvicted: (body: Body) => void = () => undefined;
+  const store = new ObjectStore({
+    arena,
+    allocator: new BuddyAllocator({
+      sizeBytes: dataBytes,
+      minBlockBytes: MIN_BLOCK_BYTES,
+      maxBlockBytes: Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, dataBytes)),
+    }),
+    eviction: new S3Fifo({ slots, hits: arena.hits }),
+    onEvicted: (body) => {
+      onEvicted(body);
+    },
+  });
+  const { cache } = config;
+  const shard = new Shard({
+    ...options,
+    index: new EntryIndex(),
+    store,
+    owners,
+    policy: {
+      heuristicFraction: cache.ttl.heuristicFraction,
+      heuristicMaxMs: cache.ttl.heuristicMax,
+      staleWhileRevalidateMs: cache.staleWhileRevalidate,
+      staleIfErrorMs: cache.staleIfError,
+    },
+  });
+  onEvicted = (body) => {
+    shard.onEvicted(body);
+  };
+  return shard;
 }

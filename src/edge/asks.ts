@@ -1,0 +1,337 @@
+/**
+ * What this worker has asked of shards and waits for. Equal asks go out once per worker; a shard
+ * then folds those of all workers into one fill. Bounded by the connections of the worker, since
+ * each has at most one request under way.
+ */
+import type { Descriptor } from '../cache/descriptor.js';
+import type { AskRequest, FillEnd, Head, Served, ToEdge, ToShard } from '../cache/messages.js';
+import type { ErrorCode } from '../errors.js';
+import { fieldValue } from '../http/fields.js';
+import { shardOf } from '../runtime/hash.js';
+import { FillFeed } from './fill-feed.js';
+import type { ArenaView } from '../arena/arena.js';
+import type { Turns } from './turns.js';
+
+/** One request's side of an ask. Exactly one of the first five is called, once, unless cancelled. */
+export interface AskHandler {
+  object(descriptor: Descriptor, served: Served): void;
+  /** The bytes are coming: join `feed`. */
+  filling(feed: FillFeed, served: Served): void;
+  /** Not for the cache: `chunk`s follow, then `relayEnded`. */
+  head(head: Head, served: Served): void;
+  /** Fetch it yourself. */
+  alone(forMs: number): void;
+  refused(code: ErrorCode, detail: string, retryAfterS: number): void;
+  interim(head: Head): void;
+  chunk(bytes: Uint8Array): void;
+  relayEnded(code: ErrorCode | undefined): void;
+}
+
+export interface AsksOptions {
+  readonly shards: number;
+  readonly workers: number;
+  readonly turns: Turns;
+  readonly now: () => number;
+  readonly send: (worker: number, message: ToShard) => boolean;
+  /** The arena a descriptor lies in; undefined when its epoch has passed. */
+  readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
+  /** A fill has ended with an object that may be kept near. */
+  readonly onFilled: (descriptor: Descriptor) => void;
+}
+
+interface Ask {
+  readonly id: number;
+  readonly shard: number;
+  readonly request: AskRequest;
+  joinKey: string;
+  readonly sinceMs: number;
+  readonly members: Set<AskHandler>;
+}
+
+/** How long a shard may be gone (its worker restarts) before its askers are refused. */
+const LOST_PATIENCE_MS = 10_000;
+
+export class Asks {
+  readonly #options: AsksOptions;
+  readonly #asks = new Map<number, Ask>();
+  readonly #joinable = new Map<string, Ask>();
+  readonly #byHandler = new Map<AskHandler, Ask>();
+  readonly #feeds = new Map<number, FillFeed>();
+  readonly #invalidations = new Map<number, () => void>();
+  readonly #down = new Set<number>(); // workers
+  #nextId = 1;
+
+  constructor(options: AsksOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#asks.size;
+  }
+
+  /** Asks, or joins an equal ask that is still unanswered. `joins` false: this request is special. */
+  ask(request: AskRequest, handler: AskHandler, joins: boolean): void {
+    const joinKey = joins ? joinKeyOf(request) : '';
+    const open = joins ? this.#joinable.get(joinKey) : undefined;
+    if (open !== undefined) {
+      open.members.add(handler);
+      this.#byHandler.set(handler, open);
+      return;
+    }
+    const id = this.#nextId++;
+    const ask: Ask = {
+      id,
+      shard: shardOf(request.stream, this.#options.shards),
+      request,
+      joinKey,
+      sinceMs: this.#options.now(),
+      members: new Set([handler]),
+    };
+    this.#asks.set(id, ask);
+    this.#byHandler.set(handler, ask);
+    if (joins) this.#joinable.set(joinKey, ask);
+    this.#post(ask);
+  }
+
+  /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
+  refresh(request: AskRequest): void {
+    const shard = shardOf(request.stream, this.#options.shards);
+    const message: ToShard = { kind: 'ask', id: 0, shard, request: { ...request, background: true } };
+    this.#options.send(this.#workerOf(shard), message);
+  }
+
+  /** The client behind `handler` has left. */
+  cancel(handler: AskHandler): void {
+    const ask = this.#byHandler.get(handler);
+    if (ask === undefined) return;
+    this.#byHandler.delete(handler);
+    ask.members.delete(handler);
+    if (ask.members.size === 0) this.#drop(ask, true);
+  }
+
+  /** The client has taken this many relayed bytes: as many more may come. */
+  credit(handler: AskHandler, bytes: number): void {
+    const ask = this.#byHandler.get(handler);
+    if (ask === undefined) return;
+    const { id, shard } = ask;
+    this.#options.send(this.#workerOf(shard), { kind: 'credit', id, shard, bytes });
+  }
+
+  /** Resolves when every shard concerned has forgotten the keys. */
+  async invalidate(targets: readonly { key: string; stream: string }[]): Promise<void> {
+    await Promise.all(
+      targets.map(
+        ({ key, stream }) =>
+          new Promise<void>((resolve) => {
+            const id = this.#nextId++;
+            const shard = shardOf(stream, this.#options.shards);
+            this.#invalidations.set(id, resolve);
+            const message: ToShard = { kind: 'invalidate', id, shard, keys: [key] };
+            if (!this.#options.send(this.#workerOf(shard), message)) this.#invalidated(id);
+          }),
+      ),
+    );
+  }
+
+  receive(message: ToEdge, from: number): void {
+    switch (message.kind) {
+      case 'progress':
+        this.#progress(message.fill, message);
+        return;
+      case 'invalidated':
+        this.#invalidated(message.id);
+        return;
+      default: {
+        const ask = this.#asks.get(message.id);
+        if (ask !== undefined) this.#answer(ask, message, from);
+      }
+    }
+  }
+
+  /** About once a second. */
+  tick(): void {
+    const beforeMs = this.#options.now() - LOST_PATIENCE_MS;
+    for (const ask of [...this.#asks.values()]) {
+      if (ask.sinceMs > beforeMs || !this.#down.has(this.#workerOf(ask.shard))) continue;
+      const members = this.#drop(ask, false);
+      for (const member of members) member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
+    }
+  }
+
+
+  /** A worker's thread has ended: its fills will say no more. */
+  onPeerDown(worker: number): void {
+    this.#down.add(worker);
+    for (const feed of [...this.#feeds.values()]) {
+      if (feed.worker === worker) this.#endFeed(feed, lostEnd());
+    }
+    for (const ask of [...this.#asks.values()]) {
+      if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
+        for (const member of this.#drop(ask, false)) member.relayEnded('GW_WORKER_LOST');
+      }
+    }
+  }
+
+  /** A worker is back: what it was asked before is asked again. */
+  onPeerUp(worker: number): void {
+    this.#down.delete(worker);
+    for (const ask of this.#asks.values()) {
+      if (this.#workerOf(ask.shard) === worker) this.#post(ask);
+    }
+  }
+
+  close(): void {
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+    this.#asks.clear();
+    this.#joinable.clear();
+    this.#byHandler.clear();
+  }
+
+  #workerOf(shard: number): number {
+    return shard % this.#options.workers;
+  }
+
+  /** When the shard's worker is down the ask waits here for its return. */
+  #post(ask: Ask): void {
+    const { id, shard, request } = ask;
+    const worker = this.#workerOf(shard);
+    if (this.#down.has(worker)) return;
+    if (this.#options.send(worker, { kind: 'ask', id, shard, request })) return;
+    for (const member of this.#drop(ask, false)) {
+      member.refused('GW_MAILBOX_FULL', 'too many messages to one worker', 1);
+    }
+  }
+
+  #answer(ask: Ask, message: Exclude<ToEdge, { kind: 'progress' | 'invalidated' }>, from: number): void {
+    switch (message.kind) {
+      case 'object':
+        for (const member of this.#drop(ask, false)) {
+          member.object(message.descriptor, message.served);
+        }
+        return;
+      case 'filling':
+        this.#join(ask, message, from);
+        return;
+      case 'alone':
+        for (const member of this.#drop(ask, false)) member.alone(message.forMs);
+        return;
+      case 'refused':
+        for (const member of this.#drop(ask, false)) {
+          member.refused(message.code, message.detail, message.retryAfterS);
+        }
+        return;
+      case 'informational':
+        for (const member of ask.members) member.interim(message.head);
+        return;
+      case 'head':
+        this.#relay(ask, message.head, message.served);
+        return;
+      case 'chunk':
+        for (const member of ask.members) member.chunk(message.bytes);
+        return;
+      case 'end':
+        for (const member of this.#drop(ask, false)) member.relayEnded(message.code);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** One of the members gets the relayed body; the others could not share it. */
+  #relay(ask: Ask, head: Head, served: Served): void {
+    const [first, ...others] = ask.members;
+    this.#joinable.delete(ask.joinKey);
+    for (const other of others) {
+      ask.members.delete(other);
+      this.#byHandler.delete(other);
+      if (head.status >= 500) {
+        other.refused('GW_ORIGIN_STATUS', `the origin answered ${head.status}`, 1);
+      } else other.alone(0);
+    }
+    ask.joinKey = RELAYING;
+    first?.head(head, served);
+  }
+
+  #join(ask: Ask, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
+    const { descriptor, fill, served } = message;
+    let feed = this.#feeds.get(fill);
+    if (feed === undefined) {
+      const arena = this.#options.arenaOf(descriptor.shard, descriptor.epoch);
+      if (arena?.acquire(descriptor.slot, descriptor.generation) !== true) {
+        // It ended and was evicted or purged before this message came: ask again.
+        this.#joinable.delete(ask.joinKey);
+        this.#post(ask);
+        return;
+      }
+      feed = new FillFeed(fill, from, descriptor, arena);
+      this.#feeds.set(fill, feed);
+    }
+    const members = this.#drop(ask, false);
+    feed.asks.add(ask);
+    feed.whenDeserted = (deserted) => {
+      this.#desert(deserted);
+    };
+    for (const member of members) member.filling(feed, served);
+    feed.settle();
+  }
+
+  #progress(id: number, message: Extract<ToEdge, { kind: 'progress' }>): void {
+    const feed = this.#feeds.get(id);
+    if (feed === undefined) return;
+    if (message.extents !== undefined) feed.source.extents = message.extents;
+    feed.source.written = message.written;
+    if (message.end !== undefined) this.#endFeed(feed, message.end);
+    else this.#options.turns.wake(feed.followers);
+  }
+
+  #endFeed(feed: FillFeed, end: FillEnd): void {
+    this.#feeds.delete(feed.id);
+    if (end.ok) {
+      if (end.descriptor?.keep === true) this.#options.onFilled(end.descriptor);
+      feed.source.ended = true;
+      feed.finish();
+      this.#options.turns.wake(feed.followers);
+      feed.settle();
+      return;
+    }
+    for (const follower of [...feed.followers]) follower.failed(end.code);
+    feed.finish();
+    feed.settle();
+  }
+
+  /** Nobody here follows any more: tell the shard, which may stop the fill. */
+  #desert(feed: FillFeed): void {
+    this.#feeds.delete(feed.id);
+    for (const { id, shard } of feed.asks) {
+      this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
+    }
+  }
+
+  #drop(ask: Ask, tell: boolean): AskHandler[] {
+    this.#asks.delete(ask.id);
+    if (this.#joinable.get(ask.joinKey)?.id === ask.id) this.#joinable.delete(ask.joinKey);
+    if (tell) {
+      const { id, shard } = ask;
+      this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
+    }
+    for (const member of ask.members) this.#byHandler.delete(member);
+    return [...ask.members];
+  }
+
+  #invalidated(id: number): void {
+    this.#invalidations.get(id)?.();
+    this.#invalidations.delete(id);
+  }
+}
+
+/** Marks an ask whose answer is being relayed. */
+const RELAYING = '\0relaying';
+
+function lostEnd(): FillEnd {
+  return { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
+}
+
+function joinKeyOf({ key, headers, range }: AskRequest): string {
+  return `${key}\n${fieldValue(headers, 'accept-encoding') ?? ''}\n${range}`;
+}

@@ -1,0 +1,70 @@
+/** A request copied out of uWS, whose own object is gone after the handler returns. */
+import type { HttpRequest } from '../../native/uws.js';
+import { requestDirectives, type RequestDirectives } from '../cache/reuse.js';
+import type { ErrorCode } from '../errors.js';
+import { fieldValue, withoutHopByHop, type FieldLine, type FieldLines } from '../http/fields.js';
+import { checkFields, checkFraming, type FieldLimits } from '../http/framing.js';
+import { type KeyRules, normalizeTarget } from '../http/target.js';
+import { mediaKind } from '../media/kind.js';
+import type { Lane } from '../runtime/lanes.js';
+
+export interface ClientRequest {
+  readonly method: string; // upper case
+  readonly rawFields: FieldLines; // as received, for what looks at framing and Host
+  readonly fields: FieldLines; // end-to-end
+  readonly host: string;
+  readonly path: string;
+  readonly key: string;
+  readonly stream: string;
+  readonly upstreamTarget: string; // path and the query that goes upstream
+  readonly directives: RequestDirectives;
+  readonly range: string;
+  readonly lane: Lane;
+}
+
+export interface RequestRules {
+  readonly key: KeyRules & { readonly host: boolean };
+  readonly fields: FieldLimits;
+}
+
+export interface RequestFault {
+  readonly error: ErrorCode;
+}
+
+/** The request, or the code it is refused with. */
+export function readRequest(request: HttpRequest, rules: RequestRules): ClientRequest | RequestFault {
+  const rawFields: FieldLine[] = [];
+  request.forEach((name, value) => {
+    rawFields.push([name, value]);
+  });
+  const method = request.getCaseSensitiveMethod();
+  const fault = checkFields(rawFields, rules.fields) ?? checkFraming(method, rawFields);
+  if (fault !== undefined) return { error: fault };
+  const query = request.getQuery() as string | undefined;
+  const target = normalizeTarget(request.getUrl(), query, rules.key);
+  if ('error' in target) return target;
+  const fields = withoutHopByHop(rawFields);
+  const host = fieldValue(rawFields, 'host') ?? '';
+  const prefix = rules.key.host ? `//${host.toLowerCase()}` : '';
+  const cacheControl = fieldValue(fields, 'cache-control');
+  const pragma = fieldValue(fields, 'pragma');
+  return {
+    method,
+    rawFields,
+    fields,
+    host,
+    path: target.path,
+    key: prefix + target.key,
+    stream: prefix + target.stream,
+    upstreamTarget: target.query === '' ? target.path : `${target.path}?${target.query}`,
+    directives: requestDirectives({ cacheControl, pragma }),
+    range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    lane: laneOf(target.path),
+  };
+}
+
+/** What a playing viewer needs is P0; a session's first requests are P1. */
+function laneOf(path: string): Lane {
+  const kind = mediaKind(path);
+  return kind === 'segment' || kind === 'playlist' || kind === 'mpd' || kind === 'key' ? 0 : 1;
+}

@@ -1,0 +1,241 @@
+/**
+ * The worker's uWS app: routes, the guard around every callback, connection counting, orderly stop.
+ * No exception may reach uWS from here (it would abort the process), and the app must be closed
+ * before its thread ends.
+ */
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type us_listen_socket,
+  type Uws,
+  type UwsApp,
+} from '../../native/uws.js';
+import { GatewayError } from '../errors.js';
+import { fieldValue } from '../http/fields.js';
+import { type ClientRequest, readRequest } from './client-request.js';
+import type { EdgeContext } from './context.js';
+import { Exchange } from './exchange.js';
+import { HitPath } from './hit-path.js';
+import { passThrough } from './pass.js';
+import { refuse } from './refusal.js';
+import { PREFLIGHT_LINES } from './render.js';
+import { RequestBody } from './request-body.js';
+import { Responder } from './responder.js';
+import { cacheStatus } from '../cache/cache-status.js';
+import type { Connections } from './connections.js';
+
+const DRAIN_POLL_MS = 20;
+
+export interface EdgeServerOptions {
+  readonly context: EdgeContext;
+  readonly uws: Uws;
+  readonly connections: Connections;
+}
+
+export class EdgeServer {
+  readonly #context: EdgeContext;
+  readonly #uws: Uws;
+  readonly #app: UwsApp;
+  readonly #hits: HitPath;
+  readonly #connections: Connections;
+  #listening: us_listen_socket | undefined;
+  #open = 0; // responses under way, the hit path's excepted
+  #state: 'open' | 'draining' | 'closed' = 'open';
+
+  constructor({ context, uws, connections }: EdgeServerOptions) {
+    const { tls } = context.config;
+    this.#context = context;
+    this.#uws = uws;
+    this.#connections = connections;
+    this.#hits = new HitPath(context);
+    this.#app =
+      tls.cert === '' ? uws.App() : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+    this.#route();
+  }
+
+  get openResponses(): number {
+    return this.#open;
+  }
+
+  /**
+   * The port listened on, shared with the other workers (SO_REUSEPORT): that nobody else has it must
+   * have been made sure before. @throws GatewayError GW_PORT_IN_USE
+   */
+  async listen(host: string, port: number): Promise<number> {
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      this.#app.listen(host, port, resolve);
+    });
+    if (socket === false) throw new GatewayError('GW_PORT_IN_USE', `${host}:${port} is in use`);
+    this.#listening = socket;
+    return this.#uws.us_socket_local_port(socket);
+  }
+
+  /** Accepts nothing more, waits for what is in flight up to `deadlineMs`, then closes all. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'draining';
+    this.stopListening();
+    const endMs = Date.now() + deadlineMs;
+    while (this.#open > 0 && Date.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    this.close();
+  }
+
+  stopListening(): void {
+    if (this.#listening === undefined) return;
+    this.#uws.us_listen_socket_close(this.#listening);
+    this.#listening = undefined;
+  }
+
+  /** At once and for good; safe to call from anywhere, also twice. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#listening = undefined;
+    this.#app.close();
+  }
+
+  #route(): void {
+    const { guard } = this.#context;
+    this.#app.filter((connection, count) => {
+      guard(() => {
+        this.#connections.change(connection, count);
+      });
+    });
+    this.#app.get('/*', (response, request) => {
+      try {
+        const object = this.#hits.find(request);
+        if (object !== undefined && this.#hits.serve(response, object)) return;
+      } catch (reason) {
+        this.#fault(response, reason);
+        return;
+      }
+      this.#handle(response, request);
+    });
+    this.#app.any('/*', (response, request) => {
+      this.#handle(response, request);
+    });
+  }
+
+  /** The one place where a request can fail by our own fault. */
+  #handle(response: HttpResponse, request: HttpRequest): void {
+    let responder: Responder | undefined;
+    try {
+      responder = this.#begin(response);
+      this.#dispatch(response, request, responder);
+    } catch (reason) {
+      this.#context.metrics.add('handlerFaults');
+      this.#context.log.error({ err: reason }, 'request handler failed');
+      if (responder === undefined) response.close();
+      else if (responder.headSent) responder.close();
+      else refuse(this.#context, responder, { code: 'GW_INTERNAL' });
+    }
+  }
+
+  #fault(response: HttpResponse, reason: unknown): void {
+    this.#context.metrics.add('handlerFaults');
+    this.#context.log.error({ err: reason }, 'hit path failed');
+    response.close();
+  }
+
+  #begin(response: HttpResponse): Responder {
+    const { clock, guard, metrics } = this.#context;
+    const responder = new Responder(response, clock.now(), guard);
+    this.#open += 1;
+    metrics.add('requests');
+    responder.whenGone(() => {
+      this.#open -= 1;
+      metrics.add('bytesSent', responder.bytesSent);
+      if (responder.status >= 500) metrics.add('serverErrors');
+      else if (responder.status >= 400) metrics.add('clientErrors');
+      else if (responder.status === 0) metrics.add('aborted');
+    });
+    return responder;
+  }
+
+  #dispatch(response: HttpResponse, request: HttpRequest, responder: Responder): void {
+    const context = this.#context;
+    const client = readRequest(request, context.rules);
+    if ('error' in client) {
+      refuse(context, responder, { code: client.error });
+      return;
+    }
+    this.#log(client, responder);
+    if (this.#state !== 'open') {
+      refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
+      return;
+    }
+    switch (client.method) {
+      case 'GET':
+      case 'HEAD':
+        new Exchange(context, client, responder).start();
+        return;
+      case 'OPTIONS':
+        if (fieldValue(client.fields, 'access-control-request-method') !== undefined) {
+          this.#preflight(responder);
+          return;
+        }
+        break;
+      case 'TRACE':
+      case 'CONNECT':
+        refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
+        return;
+      default:
+    }
+    this.#pass(response, client, responder);
+  }
+
+  #preflight(responder: Responder): void {
+    responder.cork(() => {
+      const status = cacheStatus(this.#context.config.cache.name, { detail: 'preflight' });
+      responder.head(204, `${status}\r\n${PREFLIGHT_LINES}`);
+      responder.endWithoutBody(undefined);
+    });
+  }
+
+  #pass(response: HttpResponse, client: ClientRequest, responder: Responder): void {
+    const { config, clock } = this.#context;
+    const { limits } = config;
+    const length = fieldValue(client.rawFields, 'content-length');
+    const coded = fieldValue(client.rawFields, 'transfer-encoding') !== undefined;
+    if (length !== undefined && Number(length) > limits.body) {
+      refuse(this.#context, responder, { code: 'GW_BODY_TOO_LARGE' });
+      return;
+    }
+    const hasBody = coded || (length !== undefined && Number(length) > 0);
+    const body = hasBody
+      ? new RequestBody(
+          response,
+          {
+            maxBytes: limits.body,
+            minRate: limits.bodyMinRate,
+            minRateGraceMs: limits.minRateGrace,
+          },
+          clock.now(),
+        )
+      : undefined;
+    if (body !== undefined) {
+      responder.whenGone(() => {
+        body.leave();
+      });
+    }
+    const fwd = 'method';
+    void passThrough(this.#context, { request: client, responder, body, fwd });
+  }
+
+  #log(client: ClientRequest, responder: Responder): void {
+    const { access, clock } = this.#context;
+    if (!access.sampled()) return;
+    responder.whenGone(() => {
+      access.write({
+        method: client.method,
+        target: client.upstreamTarget,
+        status: responder.status,
+        bytes: responder.bytesSent,
+        ms: clock.now() - responder.startedMs,
+        cacheStatus: responder.cacheStatus,
+      });
+    });
+  }
+}

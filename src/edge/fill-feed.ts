@@ -1,0 +1,68 @@
+/**
+ * This worker's end of a fill in a shard: one lease and one set of followers, however many clients
+ * wait. Phases: open (bytes come) → ended (followers drain) → closed (lease given back).
+ */
+import type { ArenaView } from '../arena/arena.js';
+import type { Descriptor } from '../cache/descriptor.js';
+import type { ErrorCode } from '../errors.js';
+import type { BodySource } from './body-writer.js';
+import type { Writer } from './turns.js';
+
+export interface Follower extends Writer {
+  /** The fill will not end whole. */
+  failed(code: ErrorCode): void;
+}
+
+export class FillFeed {
+  readonly id: number;
+  readonly worker: number; // whose shard fills
+  readonly descriptor: Descriptor;
+  readonly source: BodySource;
+  readonly followers = new Set<Follower>();
+  /** The asks that led here, to be cancelled together. */
+  readonly asks = new Set<{ readonly id: number; readonly shard: number }>();
+  whenDeserted: ((feed: FillFeed) => void) | undefined;
+  readonly #arena: ArenaView;
+  #state: 'open' | 'ended' | 'closed' = 'open';
+
+  /** The slot is leased already; the feed gives the lease back. */
+  constructor(id: number, worker: number, descriptor: Descriptor, arena: ArenaView) {
+    this.id = id;
+    this.worker = worker;
+    this.descriptor = descriptor;
+    this.#arena = arena;
+    this.source = {
+      arena,
+      slot: descriptor.slot,
+      extents: descriptor.extents,
+      written: arena.written(descriptor.slot),
+      ended: false,
+    };
+  }
+
+  follow(follower: Follower): void {
+    this.followers.add(follower);
+  }
+
+  leave(follower: Follower): void {
+    if (this.followers.delete(follower)) this.settle();
+  }
+
+  /** No more bytes will come. */
+  finish(): void {
+    if (this.#state === 'open') this.#state = 'ended';
+  }
+
+  /** Gives the lease back when nobody follows. */
+  settle(): void {
+    if (this.followers.size > 0 || this.#state === 'closed') return;
+    if (this.#state === 'open') this.whenDeserted?.(this);
+    this.close();
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#arena.release(this.descriptor.slot);
+  }
+}

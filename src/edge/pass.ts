@@ -1,0 +1,125 @@
+/** Requests that no cache answers: other methods and uncacheable objects, streamed both ways. */
+import { invalidatedTargets } from '../cache/invalidate.js';
+import { asGatewayError } from '../errors.js';
+import { fieldValue, type FieldLines } from '../http/fields.js';
+import { normalizeTarget } from '../http/target.js';
+import type { OriginRequest, OriginResponse } from '../origin/origin.js';
+import type { Served } from '../cache/messages.js';
+import type { ClientRequest } from './client-request.js';
+import type { EdgeContext } from './context.js';
+import { refuse } from './refusal.js';
+import { RelayWriter } from './relay-writer.js';
+import { servedStatus } from './render.js';
+import type { RequestBody } from './request-body.js';
+import { passedLines, type Responder } from './responder.js';
+
+export interface Passing {
+  readonly request: ClientRequest;
+  readonly responder: Responder;
+  readonly body: RequestBody | undefined;
+  readonly fwd: 'bypass' | 'method' | 'uri-miss' | 'request';
+}
+
+/** Never rejects: the client gets the origin's answer or a refusal. */
+export async function passThrough(context: EdgeContext, passing: Passing): Promise<void> {
+  const { request, responder } = passing;
+  const abort = new AbortController();
+  responder.whenGone(() => {
+    abort.abort();
+  });
+  context.metrics.add('passed');
+  try {
+    context.metrics.add('originRequests');
+    const response = await context.origin.fetch(originRequest(passing), abort.signal);
+    await invalidateAfter(context, request, response);
+    await relay(context, passing, response);
+  } catch (reason) {
+    if (responder.gone) return;
+    const error = asGatewayError(reason);
+    context.metrics.add('originErrors');
+    context.log.warn({ code: error.code, detail: error.detail, path: request.path }, 'pass failed');
+    if (responder.headSent) responder.close();
+    else refuse(context, responder, { code: error.code });
+  }
+}
+
+function originRequest({ request, responder, body }: Passing): OriginRequest {
+  return {
+    method: request.method,
+    target: request.upstreamTarget,
+    headers: request.fields.filter(([name]) => name !== 'expect'),
+    ...(body === undefined ? {} : { body }),
+    onInformational: (status, fields) => {
+      responder.interim({ status, fields });
+    },
+  };
+}
+
+async function relay(
+  context: EdgeContext,
+  { request, responder, fwd }: Passing,
+  response: OriginResponse,
+): Promise<void> {
+  const { status, headers } = response;
+  const served: Served = { hit: false, fwd, fwdStatus: status };
+  const writeHead = (): void => {
+    responder.head(status, passedHead(context, served, headers));
+  };
+  const total = lengthOf(headers);
+  if (request.method === 'HEAD' || status === 204 || status === 304) {
+    for await (const chunk of response.body) void chunk;
+    responder.cork(() => {
+      writeHead();
+      responder.endWithoutBody(request.method === 'HEAD' && total >= 0 ? total : undefined);
+    });
+    return;
+  }
+  const writer = new RelayWriter({ responder, wheel: context.wheel, total, writeHead });
+  for await (const chunk of response.body) {
+    await writer.write(chunk);
+    if (responder.gone) return;
+  }
+  writer.end();
+}
+
+/** Lines of an answer passed on, behind our Cache-Status member. */
+export function passedHead(context: EdgeContext, served: Served, fields: FieldLines): string {
+  const upstreamStatus = fieldValue(fields, 'cache-status') ?? '';
+  const status = servedStatus(context.config.cache.name, served, { upstreamStatus, ttlS: undefined });
+  return passedLines(
+    status,
+    fields.filter(([name]) => !RENDERED_BY_US.has(name)),
+  );
+}
+
+const RENDERED_BY_US = new Set(['cache-status', 'content-length', 'date', 'connection']);
+
+export function lengthOf(fields: FieldLines): number {
+  const value = fieldValue(fields, 'content-length');
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
+}
+
+/** Before the client hears of success, nobody gets what it has made outdated (RFC 9111 4.4). */
+async function invalidateAfter(
+  context: EdgeContext,
+  request: ClientRequest,
+  { status, headers }: OriginResponse,
+): Promise<void> {
+  const targets = invalidatedTargets({
+    method: request.method,
+    status,
+    target: request.upstreamTarget,
+    host: request.host,
+    headers,
+  });
+  if (targets.length === 0) return;
+  const { rules, asks } = context;
+  const prefix = rules.key.host ? `//${request.host.toLowerCase()}` : '';
+  const keys = targets.flatMap((target) => {
+    const mark = target.indexOf('?');
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const normal = normalizeTarget(path, mark < 0 ? undefined : target.slice(mark + 1), rules.key);
+    return 'error' in normal ? [] : [{ key: prefix + normal.key, stream: prefix + normal.stream }];
+  });
+  await asks.invalidate(keys);
+}

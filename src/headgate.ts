@@ -1,0 +1,199 @@
+/** Composition root: builds all of a node and closes it in reverse order. Main thread. */
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { packageRoot } from '../native/package-root.js';
+import { loadUws } from '../native/uws.js';
+import runEdgeWorker from '../workers/edge.js';
+import type { Config } from './config/config.js';
+import { startAdmin } from './control/admin.js';
+import type { GatewayControl, GatewayState } from './control/gateway-control.js';
+import { Supervisor } from './control/supervisor.js';
+import { GatewayError } from './errors.js';
+import { normalizeTarget } from './http/target.js';
+import type { BundledContent } from './origin/bundled.js';
+import type { WorkerPurge } from './runtime/worker-messages.js';
+import type { Logger } from './telemetry/log.js';
+import { createMetrics, readMetrics } from './telemetry/metrics.js';
+
+export interface HeadgateDeps {
+  readonly log: Logger;
+  /** Another thread entry than workers/edge.ts, for tests that break workers on purpose. */
+  readonly workerEntry?: URL;
+}
+
+export interface RunningHeadgate {
+  readonly url: string; // of the page
+  readonly adminUrl: string | undefined;
+  /** Settles when all is closed; a non-zero code when it was not asked for. */
+  readonly closed: Promise<{ readonly exitCode: number }>;
+  stop(reason: string): Promise<void>;
+}
+
+/**
+ * A node that listens when the promise resolves.
+ * @throws GatewayError GW_PORT_IN_USE, GW_CONFIG_INVALID, GW_NATIVE_UNSUPPORTED
+ */
+export async function startHeadgate(config: Config, deps: HeadgateDeps): Promise<RunningHeadgate> {
+  const node = new Node(config, deps);
+  await node.start();
+  return node;
+}
+
+class Node implements RunningHeadgate {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #supervisor: Supervisor;
+  readonly #metrics: SharedArrayBuffer;
+  readonly #startedMs = Date.now();
+  readonly closed: Promise<{ readonly exitCode: number }>;
+  #resolveClosed: (end: { exitCode: number }) => void = () => undefined;
+  #phase: GatewayState['phase'] = 'starting';
+  #exitCode = 0;
+  #port = 0;
+  #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: Config, { log, workerEntry }: HeadgateDeps) {
+    this.#config = config;
+    this.#log = log;
+    // The header limit belongs to the process: the main thread loads first and sets it.
+    loadUws({ maxHeaderBytes: config.limits.header });
+    this.#metrics = createMetrics(Math.max(1, config.workers));
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#supervisor = new Supervisor({
+      config,
+      log,
+      metrics: this.#metrics,
+      bundled: bundledContent(),
+      entry: workerEntry ?? new URL('../workers/edge.js', import.meta.url),
+      inline: runEdgeWorker,
+      onHopeless: (reason) => {
+        log.fatal({ code: reason.code, detail: reason.detail }, 'giving up');
+        this.#exitCode = 1;
+        void this.stop(reason.code);
+      },
+    });
+  }
+
+  get url(): string {
+    const { listen, tls } = this.#config;
+    return `${tls.cert === '' ? 'http' : 'https'}://${displayHost(listen.host)}:${this.#port}/`;
+  }
+
+  get adminUrl(): string | undefined {
+    return this.#admin?.url;
+  }
+
+  async start(): Promise<void> {
+    const { listen, admin } = this.#config;
+    try {
+      this.#port = await freePortOf(listen.host, listen.port);
+      if (admin.listen !== false) {
+        this.#admin = await startAdmin({
+          listen: admin.listen,
+          token: admin.token,
+          control: this.#control(),
+          log: this.#log,
+        });
+      }
+      await this.#supervisor.start(listen.host, this.#port);
+      this.#phase = 'ready';
+    } catch (reason) {
+      await this.stop('start failed');
+      throw reason;
+    }
+  }
+
+  async stop(reason: string): Promise<void> {
+    this.#stopping ??= this.#close(reason);
+    await this.#stopping;
+  }
+
+  async #close(reason: string): Promise<void> {
+    this.#log.debug({ reason }, 'draining');
+    this.#phase = 'draining';
+    await this.#supervisor.stop(this.#config.shutdown.deadline);
+    this.#phase = 'stopped';
+    await this.#admin?.close();
+    this.#resolveClosed({ exitCode: this.#exitCode });
+  }
+
+  #control(): GatewayControl {
+    return {
+      state: () => this.#state(),
+      purge: async (order) => ({
+        purged: await this.#supervisor.purge({ ...order, path: this.#purgePath(order) }),
+      }),
+      counters: () => readMetrics(this.#metrics),
+    };
+  }
+
+  #state(): GatewayState {
+    const gauges = readMetrics(this.#metrics).map((row) => row.gauges);
+    const utilizations = this.#supervisor.utilizations;
+    return {
+      phase: this.#phase,
+      uptimeMs: Date.now() - this.#startedMs,
+      url: this.url,
+      workers: this.#supervisor.workers.map(({ index, state, restarts }) => ({
+        index,
+        state: state === 'stopped' ? 'restarting' : state,
+        restarts,
+        connections: gauges[index]?.connections ?? 0,
+        elu: utilizations[index] ?? 0,
+      })),
+    };
+  }
+
+  /** As keys have it. A prefix may end within a segment, so only whole paths are normalised. */
+  #purgePath({ scope, path: target }: WorkerPurge): string {
+    if (scope !== 'exact') return target;
+    const mark = target.indexOf('?');
+    const query = mark < 0 ? undefined : target.slice(mark + 1);
+    const rules = { ...this.#config.key, maxUrl: this.#config.limits.url };
+    const normal = normalizeTarget(mark < 0 ? target : target.slice(0, mark), query, rules);
+    if ('error' in normal) throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
+    return normal.key;
+  }
+}
+
+/** Workers share the port silently, so that nobody else has it must be made sure first. */
+async function freePortOf(host: string, port: number): Promise<number> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once('error', reject);
+      probe.listen({ host, port, exclusive: true }, resolve);
+    });
+    const address = probe.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  } catch (reason) {
+    const detail = reason instanceof Error ? reason.message : String(reason);
+    throw new GatewayError('GW_PORT_IN_USE', `cannot listen on ${host}:${port}: ${detail}`, {
+      cause: reason,
+    });
+  } finally {
+    await new Promise((resolve) => probe.close(resolve));
+  }
+}
+
+function bundledContent(): BundledContent {
+  const root = packageRoot();
+  const web = path.join(root, 'src/web');
+  return {
+    routes: {
+      '/': path.join(web, 'player.html'),
+      '/headgate/player.js': path.join(web, 'player.js'),
+      '/headgate/player.css': path.join(web, 'player.css'),
+      '/headgate/hls.mjs': path.join(root, 'node_modules/hls.js/dist/hls.mjs'),
+    },
+    prefixes: { '/sample/': path.join(web, 'sample') },
+  };
+}
+
+function displayHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,27 @@
+/** What the main thread and an edge worker say to each other over the worker's control port. */
+import type { MessagePort } from 'node:worker_threads';
+import type { ErrorCode } from '../errors.js';
+
+export type WorkerPurge =
+  | { readonly scope: 'exact'; readonly path: string; readonly soft: boolean }
+  | { readonly scope: 'prefix'; readonly path: string; readonly soft: boolean }
+  | { readonly scope: 'all'; readonly path: string; readonly soft: boolean };
+
+export type ToWorker =
+  | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }
+  | { readonly kind: 'peer-down'; readonly index: number }
+  | {
+      readonly kind: 'arena';
+      readonly shard: number;
+      readonly epoch: number;
+      readonly buffer: SharedArrayBuffer;
+    }
+  | { readonly kind: 'listen'; readonly host: string; readonly port: number }
+  | { readonly kind: 'purge'; readonly id: number; readonly order: WorkerPurge }
+  | { readonly kind: 'stop'; readonly deadlineMs: number };
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'listen-failed'; readonly code: ErrorCode; readonly detail: string }
+  | { readonly kind: 'purged'; readonly id: number; readonly count: number };

@@ -1,0 +1,304 @@
+/**
+ * Thread entry of an edge worker, and the inline one of `--workers 0`. Wiring only: what a worker
+ * decides lives in src/edge/ and src/shard/.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { adviseHugePages, pinThreadToCore } from '../native/addon.js';
+import { loadUws } from '../native/uws.js';
+import { ArenaView } from '../src/arena/arena.js';
+import { isToShard, type MeshMessage } from '../src/cache/messages.js';
+import type { Config } from '../src/config/config.js';
+import { Asks } from '../src/edge/asks.js';
+import { Connections } from '../src/edge/connections.js';
+import type { EdgeContext } from '../src/edge/context.js';
+import { EdgeServer } from '../src/edge/edge-server.js';
+import { LocalObject } from '../src/edge/local-object.js';
+import { NearIndex } from '../src/edge/near-index.js';
+import { StallWheel } from '../src/edge/stall-wheel.js';
+import { Turns } from '../src/edge/turns.js';
+import { asGatewayError } from '../src/errors.js';
+import type { BundledContent } from '../src/origin/bundled.js';
+import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
+import { SystemClock } from '../src/runtime/clock.js';
+import { Mesh } from '../src/runtime/mesh.js';
+import type { FromWorker, ToWorker, WorkerPurge } from '../src/runtime/worker-messages.js';
+import { openShard, type Shard } from '../src/shard/shard.js';
+import { AccessLog } from '../src/telemetry/access-log.js';
+import { createLogger, type Logger } from '../src/telemetry/log.js';
+import { WorkerMetrics } from '../src/telemetry/metrics.js';
+
+export interface EdgeBoot {
+  readonly index: number;
+  readonly workers: number; // in the mesh: 1 when inline
+  readonly config: Config;
+  readonly bundled: BundledContent;
+  readonly arenas: readonly { readonly epoch: number; readonly buffer: SharedArrayBuffer }[];
+  readonly metrics: SharedArrayBuffer;
+  readonly control: MessagePort;
+  readonly restarted: boolean; // a replacement: be quick
+}
+
+const OUTBOX_LIMIT = 65_536;
+const SHARD_TICK_MS = 100;
+const GAUGE_TICK_MS = 1_000;
+
+/** Runs until told to stop. Rejects when the thread cannot do its work. */
+export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
+  const worker = new EdgeWorker(boot);
+  const closeApp = (): void => {
+    worker.closeServer();
+  };
+  // An open uWS socket at the end of its thread aborts the process.
+  process.on('exit', closeApp);
+  try {
+    await worker.run();
+  } finally {
+    worker.close();
+    process.off('exit', closeApp);
+  }
+}
+
+class EdgeWorker {
+  readonly #boot: EdgeBoot;
+  readonly #log: Logger;
+  readonly #clock = new SystemClock();
+  readonly #metrics: WorkerMetrics;
+  readonly #origin: OpenedOrigins;
+  readonly #arenas: { epoch: number; view: ArenaView }[];
+  readonly #mesh: Mesh<MeshMessage>;
+  readonly #asks: Asks;
+  readonly #near: NearIndex;
+  readonly #wheel: StallWheel;
+  readonly #shards = new Map<number, Shard>();
+  readonly #server: EdgeServer;
+  readonly #connections: Connections;
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  constructor(boot: EdgeBoot) {
+    const { config, index, workers, control } = boot;
+    this.#boot = boot;
+    this.#log = createLogger({ level: config.log.level, name: 'headgate', worker: index });
+    this.#metrics = new WorkerMetrics(boot.metrics, index);
+    if (config.arena.pinWorkers) pinThreadToCore(index);
+    const uws = loadUws({ maxHeaderBytes: config.limits.header });
+    this.#origin = openOrigins(config, {
+      clock: this.#clock,
+      random: Math.random,
+      bundled: boot.bundled,
+    });
+    this.#arenas = boot.arenas.map(({ epoch, buffer }) => ({
+      epoch,
+      view: new ArenaView(buffer, index),
+    }));
+    this.#mesh = new Mesh({
+      self: index,
+      outboxLimit: OUTBOX_LIMIT,
+      deliver: (message, from) => {
+        if (!isToShard(message)) this.#asks.receive(message, from);
+        else this.#shards.get(message.shard)?.receive(message, from);
+      },
+      onError: (reason) => {
+        this.#fault(reason, 'message handler failed');
+      },
+    });
+    const arenaOf = (shard: number, epoch: number): ArenaView | undefined => {
+      const arena = this.#arenas[shard];
+      return arena?.epoch === epoch ? arena.view : undefined;
+    };
+    const turns = new Turns();
+    this.#near = new NearIndex(config.cache.nearIndex);
+    this.#asks = new Asks({
+      shards: config.shards,
+      workers,
+      turns,
+      now: () => this.#clock.now(),
+      send: (to, message) => this.#mesh.send(to, message),
+      arenaOf,
+      onFilled: (descriptor) => {
+        const arena = arenaOf(descriptor.shard, descriptor.epoch);
+        if (arena === undefined) return;
+        this.#near.put(new LocalObject(descriptor, arena, config.cache.name));
+      },
+    });
+    this.#wheel = new StallWheel(config.limits, () => this.#clock.now(), () => {
+      this.#metrics.add('cutSlow');
+    });
+    this.#connections = new Connections(config.limits, this.#metrics);
+    const context: EdgeContext = {
+      worker: index,
+      config,
+      rules: {
+        key: { ...config.key, maxUrl: config.limits.url },
+        fields: { maxBytes: config.limits.header, maxLines: 100 },
+      },
+      clock: this.#clock,
+      random: Math.random,
+      log: this.#log,
+      access: new AccessLog({ log: this.#log, fraction: config.log.access, random: Math.random }),
+      metrics: this.#metrics,
+      near: this.#near,
+      asks: this.#asks,
+      turns,
+      wheel: this.#wheel,
+      origin: this.#origin,
+      arenaOf,
+      guard: (run) => {
+        try {
+          run();
+        } catch (reason) {
+          this.#fault(reason, 'callback failed');
+        }
+      },
+    };
+    this.#server = new EdgeServer({ context, uws, connections: this.#connections });
+    this.#openShards();
+    control.on('message', (message: ToWorker) => {
+      this.#control(message);
+    });
+  }
+
+  /** Resolves when the worker was told to stop and has drained. */
+  async run(): Promise<void> {
+    this.#timers.push(
+      setInterval(() => {
+        for (const shard of this.#shards.values()) shard.tick();
+      }, SHARD_TICK_MS),
+      setInterval(() => {
+        this.#asks.tick();
+        this.#gauge();
+      }, GAUGE_TICK_MS),
+    );
+    this.#tell({ kind: 'ready' });
+    await new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+    });
+  }
+
+  #stopped: () => void = () => undefined;
+
+  closeServer(): void {
+    this.#server.close();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#wheel.stop();
+    this.#asks.close();
+    for (const shard of this.#shards.values()) shard.close();
+    this.#mesh.close();
+    this.#clock.stop();
+    this.#boot.control.close();
+    void this.#origin.close();
+  }
+
+  #openShards(): void {
+    const { config, index, workers, restarted } = this.#boot;
+    for (let shard = index; shard < config.shards; shard += workers) {
+      const arena = this.#arenas[shard];
+      if (arena === undefined) continue;
+      const { view, epoch } = arena;
+      if (config.arena.hugePages) adviseHugePages(view.buffer);
+      // First touch costs 0.4 s of CPU a GiB: now rather than under the first viewers.
+      if (config.arena.pretouch && !restarted) touchPages(view.data);
+      this.#shards.set(
+        shard,
+        openShard({
+          shard,
+          epoch,
+          arena: view,
+          config,
+          origin: this.#origin,
+          clock: this.#clock,
+          random: Math.random,
+          log: this.#log,
+          metrics: this.#metrics,
+          send: (to, message) => this.#mesh.send(to, message),
+        }),
+      );
+    }
+  }
+
+  #control(message: ToWorker): void {
+    switch (message.kind) {
+      case 'peer':
+        this.#mesh.connect(message.index, message.port);
+        this.#asks.onPeerUp(message.index);
+        return;
+      case 'peer-down':
+        this.#mesh.disconnect(message.index);
+        for (const shard of this.#shards.values()) shard.forgetWorker(message.index);
+        this.#asks.onPeerDown(message.index);
+        return;
+      case 'arena': {
+        const view = new ArenaView(message.buffer, this.#boot.index);
+        this.#arenas[message.shard] = { epoch: message.epoch, view };
+        this.#near.dropShard(message.shard);
+        return;
+      }
+      case 'listen':
+        void this.#listen(message.host, message.port);
+        return;
+      case 'purge':
+        this.#tell({ kind: 'purged', id: message.id, count: this.#purge(message.order) });
+        return;
+      case 'stop':
+        void this.#stop(message.deadlineMs);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #listen(host: string, port: number): Promise<void> {
+    try {
+      this.#tell({ kind: 'listening', port: await this.#server.listen(host, port) });
+    } catch (reason) {
+      const { code, detail } = asGatewayError(reason);
+      this.#tell({ kind: 'listen-failed', code, detail });
+    }
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    await this.#server.stop(deadlineMs);
+    this.#stopped();
+  }
+
+  #purge(order: WorkerPurge): number {
+    const { soft, path, scope } = order;
+    let count = 0;
+    for (const shard of this.#shards.values()) {
+      count += shard.purge(
+        scope === 'exact' ? { keys: [path], soft } : { prefix: scope === 'all' ? '' : path, soft },
+      );
+    }
+    return count;
+  }
+
+  #gauge(): void {
+    const shards = [...this.#shards.values()];
+    const sum = (of: (shard: Shard) => number): number =>
+      shards.reduce((total, shard) => total + of(shard), 0);
+    this.#metrics.set('connections', this.#connections.open);
+    this.#metrics.set('stalledWriters', this.#wheel.count);
+    this.#metrics.set('nearEntries', this.#near.count);
+    this.#metrics.set('objects', sum((shard) => shard.store.count));
+    this.#metrics.set('objectBytes', sum((shard) => shard.store.storedBytes));
+    this.#metrics.set('retired', sum((shard) => shard.store.retiredCount));
+    this.#metrics.set('fills', sum((shard) => shard.activeFills));
+    this.#metrics.set('queued', sum((shard) => shard.queued));
+  }
+
+  #fault(reason: unknown, what: string): void {
+    this.#metrics.add('handlerFaults');
+    this.#log.error({ err: reason }, what);
+  }
+
+  #tell(message: FromWorker): void {
+    this.#boot.control.postMessage(message);
+  }
+}
+
+function touchPages(data: Uint8Array): void {
+  for (let at = 0; at < data.length; at += 4_096) data[at] = 0;
+}
