@@ -25,6 +25,7 @@ const ROWS: readonly (readonly string[])[] = [
 const NATIVE: Readonly<Record<string, readonly string[]>> = {
   uws: ['edge'],
   addon: ['arena', 'runtime', 'edge', 'headgate'],
+  'slow-requests': ['edge', 'headgate'],
 };
 
 t.test('every file of src/ belongs to a layer', (t) => {
