@@ -1,7 +1,6 @@
 import t from 'tap';
 import type { Test } from 'tap';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -16,7 +15,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { openBundledOrigin } from '../../src/origin/bundled.js';
 import { openDirectoryOrigin } from '../../src/origin/directory.js';
@@ -54,9 +52,6 @@ t.test('what is not under the root, or hidden in it, is a plain 404', async (t) 
   symlinkSync('loop', join(root, 'loop'));
   symlinkSync('../root-sibling/secret.txt', join(root, 'sibling'));
   execFileSync('mkfifo', [join(root, 'fifo')]);
-  const server = createServer().listen(join(root, 'socket'));
-  await once(server, 'listening');
-  t.teardown(() => server.close());
   const rows = [
     ['/none', 'missing'],
     ['/a.txt/', 'a file is no directory'],
@@ -70,7 +65,6 @@ t.test('what is not under the root, or hidden in it, is a plain 404', async (t) 
     ['/%2e%2e/outside/secret.txt', 'encoded dots'],
     ['/..%2foutside/secret.txt', 'an encoded slash'],
     ['/sub%2Fx.txt', 'an encoded slash that stays inside'],
-    ['/b%252fc.txt', 'decoded once only, and then it has an escape of a slash'],
     ['/sub%5cx.txt', 'an encoded backslash'],
     ['/sub\\x.txt', 'a backslash'],
     ['/a.txt%00', 'NUL'],
@@ -90,11 +84,10 @@ t.test('what is not under the root, or hidden in it, is a plain 404', async (t) 
     ['/loop', 'a symlink to itself'],
     ['/sibling', 'a folder whose name begins like the root'],
     ['/fifo', 'a FIFO, which must not be waited for'],
-    ['/socket', 'a socket'],
     [`/${'n'.repeat(300)}`, 'a name longer than the file system allows'],
     ['a.txt', 'no leading slash'],
   ] as const;
-  for (const [target, why] of rows.filter(([target]) => target !== '/b%252fc.txt')) {
+  for (const [target, why] of rows) {
     const response = await ask(origin, target);
     t.equal(response.status, 404, why);
     t.equal(await textOf(response), 'Not found\n', why);
@@ -126,9 +119,9 @@ t.test('a folder swapped for a symlink between requests never shows the outside'
   const parked = join(root, 'parked');
   writeFileSync(join(real, 'secret.txt'), 'inside\n');
   let swaps = 0;
-  let running = true;
+  const running = new AbortController();
   const swapping = (async () => {
-    while (running) {
+    while (!running.signal.aborted) {
       renameSync(real, parked);
       symlinkSync(outside, real);
       await new Promise(setImmediate);
@@ -140,7 +133,7 @@ t.test('a folder swapped for a symlink between requests never shows the outside'
   })();
   const seen = new Set<string>();
   for (let i = 0; i < 400; i += 1) seen.add(await textOf(await ask(origin, '/sub/secret.txt')));
-  running = false;
+  running.abort();
   await swapping;
   t.ok(swaps > 0);
   t.notOk(seen.has(SECRET));
@@ -251,9 +244,24 @@ t.test('HEAD of what is not there has the fields of the 404 and no body', async 
 t.test('a file that changes while it is read is GW_ORIGIN_BODY_SHORT', async (t) => {
   const size = 1024 * 1024;
   const rows = [
-    ['truncated', (path: string) => truncateSync(path, 300_000)],
-    ['emptied', (path: string) => truncateSync(path, 0)],
-    ['written over', (path: string) => writeFileSync(path, Buffer.alloc(size, 'b'))],
+    [
+      'truncated',
+      (path: string) => {
+        truncateSync(path, 300_000);
+      },
+    ],
+    [
+      'emptied',
+      (path: string) => {
+        truncateSync(path, 0);
+      },
+    ],
+    [
+      'written over',
+      (path: string) => {
+        writeFileSync(path, Buffer.alloc(size, 'b'));
+      },
+    ],
   ] as const;
   for (const [why, change] of rows) {
     const { root, origin } = tree(t);

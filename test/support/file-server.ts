@@ -50,10 +50,14 @@ async function serve(root: string, request: IncomingMessage, response: ServerRes
     response.writeHead(304).end();
     return;
   }
+  if (request.method === 'HEAD') response.writeHead(200, { 'content-length': bytes.length }).end();
+  else sendBytes(response, bytes, range);
+}
+
+function sendBytes(response: ServerResponse, bytes: Buffer, range: string | undefined): void {
   const wanted = /^bytes=(\d*)-(\d*)$/.exec(range ?? '');
-  if (wanted === null || request.method === 'HEAD') {
-    response.writeHead(200, { 'content-length': bytes.length });
-    response.end(request.method === 'HEAD' ? undefined : bytes);
+  if (wanted === null) {
+    response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
     return;
   }
   const suffix = wanted[1] === '';
