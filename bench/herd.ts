@@ -5,8 +5,8 @@
  * first asks; the origin thinks for a second, so all have asked when it answers. Times are taken on
  * one monotonic clock: origin's first write to the client's first read. Two ways to read: `held`
  * (nobody reads on before all have their first byte: the server's share of the delay) and `at once`
- * (4 or 20 GB are read on the same two cores meanwhile). `floor` is a server with no logic: at a
- * signal it writes a piece of the body to every socket; what it takes is the harness's own. Every
+ * (4 or 20 GB are read on the same two cores meanwhile). `floor` is a server with no logic: it
+ * writes all heads, then all bodies, in two loops; what it takes is the harness's own. Every
  * byte of every body is compared. Median of the rounds; the worst client counts.
  * Command: npm run bench -- --only herd
  * Results and conclusion: RESULTS.md, written by the same command.
@@ -42,6 +42,7 @@ interface Sample {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly worstMs: number;
+  readonly clientCpuMs: number;
   readonly totalMs: number;
   readonly faults: number;
 }
@@ -111,6 +112,7 @@ function sampleOf(run: {
     p50Ms: percentile(delays, 50),
     p99Ms: percentile(delays, 99),
     worstMs: largest(delays),
+    clientCpuMs: result.clientCpuMs,
     totalMs: result.totalMs,
     faults,
   };
@@ -130,13 +132,14 @@ function tableOf(clients: number, samples: readonly Sample[]): Table {
         middle((sample) => sample.p50Ms),
         middle((sample) => sample.p99Ms),
         middle((sample) => sample.worstMs),
+        middle((sample) => sample.clientCpuMs),
         middle((sample) => sample.totalMs),
         formatNumber(largest(own.map((sample) => sample.faults))),
       ]);
     }
   }
   const columns = ['server, reading', 'origin requests', 'first byte p50 ms', 'p99 ms', 'all ms'];
-  columns.push('whole crowd served ms', 'faults');
+  columns.push("of it generator's CPU ms", 'whole crowd served ms', 'faults');
   return { caption: `${clients} clients, one cold 4 MB segment`, columns, rows };
 }
 

@@ -30,6 +30,8 @@ class Crowd {
   readonly #body: Buffer;
   readonly #firstByteNs: bigint[] = [];
   #connections: RawConnection[] = [];
+  #cpuAtFirst = process.cpuUsage();
+  #clientCpuMs = NaN;
   #done = 0;
   #wrong = 0;
   #failures = 0;
@@ -66,6 +68,7 @@ class Crowd {
     return {
       askingMs: Number(askedAllNs - askedNs) / 1e6,
       firstByteNs: this.#firstByteNs.map(String),
+      clientCpuMs: this.#clientCpuMs,
       totalMs: Number(process.hrtime.bigint() - askedNs) / 1e6,
       whole: this.#done,
       wrong: this.#wrong,
@@ -85,8 +88,9 @@ class Crowd {
       {
         onHead: (status, length) => {
           this.#firstByteNs.push(process.hrtime.bigint());
+          if (this.#firstByteNs.length === 1) this.#cpuAtFirst = process.cpuUsage();
           right = status === 200 && length === this.#plan.size;
-          if (this.#firstByteNs.length === this.#plan.clients) this.#release();
+          if (this.#firstByteNs.length === this.#plan.clients) this.#allStarted();
         },
         onBody: (chunk, offset) => {
           if (chunk.compare(this.#body, offset, offset + chunk.length) !== 0) right = false;
@@ -106,6 +110,12 @@ class Crowd {
       },
       onOpen,
     );
+  }
+
+  #allStarted(): void {
+    const { user, system } = process.cpuUsage(this.#cpuAtFirst);
+    this.#clientCpuMs = (user + system) / 1_000;
+    this.#release();
   }
 
   #release(): void {

@@ -11,6 +11,7 @@ export interface HerdPlan {
 export interface HerdResult {
   readonly askingMs: number; // from the first request to the last
   readonly firstByteNs: readonly string[];
+  readonly clientCpuMs: number; // of the generator, from the first first byte to the last
   readonly totalMs: number;
   readonly whole: number;
   readonly wrong: number; // status, length or a byte
