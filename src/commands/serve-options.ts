@@ -1,6 +1,7 @@
 /** The flags of `serve`, and of `config`, which shows what they come to. */
 import type { Command } from 'commander';
 import type { Flag } from '../config/load.js';
+import { SETTINGS } from '../config/settings.js';
 import { addSourceOptions, collect, type SourceOptions } from './source-options.js';
 
 export interface ServeOptions extends SourceOptions {
@@ -14,27 +15,27 @@ export interface ServeOptions extends SourceOptions {
   readonly tlsKey?: string;
 }
 
-export function addServeOptions(command: Command): Command {
-  return addSourceOptions(command)
-    .option('--listen <[host:]port>', 'where viewers are served (0.0.0.0:8080)')
-    .option('--admin <[host:]port>', "health, metrics and purge, or 'off' (127.0.0.1:9090)")
-    .option('--workers <n>', 'edge worker threads; 0: all on the main thread (cores)')
-    .option('--shards <n>', 'partitions of the content (16)')
-    .option('--cache-memory <size>', 'memory for the cache (a quarter of RAM, at most 1GiB)')
-    .option('--origin <url|dir>', 'where objects come from, tried in order; repeatable', collect)
-    .option('--tls-cert <file>', 'PEM certificate chain')
-    .option('--tls-key <file>', 'PEM private key');
-}
-
+/** Flags that set one setting each; the default in their help is the schema's. */
 const SINGLE = [
-  ['listen', 'listen', '--listen'],
-  ['admin', 'admin.listen', '--admin'],
-  ['workers', 'workers', '--workers'],
-  ['shards', 'shards', '--shards'],
-  ['cacheMemory', 'cache.memory', '--cache-memory'],
-  ['tlsCert', 'tls.cert', '--tls-cert'],
-  ['tlsKey', 'tls.key', '--tls-key'],
-] as const satisfies readonly (readonly [keyof ServeOptions, string, string])[];
+  ['listen', 'listen', '--listen', '[host:]port', 'where viewers are served'],
+  ['admin', 'admin.listen', '--admin', '[host:]port', "health, metrics and purge, or 'off'"],
+  ['workers', 'workers', '--workers', 'n', 'edge worker threads; 0: all on the main thread'],
+  ['shards', 'shards', '--shards', 'n', 'partitions of the content'],
+  ['cacheMemory', 'cache.memory', '--cache-memory', 'size', 'memory for the cache'],
+  ['tlsCert', 'tls.cert', '--tls-cert', 'file', 'PEM certificate chain'],
+  ['tlsKey', 'tls.key', '--tls-key', 'file', 'PEM private key'],
+] as const satisfies readonly (readonly [keyof ServeOptions, ...string[]])[];
+
+export function addServeOptions(command: Command): Command {
+  addSourceOptions(command);
+  for (const [, path, name, takes, meaning] of SINGLE) {
+    const initial = SETTINGS.get(path)?.facts.initial ?? '';
+    const words = initial === '' ? meaning : `${meaning} (default: ${initial})`;
+    command.option(`${name} <${takes}>`, words);
+  }
+  const meaning = 'where objects come from, tried in order; may be repeated';
+  return command.option('--origin <url|dir>', meaning, collect);
+}
 
 /** The flags that were given, as settings. `source` comes before every --origin. */
 export function serveFlags(source: string | undefined, options: ServeOptions): Flag[] {

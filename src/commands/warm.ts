@@ -1,6 +1,6 @@
 /** `headgate warm`: brings a playlist's renditions into the cache of a running gateway. */
 import cliProgress from 'cli-progress';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { formatDuration, formatListen, parseDuration } from '../config/units.js';
 import { GatewayError } from '../errors.js';
 import { reachable } from './purge.js';
@@ -22,7 +22,11 @@ export function addWarm(program: Command, terminal: Terminal, outcome: Outcome):
     .argument('<playlist-url>', 'URL at the gateway, or a path on the configured listen address')
     .option('--first <n>', 'only the first n segments of each rendition', whole(1, 100_000))
     .option('--concurrency <n>', 'requests at a time', whole(1, 64), 4)
-    .option('--timeout <duration>', 'longest time for one object', timeout, 30_000)
+    .addOption(
+      new Option('--timeout <duration>', 'longest time for one object')
+        .argParser(timeout)
+        .default(30_000, '30s'),
+    )
     .action(async (playlistUrl: string, options: WarmOptions) => {
       const url = absoluteUrl(playlistUrl, options, terminal);
       const startMs = performance.now();

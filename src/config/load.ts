@@ -80,7 +80,9 @@ function readValue(
 
 function readAll({ file, env = {}, flags = [], set = [] }: Sources, around: Surroundings): Reading {
   const readings = [
-    readFile(file ?? (env['HEADGATE_CONFIG'] || undefined), around),
+    file === undefined
+      ? readFile(env['HEADGATE_CONFIG'] ?? '', 'env HEADGATE_CONFIG', around)
+      : readFile(file, '--config', around),
     readEnvironment(env, around.cwd),
     {
       entries: flags.map(({ path, value, name }) => ({
@@ -99,15 +101,16 @@ function readAll({ file, env = {}, flags = [], set = [] }: Sources, around: Surr
   };
 }
 
-function readFile(file: string | undefined, around: Surroundings): Reading {
-  if (file === undefined) return { entries: [], faults: [] };
+/** `file` '' is none. */
+function readFile(file: string, from: string, around: Surroundings): Reading {
+  if (file === '') return { entries: [], faults: [] };
   try {
     return readYaml(around.readFile(file), path.resolve(around.cwd, file));
   } catch (reason) {
     const got = describeValue(reason instanceof Error ? reason.message : reason);
     return {
       entries: [],
-      faults: [{ path: file, want: 'a readable file', got, from: '--config' }],
+      faults: [{ path: file, want: 'a readable file', got, from }],
     };
   }
 }

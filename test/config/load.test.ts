@@ -275,6 +275,8 @@ t.test('secrets and credentials do not appear in faults', (t) => {
 
 t.test('a file that cannot be read or is too large is a fault, not a crash', (t) => {
   t.equal(faultsOf({ file: 'nope.yaml' })[0]?.from, '--config');
+  const env = { HEADGATE_CONFIG: 'nope.yaml' };
+  t.equal(faultsOf({ env })[0]?.from, 'env HEADGATE_CONFIG');
   const large = machine({ 'a.yaml': `# ${'x'.repeat(2 ** 20)}` });
   t.equal(faultsOf({ file: 'a.yaml' }, large).length, 1);
   t.end();
