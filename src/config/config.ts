@@ -7,8 +7,6 @@ import { z } from 'zod';
 import { choice, count, duration, list, listen, listenOrOff, ratio, size, text } from './kinds.js';
 import { toggle, wordOrList } from './kinds.js';
 
-export type { ListenAddress } from './units.js';
-
 const QUERY_NAME = /^[A-Za-z0-9._~!$'()*+;:@%[\]-]{1,128}$/;
 const QUERY_NAMES = {
   accepts: (name: string) => QUERY_NAME.test(name),
