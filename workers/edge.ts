@@ -22,7 +22,8 @@ import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
 import { Mesh } from '../src/runtime/mesh.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../src/runtime/worker-messages.js';
-import { openShard, type Shard } from '../src/shard/shard.js';
+import { openShard } from '../src/shard/open-shard.js';
+import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
 import { WorkerMetrics } from '../src/telemetry/metrics.js';
@@ -68,6 +69,7 @@ class EdgeWorker {
   readonly #mesh: Mesh<MeshMessage>;
   readonly #asks: Asks;
   readonly #near: NearIndex;
+  readonly #turns = new Turns();
   readonly #wheel: StallWheel;
   readonly #shards = new Map<number, Shard>();
   readonly #server: EdgeServer;
@@ -75,7 +77,7 @@ class EdgeWorker {
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(boot: EdgeBoot) {
-    const { config, index, workers, control } = boot;
+    const { config, index, control } = boot;
     this.#boot = boot;
     this.#log = createLogger({ level: config.log.level, name: 'headgate', worker: index });
     this.#metrics = new WorkerMetrics(boot.metrics, index);
@@ -101,30 +103,49 @@ class EdgeWorker {
         this.#fault(reason, 'message handler failed');
       },
     });
-    const arenaOf = (shard: number, epoch: number): ArenaView | undefined => {
-      const arena = this.#arenas[shard];
-      return arena?.epoch === epoch ? arena.view : undefined;
-    };
-    const turns = new Turns();
     this.#near = new NearIndex(config.cache.nearIndex);
-    this.#asks = new Asks({
+    this.#asks = this.#openAsks();
+    this.#wheel = new StallWheel(
+      config.limits,
+      () => this.#clock.now(),
+      () => {
+        this.#metrics.add('cutSlow');
+      },
+    );
+    this.#connections = new Connections(config.limits, this.#metrics);
+    const context = this.#edgeContext();
+    this.#server = new EdgeServer({ context, uws, connections: this.#connections });
+    this.#openShards();
+    control.on('message', (message: ToWorker) => {
+      this.#control(message);
+    });
+  }
+
+  readonly #arenaOf = (shard: number, epoch: number): ArenaView | undefined => {
+    const arena = this.#arenas[shard];
+    return arena?.epoch === epoch ? arena.view : undefined;
+  };
+
+  #openAsks(): Asks {
+    const { config, workers } = this.#boot;
+    return new Asks({
       shards: config.shards,
       workers,
-      turns,
+      turns: this.#turns,
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
-      arenaOf,
+      arenaOf: this.#arenaOf,
       onFilled: (descriptor) => {
-        const arena = arenaOf(descriptor.shard, descriptor.epoch);
+        const arena = this.#arenaOf(descriptor.shard, descriptor.epoch);
         if (arena === undefined) return;
         this.#near.put(new LocalObject(descriptor, arena, config.cache.name));
       },
     });
-    this.#wheel = new StallWheel(config.limits, () => this.#clock.now(), () => {
-      this.#metrics.add('cutSlow');
-    });
-    this.#connections = new Connections(config.limits, this.#metrics);
-    const context: EdgeContext = {
+  }
+
+  #edgeContext(): EdgeContext {
+    const { config, index } = this.#boot;
+    return {
       worker: index,
       config,
       rules: {
@@ -138,10 +159,10 @@ class EdgeWorker {
       metrics: this.#metrics,
       near: this.#near,
       asks: this.#asks,
-      turns,
+      turns: this.#turns,
       wheel: this.#wheel,
       origin: this.#origin,
-      arenaOf,
+      arenaOf: this.#arenaOf,
       guard: (run) => {
         try {
           run();
@@ -150,11 +171,6 @@ class EdgeWorker {
         }
       },
     };
-    this.#server = new EdgeServer({ context, uws, connections: this.#connections });
-    this.#openShards();
-    control.on('message', (message: ToWorker) => {
-      this.#control(message);
-    });
   }
 
   /** Resolves when the worker was told to stop and has drained. */
@@ -282,11 +298,26 @@ class EdgeWorker {
     this.#metrics.set('connections', this.#connections.open);
     this.#metrics.set('stalledWriters', this.#wheel.count);
     this.#metrics.set('nearEntries', this.#near.count);
-    this.#metrics.set('objects', sum((shard) => shard.store.count));
-    this.#metrics.set('objectBytes', sum((shard) => shard.store.storedBytes));
-    this.#metrics.set('retired', sum((shard) => shard.store.retiredCount));
-    this.#metrics.set('fills', sum((shard) => shard.activeFills));
-    this.#metrics.set('queued', sum((shard) => shard.queued));
+    this.#metrics.set(
+      'objects',
+      sum((shard) => shard.store.count),
+    );
+    this.#metrics.set(
+      'objectBytes',
+      sum((shard) => shard.store.storedBytes),
+    );
+    this.#metrics.set(
+      'retired',
+      sum((shard) => shard.store.retiredCount),
+    );
+    this.#metrics.set(
+      'fills',
+      sum((shard) => shard.activeFills),
+    );
+    this.#metrics.set(
+      'queued',
+      sum((shard) => shard.queued),
+    );
   }
 
   #fault(reason: unknown, what: string): void {

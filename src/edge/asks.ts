@@ -96,7 +96,12 @@ export class Asks {
   /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
   refresh(request: AskRequest): void {
     const shard = shardOf(request.stream, this.#options.shards);
-    const message: ToShard = { kind: 'ask', id: 0, shard, request: { ...request, background: true } };
+    const message: ToShard = {
+      kind: 'ask',
+      id: 0,
+      shard,
+      request: { ...request, background: true },
+    };
     this.#options.send(this.#workerOf(shard), message);
   }
 
@@ -134,18 +139,16 @@ export class Asks {
   }
 
   receive(message: ToEdge, from: number): void {
-    switch (message.kind) {
-      case 'progress':
-        this.#progress(message.fill, message);
-        return;
-      case 'invalidated':
-        this.#invalidated(message.id);
-        return;
-      default: {
-        const ask = this.#asks.get(message.id);
-        if (ask !== undefined) this.#answer(ask, message, from);
-      }
+    if (message.kind === 'progress') {
+      this.#progress(message.fill, message);
+      return;
     }
+    if (message.kind === 'invalidated') {
+      this.#invalidated(message.id);
+      return;
+    }
+    const ask = this.#asks.get(message.id);
+    if (ask !== undefined) this.#answer(ask, message, from);
   }
 
   /** About once a second. */
@@ -157,7 +160,6 @@ export class Asks {
       for (const member of members) member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
     }
   }
-
 
   /** A worker's thread has ended: its fills will say no more. */
   onPeerDown(worker: number): void {
@@ -203,12 +205,16 @@ export class Asks {
     }
   }
 
-  #answer(ask: Ask, message: Exclude<ToEdge, { kind: 'progress' | 'invalidated' }>, from: number): void {
+  #answer(ask: Ask, message: Answer, from: number): void {
+    if (isRelayed(message)) {
+      this.#relayed(ask, message);
+      return;
+    }
     switch (message.kind) {
       case 'object':
-        for (const member of this.#drop(ask, false)) {
-          member.object(message.descriptor, message.served);
-        }
+        this.#drop(ask, false).forEach((member, i) => {
+          member.object(message.descriptor, servedTo(i, message.served));
+        });
         return;
       case 'filling':
         this.#join(ask, message, from);
@@ -221,6 +227,13 @@ export class Asks {
           member.refused(message.code, message.detail, message.retryAfterS);
         }
         return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #relayed(ask: Ask, message: RelayedAnswer): void {
+    switch (message.kind) {
       case 'informational':
         for (const member of ask.members) member.interim(message.head);
         return;
@@ -272,7 +285,7 @@ export class Asks {
     feed.whenDeserted = (deserted) => {
       this.#desert(deserted);
     };
-    for (const member of members) member.filling(feed, served);
+    for (const [i, member] of members.entries()) member.filling(feed, servedTo(i, served));
     feed.settle();
   }
 
@@ -323,6 +336,18 @@ export class Asks {
     this.#invalidations.get(id)?.();
     this.#invalidations.delete(id);
   }
+}
+
+type Answer = Exclude<ToEdge, { kind: 'progress' | 'invalidated' }>;
+type RelayedAnswer = Extract<ToEdge, { kind: 'informational' | 'head' | 'chunk' | 'end' }>;
+
+function isRelayed(message: Answer): message is RelayedAnswer {
+  return ['informational', 'head', 'chunk', 'end'].includes(message.kind);
+}
+
+/** All but the first of those who wait were folded into its request. */
+function servedTo(position: number, served: Served): Served {
+  return position === 0 || served.hit ? served : { ...served, collapsed: true };
 }
 
 /** Marks an ask whose answer is being relayed. */

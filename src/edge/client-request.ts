@@ -32,7 +32,10 @@ export interface RequestFault {
 }
 
 /** The request, or the code it is refused with. */
-export function readRequest(request: HttpRequest, rules: RequestRules): ClientRequest | RequestFault {
+export function readRequest(
+  request: HttpRequest,
+  rules: RequestRules,
+): ClientRequest | RequestFault {
   const rawFields: FieldLine[] = [];
   request.forEach((name, value) => {
     rawFields.push([name, value]);

@@ -16,6 +16,7 @@ import { type ClientRequest, readRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { Exchange } from './exchange.js';
 import { HitPath } from './hit-path.js';
+import type { PlainBody } from './local-object.js';
 import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
 import { PREFLIGHT_LINES } from './render.js';
@@ -49,7 +50,9 @@ export class EdgeServer {
     this.#connections = connections;
     this.#hits = new HitPath(context);
     this.#app =
-      tls.cert === '' ? uws.App() : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+      tls.cert === ''
+        ? uws.App()
+        : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
     this.#route();
   }
 
@@ -105,8 +108,11 @@ export class EdgeServer {
     });
     this.#app.get('/*', (response, request) => {
       try {
-        const object = this.#hits.find(request);
-        if (object !== undefined && this.#hits.serve(response, object)) return;
+        const body = this.#hits.find(request);
+        if (body !== undefined && this.#hits.serve(response, body)) {
+          this.#logHit(body);
+          return;
+        }
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -222,6 +228,19 @@ export class EdgeServer {
     }
     const fwd = 'method';
     void passThrough(this.#context, { request: client, responder, body, fwd });
+  }
+
+  #logHit({ view, object }: PlainBody): void {
+    const { access, config } = this.#context;
+    if (!access.sampled()) return;
+    access.write({
+      method: 'GET',
+      target: object.descriptor.key,
+      status: 200,
+      bytes: view.length,
+      ms: 0,
+      cacheStatus: cacheStatus(config.cache.name, { hit: true }),
+    });
   }
 
   #log(client: ClientRequest, responder: Responder): void {

@@ -318,7 +318,10 @@ export class Exchange implements AskHandler {
       upstreamStatus,
       ttlS: served.hit ? ttlS : undefined,
     });
-    this.#responder.head(plan.status, `${status}\r\nAge: ${ageSeconds(freshness, nowMs)}${plan.lines}`);
+    this.#responder.head(
+      plan.status,
+      `${status}\r\nAge: ${ageSeconds(freshness, nowMs)}${plan.lines}`,
+    );
     if (!served.hit) {
       metrics.observe('firstByteSeconds', (nowMs - this.#responder.startedMs) / 1_000);
     }

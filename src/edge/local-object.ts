@@ -13,39 +13,56 @@ export class LocalObject {
   readonly arena: ArenaView;
   /** Served as fresh before this, without more thought; 0 when every use must be judged. */
   readonly freshUntilMs: number;
-  /** A whole 200 without variants or codings: the hit path may send it as it lies. */
-  readonly plain: boolean;
-  /** The body where it lies in one piece; undefined otherwise. */
-  readonly view: Uint8Array | undefined;
+  /** What the hit path may send as it lies; undefined when a request needs more thought. */
+  readonly plain: PlainBody | undefined;
+  /** The same in codings of ours; empty when there are none. */
+  readonly coded: readonly PlainBody[];
   /** A background refresh has been asked for. */
   refreshing = false;
+
+  constructor(descriptor: Descriptor, arena: ArenaView, cacheName: string) {
+    this.descriptor = descriptor;
+    this.arena = arena;
+    const { bornMs, ttlMs, alwaysRevalidate } = descriptor.freshness;
+    this.freshUntilMs = alwaysRevalidate ? 0 : bornMs + ttlMs;
+    const { status, vary, encodings } = descriptor;
+    const simple = isWhole(descriptor) && status === 200 && vary.length === 0;
+    this.plain = simple ? plainBody(this, cacheName, undefined) : undefined;
+    this.coded = simple ? encodings.flatMap((one) => plainBody(this, cacheName, one) ?? []) : [];
+  }
+}
+
+/** A small body in one piece with its field lines: one lease and one write serve it. */
+export class PlainBody {
+  readonly object: LocalObject;
+  readonly coding: EncodedBody['coding'] | 'identity';
+  readonly slot: number;
+  readonly generation: number;
+  readonly view: Uint8Array;
   readonly #fields: string;
   readonly #name: string;
   #block: Uint8Array | undefined;
   #blockSecond = -1;
 
-  constructor(descriptor: Descriptor, arena: ArenaView, cacheName: string) {
-    this.descriptor = descriptor;
-    this.arena = arena;
-    this.#name = cacheName;
-    const { bornMs, ttlMs, alwaysRevalidate } = descriptor.freshness;
-    this.freshUntilMs = alwaysRevalidate ? 0 : bornMs + ttlMs;
-    const { extents, status, vary, encodings } = descriptor;
-    const [first] = extents;
-    const whole = isWhole(descriptor);
-    this.plain = whole && status === 200 && vary.length === 0 && encodings.length === 0;
-    this.view =
-      whole && extents.length <= 1
-        ? arena.data.subarray(first?.offset ?? 0, (first?.offset ?? 0) + descriptor.storedBytes)
-        : undefined;
-    this.#fields = renderFields(descriptor, undefined);
+  constructor(
+    object: LocalObject,
+    body: { slot: number; generation: number; coding: PlainBody['coding']; view: Uint8Array },
+    rendered: { fields: string; name: string },
+  ) {
+    this.object = object;
+    this.coding = body.coding;
+    this.slot = body.slot;
+    this.generation = body.generation;
+    this.view = body.view;
+    this.#fields = rendered.fields;
+    this.#name = rendered.name;
   }
 
   /** The field lines of a hit, Cache-Status first, made anew once a second. */
   hitBlock(nowMs: number): Uint8Array {
     const second = Math.floor(nowMs / 1_000);
     if (second !== this.#blockSecond || this.#block === undefined) {
-      const { freshness, upstreamStatus } = this.descriptor;
+      const { freshness, upstreamStatus } = this.object.descriptor;
       const ttlS = Math.floor((freshness.bornMs + freshness.ttlMs - nowMs) / 1_000);
       this.#block = renderHit({
         name: this.#name,
@@ -58,8 +75,21 @@ export class LocalObject {
     }
     return this.#block;
   }
+}
 
-  encoded(coding: EncodedBody['coding']): EncodedBody | undefined {
-    return this.descriptor.encodings.find((one) => one.coding === coding);
-  }
+function plainBody(
+  object: LocalObject,
+  name: string,
+  encoded: EncodedBody | undefined,
+): PlainBody | undefined {
+  const { descriptor, arena } = object;
+  const { slot, generation, extents } = encoded ?? descriptor;
+  const bytes = encoded?.bytes ?? descriptor.storedBytes;
+  const [first] = extents;
+  if (bytes > SMALL_BYTES || extents.length > 1) return undefined;
+  const offset = first?.offset ?? 0;
+  const view = arena.data.subarray(offset, offset + bytes);
+  const coding = encoded?.coding ?? 'identity';
+  const fields = renderFields(descriptor, encoded);
+  return new PlainBody(object, { slot, generation, coding, view }, { fields, name });
 }

@@ -4,6 +4,7 @@ import { asGatewayError } from '../errors.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { normalizeTarget } from '../http/target.js';
 import type { OriginRequest, OriginResponse } from '../origin/origin.js';
+import { discardBody } from '../origin/resilient.js';
 import type { Served } from '../cache/messages.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
@@ -67,7 +68,7 @@ async function relay(
   };
   const total = lengthOf(headers);
   if (request.method === 'HEAD' || status === 204 || status === 304) {
-    for await (const chunk of response.body) void chunk;
+    discardBody(response.body);
     responder.cork(() => {
       writeHead();
       responder.endWithoutBody(request.method === 'HEAD' && total >= 0 ? total : undefined);
@@ -85,7 +86,10 @@ async function relay(
 /** Lines of an answer passed on, behind our Cache-Status member. */
 export function passedHead(context: EdgeContext, served: Served, fields: FieldLines): string {
   const upstreamStatus = fieldValue(fields, 'cache-status') ?? '';
-  const status = servedStatus(context.config.cache.name, served, { upstreamStatus, ttlS: undefined });
+  const status = servedStatus(context.config.cache.name, served, {
+    upstreamStatus,
+    ttlS: undefined,
+  });
   return passedLines(
     status,
     fields.filter(([name]) => !RENDERED_BY_US.has(name)),

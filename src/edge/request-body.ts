@@ -42,7 +42,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   leave(): void {
     this.#gone = true;
     clearInterval(this.#timer);
-    if (this.#state === 'open') this.#fail(new GatewayError('GW_CLIENT_ABORTED', 'the client left'));
+    if (this.#state === 'open')
+      this.#fail(new GatewayError('GW_CLIENT_ABORTED', 'the client left'));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

@@ -36,7 +36,11 @@ export function planResponse(
   const { fields } = request;
   const selectable = descriptor.status === 200 || descriptor.status === 206;
   if (!selectable) return whole(request, descriptor, undefined);
-  const verdict = evaluateConditions(conditionsOf(request), validatorsOf(descriptor), context.nowMs);
+  const verdict = evaluateConditions(
+    conditionsOf(request),
+    validatorsOf(descriptor),
+    context.nowMs,
+  );
   if (verdict === 304) return notModified(descriptor);
   if (verdict === 412) return bare(412, '');
   const ranged = rangesOf(request, descriptor, context.maxRanges);
@@ -88,7 +92,10 @@ function partial(
   context: PlanContext,
 ): ResponsePlan | undefined {
   const { firstByte, totalBytes, storedBytes, contentType } = descriptor;
-  if (storedBytes >= 0 && !ranges.every(([a, b]) => a >= firstByte && b < firstByte + storedBytes)) {
+  if (
+    storedBytes >= 0 &&
+    !ranges.every(([a, b]) => a >= firstByte && b < firstByte + storedBytes)
+  ) {
     return undefined;
   }
   const [only] = ranges;
@@ -142,7 +149,15 @@ function whole(
 
 /** RFC 9110 section 15.4.5: what a cache needs to update what it has, and no more. */
 function notModified(descriptor: Descriptor): ResponsePlan {
-  const kept = new Set(['etag', 'cache-control', 'content-location', 'expires', 'vary', 'cdn-cache-control', 'last-modified']);
+  const kept = new Set([
+    'etag',
+    'cache-control',
+    'content-location',
+    'expires',
+    'vary',
+    'cdn-cache-control',
+    'last-modified',
+  ]);
   const fields = descriptor.fields.filter(([name]) => kept.has(name));
   return { ...bare(304, renderLines(fields)), total: -1 };
 }
@@ -154,6 +169,9 @@ function bare(status: number, lines: string): ResponsePlan {
 function encodingFor(fields: FieldLines, { encodings }: Descriptor): EncodedBody | undefined {
   if (encodings.length === 0) return undefined;
   const accept = fieldValue(fields, 'accept-encoding');
-  const coding = negotiateEncoding(accept, encodings.map((one) => one.coding));
+  const coding = negotiateEncoding(
+    accept,
+    encodings.map((one) => one.coding),
+  );
   return encodings.find((one) => one.coding === coding);
 }

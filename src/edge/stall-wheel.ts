@@ -15,7 +15,7 @@ export interface StallLimits {
   readonly minRateGrace: number; // ms a client may be slower than that
 }
 
-interface Record {
+interface Watch {
   sinceMs: number;
   sentThen: number;
 }
@@ -28,9 +28,12 @@ export class StallWheel {
   readonly #limits: StallLimits;
   readonly #onCut: () => void;
   readonly #now: () => number;
-  readonly #spokes: Map<Stalled, Record>[] = Array.from({ length: SPOKES }, () => new Map());
+  readonly #spokes: Map<Stalled, Watch>[] = Array.from(
+    { length: SPOKES },
+    () => new Map<Stalled, Watch>(),
+  );
   /** Rates are measured over stalls: a writer keeps its record while it comes and goes. */
-  readonly #records = new WeakMap<Stalled, Record>();
+  readonly #records = new WeakMap<Stalled, Watch>();
   readonly #timer: NodeJS.Timeout;
   #spoke = 0;
 
@@ -71,7 +74,7 @@ export class StallWheel {
     clearInterval(this.#timer);
   }
 
-  #visit(writer: Stalled, record: Record, nowMs: number): void {
+  #visit(writer: Stalled, record: Watch, nowMs: number): void {
     const elapsedMs = nowMs - record.sinceMs;
     if (elapsedMs >= this.#limits.minRateGrace) {
       const rate = ((writer.sent - record.sentThen) * 1_000) / elapsedMs;

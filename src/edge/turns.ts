@@ -28,15 +28,19 @@ export class Turns {
   /** `writer` has more to send: after the others. */
   later(writer: Writer): void {
     this.#ready.push(writer);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#run);
+    this.#schedule();
   }
 
   /** New bytes for many at once. */
   wake(writers: ReadonlySet<Writer>): void {
     const first = writers.size < CROWD ? LONE_QUANTUM : FIRST_QUANTUM;
     for (const writer of [...writers]) writer.pump(first);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
   }
 
   readonly #run = (): void => {
@@ -56,10 +60,7 @@ export class Turns {
     if (at < length) {
       // Those not reached go before those that have just been served.
       this.#ready = [...ready.slice(at), ...this.#ready];
-      if (!this.#scheduled) {
-        this.#scheduled = true;
-        setImmediate(this.#run);
-      }
+      this.#schedule();
     }
   };
 }

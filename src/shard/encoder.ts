@@ -53,7 +53,10 @@ export class Encoder {
     ]);
     if (owners[stored.body.slot] !== stored) return; // purged, replaced or evicted meanwhile
     const encodings: EncodedBody[] = [];
-    for (const [coding, encoded] of [['br', br], ['gzip', gz]] as const) {
+    for (const [coding, encoded] of [
+      ['br', br],
+      ['gzip', gz],
+    ] as const) {
       if (encoded.length > bytes.length * WORTHWHILE) continue;
       const body = this.#place(stored, coding, encoded);
       if (body !== undefined) encodings.push(body);
@@ -84,7 +87,8 @@ export class Encoder {
     const { storedBytes, status, fields, contentType } = descriptor;
     if (!enabled || status !== 200 || storedBytes < minSize || storedBytes > maxSize) return false;
     if (fieldValue(fields, 'content-encoding') !== undefined) return false;
-    if (/(?:^|,)\s*no-transform\s*(?:,|$)/i.test(fieldValue(fields, 'cache-control') ?? '')) return false;
+    if (/(?:^|,)\s*no-transform\s*(?:,|$)/i.test(fieldValue(fields, 'cache-control') ?? ''))
+      return false;
     return isCompressible(contentType);
   }
 }

@@ -9,10 +9,10 @@ import { secondaryKey } from '../cache/vary.js';
 import type { Served } from '../cache/messages.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
-import { parseContentRange } from '../http/range.js';
 import { defaultTtlMs, type ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
+import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
@@ -20,6 +20,7 @@ import { type Entry, type Stored, variantOf } from './entry.js';
 import type { Fill, Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
+import { spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
 
 /** An object of unknown length grows by doubling between these. */
@@ -41,7 +42,11 @@ export interface FillHooks {
   readonly onEnd: (fill: Fill) => void;
   readonly discard: (stored: Stored) => void;
   /** The body's meaning, where it decides the lifetime. */
-  readonly factsOf: (stored: { path: string; kind: string }, status: number, body: Uint8Array) => ObjectFacts;
+  readonly factsOf: (
+    stored: { path: string; kind: string },
+    status: number,
+    body: Uint8Array,
+  ) => ObjectFacts;
 }
 
 interface Arrival {
@@ -104,14 +109,14 @@ export class FillRunner {
   async #onHead(fill: Fill, arrival: Arrival): Promise<void> {
     const { response } = arrival;
     if (response.status === 304) {
-      await drain(response);
+      discardBody(response.body);
       this.#renew(fill, arrival);
       return;
     }
     if (STALE_ON_STATUS.has(response.status)) {
       this.#context.metrics.add('originErrors');
       if (this.#serveStale(fill, `status-${response.status}`)) {
-        await drain(response);
+        discardBody(response.body);
         return;
       }
     }
@@ -354,7 +359,7 @@ export class FillRunner {
     const { stored } = fill;
     if (stored !== undefined && response.status < 500) this.#hooks.discard(stored);
     if (first === undefined) {
-      await cancel(response);
+      discardBody(response.body);
       return;
     }
     fill.waiters = [first];
@@ -362,7 +367,12 @@ export class FillRunner {
     fill.credit = RELAY_WINDOW_BYTES;
     const head = { status: response.status, fields: response.headers };
     const fwd = stored === undefined ? 'uri-miss' : 'stale';
-    this.#answers.head(first, head, { hit: false, fwd, fwdStatus: response.status, detail: reason });
+    this.#answers.head(first, head, {
+      hit: false,
+      fwd,
+      fwdStatus: response.status,
+      detail: reason,
+    });
     for await (const chunk of response.body) {
       metrics.add('originBytes', chunk.length);
       await this.#relayChunk(fill, first, chunk);
@@ -387,7 +397,10 @@ export class FillRunner {
     metrics.add('fillsFailed');
     if (!fill.abort.signal.aborted) {
       metrics.add('originErrors');
-      log.warn({ code: error.code, detail: error.detail, target: pathOf(fill.entry.key) }, 'fill failed');
+      log.warn(
+        { code: error.code, detail: error.detail, target: pathOf(fill.entry.key) },
+        'fill failed',
+      );
     }
     const { body } = fill;
     if (fill.phase === 'filling' && body !== undefined) {
@@ -405,42 +418,11 @@ export class FillRunner {
   }
 }
 
-interface Span {
-  readonly first: number;
-  readonly length: number; // -1 unknown
-  readonly total: number; // -1 unknown
-}
-
-/** Which bytes of the representation an answer brings; undefined when it is not what we asked for. */
-function spanOf(fill: Fill, response: OriginResponse): Span | undefined {
-  const length = lengthOf(response.headers);
-  if (response.status !== 206) return { first: 0, length, total: length };
-  if (fill.range === '') return undefined;
-  const range = parseContentRange(fieldValue(response.headers, 'content-range') ?? '');
-  if (range === undefined || 'unsatisfied' in range || range.total === undefined) return undefined;
-  const count = range.end - range.start + 1;
-  if (length >= 0 && length !== count) return undefined;
-  return { first: range.start, length: count, total: range.total };
-}
-
 function isAnswered(fill: Fill, headers: FieldLines): boolean {
   return fill.stored !== undefined && matches304(fill.stored.originFields, headers);
-}
-
-function lengthOf(headers: FieldLines): number {
-  const value = fieldValue(headers, 'content-length');
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }
 
 function strongEtag(stored: Stored): string {
   const { etag } = stored.descriptor;
   return etag.startsWith('"') ? etag : '';
-}
-
-async function drain(response: OriginResponse): Promise<void> {
-  for await (const chunk of response.body) void chunk;
-}
-
-async function cancel(response: OriginResponse): Promise<void> {
-  await response.body[Symbol.asyncIterator]().return?.();
 }

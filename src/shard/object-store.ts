@@ -97,7 +97,8 @@ export class ObjectStore {
 
   /** Cuts a body to what was written and makes it a candidate for eviction. */
   store(body: Body, bytes: number, keyHash: number): void {
-    body.extents = bytes === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, bytes);
+    body.extents =
+      bytes === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, bytes);
     body.bytes = bytes;
     this.arena.hits[body.slot] = 0;
     this.#storedBytes += bytes;

@@ -24,7 +24,8 @@ export function fillRange(request: AskRequest): string {
   if (range === '' || FROM_START.test(range) || !ONE_RANGE.test(range)) return '';
   const path = pathOf(request.key);
   const kind = mediaKind(path);
-  const lookedInto = kind === 'other' || kind === 'init' || /\.(?:mp4|m4v|m4a|mov|cmfv|cmfa|ts)$/i.test(path);
+  const lookedInto =
+    kind === 'other' || kind === 'init' || /\.(?:mp4|m4v|m4a|mov|cmfv|cmfa|ts)$/i.test(path);
   return lookedInto ? range : '';
 }
 

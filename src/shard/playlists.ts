@@ -46,7 +46,8 @@ export class Playlists {
   after(request: AskRequest): AskRequest | undefined {
     const path = pathOf(request.key);
     // Keys with a query stand for more than the playlist's URI says.
-    if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment') return undefined;
+    if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment')
+      return undefined;
     for (const known of this.#known.get(request.stream)?.values() ?? []) {
       const next = nextOf(known, path);
       if (next?.startsWith(request.stream) !== true) continue;

@@ -12,7 +12,7 @@ export function readBody(
   if (length === 0 || first === undefined) return new Uint8Array(0);
   if (first.length >= length) return arena.data.subarray(first.offset, first.offset + length);
   const copy = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const view = arena.view(extents, at, length - at);
     copy.set(view, at);
     at += view.length;

@@ -2,30 +2,21 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
-import type { ArenaView } from '../arena/arena.js';
-import { BuddyAllocator } from '../arena/buddy.js';
-import { MIN_BLOCK_BYTES } from '../arena/layout.js';
-import { S3Fifo } from '../cache/eviction.js';
 import { judge, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
-import type { Config } from '../config/config.js';
 import { fieldValue } from '../http/fields.js';
-import type { Origin } from '../origin/origin.js';
-import type { Clock } from '../runtime/clock.js';
 import { LaneMailbox } from '../runtime/lanes.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, EntryIndex, type Stored, unlink, type Variant } from './entry.js';
+import { type Entry, type Stored, unlink, type Variant } from './entry.js';
 import { Encoder } from './encoder.js';
 import { type Fill, nearlyDone, type Waiter } from './fill.js';
 import { FillRunner } from './fill-runner.js';
-import { type Body, ObjectStore } from './object-store.js';
+import type { Body } from './object-store.js';
 import { coveringPart, fillRange, mergeParts } from './parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
-import type { Logger } from '../telemetry/log.js';
-import type { WorkerMetrics } from '../telemetry/metrics.js';
 
 /** How long a queued ask may wait for a free fill, by lane (DESIGN.md section 7). */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
@@ -141,6 +132,7 @@ export class Shard {
     if (expired.length > 0) {
       this.#answers.refuse(expired, 'GW_MAILBOX_FULL', 'waited too long for the origin');
     }
+    if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
   }
 
   /** A worker's thread has ended: its leases and its interest are void. */
@@ -208,7 +200,10 @@ export class Shard {
       case 'stale-revalidate-in-background':
         if (nowMs >= stored.retryAtMs) this.#refresh(waiter, variant);
         if (!request.background) {
-          this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'stale-while-revalidate' });
+          this.#answers.object(waiter, stored.descriptor, {
+            hit: true,
+            detail: 'stale-while-revalidate',
+          });
         }
         return true;
       case 'only-if-cached-miss':
@@ -232,20 +227,37 @@ export class Shard {
     const { request } = waiter;
     const entry = index.ensure(request.stream, request.key);
     const secondary = secondaryKey(entry.vary, request.headers);
-    const under = entry.fills.get(secondary);
-    const range = variant?.whole === undefined && under === undefined ? fillRange(request) : '';
+    const whole = variant?.whole;
+    const asPart = whole === undefined && !entry.fills.has(secondary);
+    const range = asPart ? fillRange(request) : '';
     const slotKey = range === '' ? secondary : `${secondary}\n${range}`;
     const fill = entry.fills.get(slotKey);
-    if (fill !== undefined && !fill.purged && fill.phase !== 'relaying' && fill.phase !== 'done') {
+    if (fill !== undefined && isJoinable(fill)) {
       this.#addWaiter(fill, waiter);
       return;
     }
-    if (this.#fills.size < config.limits.fills) {
-      this.#start(waiter, entry, { slotKey, range, stored: range === '' ? variant?.whole : undefined });
+    if (this.#loading() < config.limits.fills) {
+      this.#start(waiter, entry, { slotKey, range, stored: range === '' ? whole : undefined });
       return;
     }
     if (!this.#queue.offer(request.lane, waiter, clock.now())) {
       this.#answers.refuse([waiter], 'GW_MAILBOX_FULL', `lane ${request.lane} is full`);
+    }
+  }
+
+  /** Fills that count against the limit: a relay takes no room of the shard's. */
+  #loading(): number {
+    let count = 0;
+    for (const { phase } of this.#fills.values()) if (phase !== 'relaying') count += 1;
+    return count;
+  }
+
+  #startQueued(): void {
+    const { limits } = this.#context.config;
+    for (let room = limits.fills - this.#loading(); room > 0; room -= 1) {
+      const next = this.#queue.take();
+      if (next === undefined) return;
+      this.#decide(next);
     }
   }
 
@@ -309,8 +321,7 @@ export class Shard {
     if (fill.entry.fills.get(fill.slotKey) === fill) fill.entry.fills.delete(fill.slotKey);
     for (const [asker, waited] of this.#waiting) if (waited === fill) this.#waiting.delete(asker);
     this.#context.index.dropIfEmpty(fill.entry, this.#context.clock.now());
-    const next = this.#state === 'open' ? this.#queue.take() : undefined;
-    if (next !== undefined) this.#decide(next);
+    if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
   }
 
   #onStored(stored: Stored): void {
@@ -374,59 +385,10 @@ export class Shard {
   }
 }
 
+function isJoinable({ purged, phase }: Fill): boolean {
+  return !purged && (phase === 'requesting' || phase === 'filling');
+}
+
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
   return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
-}
-
-export interface ShardOptions {
-  readonly shard: number;
-  readonly epoch: number;
-  readonly arena: ArenaView; // of the owning worker
-  readonly config: Config;
-  readonly origin: Origin;
-  readonly clock: Clock;
-  readonly random: () => number; // 0..1
-  readonly log: Logger;
-  readonly metrics: WorkerMetrics;
-  readonly send: ShardContext['send'];
-}
-
-/** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
-const MAX_BLOCK_BYTES = 8_388_608;
-
-/** A shard with an empty arena. */
-export function openShard(options: ShardOptions): Shard {
-  const { arena, config } = options;
-  const { slots, dataBytes } = arena.layout;
-  const owners: (Stored | undefined)[] = new Array<Stored | undefined>(slots).fill(undefined);
-  let onEvicted: (body: Body) => void = () => undefined;
-  const store = new ObjectStore({
-    arena,
-    allocator: new BuddyAllocator({
-      sizeBytes: dataBytes,
-      minBlockBytes: MIN_BLOCK_BYTES,
-      maxBlockBytes: Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, dataBytes)),
-    }),
-    eviction: new S3Fifo({ slots, hits: arena.hits }),
-    onEvicted: (body) => {
-      onEvicted(body);
-    },
-  });
-  const { cache } = config;
-  const shard = new Shard({
-    ...options,
-    index: new EntryIndex(),
-    store,
-    owners,
-    policy: {
-      heuristicFraction: cache.ttl.heuristicFraction,
-      heuristicMaxMs: cache.ttl.heuristicMax,
-      staleWhileRevalidateMs: cache.staleWhileRevalidate,
-      staleIfErrorMs: cache.staleIfError,
-    },
-  });
-  onEvicted = (body) => {
-    shard.onEvicted(body);
-  };
-  return shard;
 }

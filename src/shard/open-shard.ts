@@ -1,0 +1,67 @@
+/** Builds a shard over an arena: its books, its allocator and its eviction. */
+import type { ArenaView } from '../arena/arena.js';
+import { BuddyAllocator } from '../arena/buddy.js';
+import { MIN_BLOCK_BYTES } from '../arena/layout.js';
+import { S3Fifo } from '../cache/eviction.js';
+import type { Config } from '../config/config.js';
+import type { Origin } from '../origin/origin.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../telemetry/log.js';
+import type { WorkerMetrics } from '../telemetry/metrics.js';
+import type { ShardContext } from './context.js';
+import { EntryIndex, type Stored } from './entry.js';
+import { type Body, ObjectStore } from './object-store.js';
+import { Shard } from './shard.js';
+
+export interface ShardOptions {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly arena: ArenaView; // of the owning worker
+  readonly config: Config;
+  readonly origin: Origin;
+  readonly clock: Clock;
+  readonly random: () => number; // 0..1
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly send: ShardContext['send'];
+}
+
+/** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
+const MAX_BLOCK_BYTES = 8_388_608;
+
+/** A shard with an empty arena. */
+export function openShard(options: ShardOptions): Shard {
+  const { arena, config } = options;
+  const { slots, dataBytes } = arena.layout;
+  const owners: (Stored | undefined)[] = new Array<Stored | undefined>(slots).fill(undefined);
+  let onEvicted: (body: Body) => void = () => undefined;
+  const store = new ObjectStore({
+    arena,
+    allocator: new BuddyAllocator({
+      sizeBytes: dataBytes,
+      minBlockBytes: MIN_BLOCK_BYTES,
+      maxBlockBytes: Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, dataBytes)),
+    }),
+    eviction: new S3Fifo({ slots, hits: arena.hits }),
+    onEvicted: (body) => {
+      onEvicted(body);
+    },
+  });
+  const { cache } = config;
+  const shard = new Shard({
+    ...options,
+    index: new EntryIndex(),
+    store,
+    owners,
+    policy: {
+      heuristicFraction: cache.ttl.heuristicFraction,
+      heuristicMaxMs: cache.ttl.heuristicMax,
+      staleWhileRevalidateMs: cache.staleWhileRevalidate,
+      staleIfErrorMs: cache.staleIfError,
+    },
+  });
+  onEvicted = (body) => {
+    shard.onEvicted(body);
+  };
+  return shard;
+}
