@@ -161,6 +161,7 @@ class ModelGateway {
     times: { requestMs: number; responseMs: number },
   ): Stored | undefined {
     const { status, fields: headers } = answer;
+    if (isCutShort(answer)) return undefined;
     const plan = storePlan({ ...asked, method: 'GET' }, { status, headers }, times, SETTINGS);
     if (!plan.store) return undefined;
     const fields = headers.filter(([name]) => !plan.stripFields.includes(name) && name !== 'age');
@@ -207,7 +208,9 @@ class ModelGateway {
       const [message] = (await once(request, 'response')) as [IncomingMessage];
       const body = Buffer.concat((await message.toArray()) as Buffer[]);
       const fields = withoutHopByHop(linesOf(message.rawHeaders));
-      return { status: message.statusCode ?? 502, fields: withDate(fields, Date.now()), body };
+      const { statusCode: status = 0 } = message;
+      if (status < 200 || status > 599) return failure(502); // RFC 9110 section 15: invalid
+      return { status, fields: withDate(fields, Date.now()), body };
     } catch {
       return failure(502);
     }
@@ -260,6 +263,13 @@ function heldBytes({ status, fields, body }: Stored): { first: number; total: nu
   const range = parseContentRange(fieldValue(fields, 'content-range') ?? '');
   if (status !== 206 || range === undefined || 'unsatisfied' in range) return undefined;
   return range.total === undefined ? undefined : { first: range.start, total: range.total };
+}
+
+/** Fewer bytes, or more, than its Content-Range announces. */
+function isCutShort({ status, fields, body }: Answer): boolean {
+  const range = parseContentRange(fieldValue(fields, 'content-range') ?? '');
+  if (status !== 206 || range === undefined || 'unsatisfied' in range) return false;
+  return range.end + 1 - range.start !== body.length;
 }
 
 function passOn(client: ServerResponse | undefined, status: number, headers: FieldLines): void {
