@@ -100,7 +100,10 @@ export class ArenaView {
         continue;
       }
       const count = Math.min(length - skip, bytes.length - from);
-      this.data.set(from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count), offset + skip);
+      this.data.set(
+        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count),
+        offset + skip,
+      );
       from += count;
       skip = 0;
       if (from === bytes.length) return;

@@ -94,7 +94,10 @@ export class Supervisor {
   }
 
   get utilizations(): readonly number[] {
-    return this.#pool?.threads.map((thread) => thread.performance.eventLoopUtilization().utilization) ?? [];
+    return (
+      this.#pool?.threads.map((thread) => thread.performance.eventLoopUtilization().utilization) ??
+      []
+    );
   }
 
   /** All workers listen when this resolves. */
@@ -233,7 +236,10 @@ export class Supervisor {
       return;
     }
     slot.restarts = wasSteady ? 1 : slot.restarts + 1;
-    this.#options.log.error({ err: reason, worker: slot.index, restarts: slot.restarts }, 'worker died');
+    this.#options.log.error(
+      { err: reason, worker: slot.index, restarts: slot.restarts },
+      'worker died',
+    );
     if (this.#tooManyRestarts()) {
       const detail = `more than ${MAX_RESTARTS_PER_MINUTE} restarts in a minute`;
       this.#options.onHopeless(new GatewayError('GW_RESTART_LIMIT', detail, { cause: reason }));

@@ -172,7 +172,10 @@ export function readMetrics(buffer: SharedArrayBuffer): MetricsSnapshot[] {
     rows.push({
       counters: pick(COUNTER_NAMES, 0),
       gauges: pick(GAUGE_NAMES, GAUGE_AT),
-      histograms: Object.fromEntries(histograms) as Record<HistogramName, HistogramSnapshot>,
+      histograms: Object.fromEntries(histograms) as unknown as Record<
+        HistogramName,
+        HistogramSnapshot
+      >,
     });
   }
   return rows;
