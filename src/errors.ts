@@ -58,9 +58,20 @@ export class GatewayError extends Error {
   }
 }
 
-/** The error as ours: unknown throwables become GW_INTERNAL with the cause kept. */
+const FROM_ANOTHER_THREAD = /^(GW_[A-Z_]+): (.*)$/s;
+
+/**
+ * The error as ours: unknown throwables become GW_INTERNAL with the cause kept. One of ours that
+ * crossed threads has lost its class and is known again by its message.
+ */
 export function asGatewayError(reason: unknown): GatewayError {
   if (reason instanceof GatewayError) return reason;
-  const detail = reason instanceof Error ? reason.message : String(reason);
-  return new GatewayError('GW_INTERNAL', detail, { cause: reason });
+  const message = reason instanceof Error ? reason.message : String(reason);
+  const [, code = '', detail = ''] = FROM_ANOTHER_THREAD.exec(message) ?? [];
+  if (isErrorCode(code)) return new GatewayError(code, detail, { cause: reason });
+  return new GatewayError('GW_INTERNAL', message, { cause: reason });
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
 }

@@ -1,12 +1,14 @@
 /** Composition root: builds all of a node and closes it in reverse order. Main thread. */
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { addonAbsence } from '../native/addon.js';
 import { packageRoot } from '../native/package-root.js';
 import { loadUws } from '../native/uws.js';
 import runEdgeWorker from '../workers/edge.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
 import type { GatewayControl, GatewayState } from './control/gateway-control.js';
+import { SlowRequests } from './control/slow-requests.js';
 import { Supervisor } from './control/supervisor.js';
 import { GatewayError } from './errors.js';
 import { normalizeTarget } from './http/target.js';
@@ -51,11 +53,14 @@ class Node implements RunningHeadgate {
   #exitCode = 0;
   #port = 0;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #slowRequests: SlowRequests | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, { log, workerEntry }: HeadgateDeps) {
     this.#config = config;
     this.#log = log;
+    const absence = addonAbsence();
+    if (absence !== undefined) log.info({ absence }, 'running without the native addon');
     // The header limit belongs to the process: the main thread loads first and sets it.
     loadUws({ maxHeaderBytes: config.limits.header });
     this.#metrics = createMetrics(Math.max(1, config.workers));
@@ -99,6 +104,7 @@ class Node implements RunningHeadgate {
         });
       }
       await this.#supervisor.start(listen.host, this.#port);
+      this.#slowRequests = new SlowRequests(this.#port, this.#config.limits, this.#log);
       this.#phase = 'ready';
     } catch (reason) {
       await this.stop('start failed');
@@ -115,6 +121,7 @@ class Node implements RunningHeadgate {
     this.#log.debug({ reason }, 'draining');
     this.#phase = 'draining';
     await this.#supervisor.stop(this.#config.shutdown.deadline);
+    this.#slowRequests?.stop();
     this.#phase = 'stopped';
     await this.#admin?.close();
     this.#resolveClosed({ exitCode: this.#exitCode });

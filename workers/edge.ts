@@ -2,12 +2,11 @@
  * Thread entry of an edge worker, and the inline one of `--workers 0`. Wiring only: what a worker
  * decides lives in src/edge/ and src/shard/.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { adviseHugePages, pinThreadToCore } from '../native/addon.js';
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
 import { isToShard, type MeshMessage } from '../src/cache/messages.js';
-import type { Config } from '../src/config/config.js';
+import type { EdgeBoot } from '../src/control/edge-boot.js';
 import { Asks } from '../src/edge/asks.js';
 import { Connections } from '../src/edge/connections.js';
 import type { EdgeContext } from '../src/edge/context.js';
@@ -17,7 +16,6 @@ import { NearIndex } from '../src/edge/near-index.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
 import { Turns } from '../src/edge/turns.js';
 import { asGatewayError } from '../src/errors.js';
-import type { BundledContent } from '../src/origin/bundled.js';
 import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
 import { Mesh } from '../src/runtime/mesh.js';
@@ -27,17 +25,6 @@ import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
 import { WorkerMetrics } from '../src/telemetry/metrics.js';
-
-export interface EdgeBoot {
-  readonly index: number;
-  readonly workers: number; // in the mesh: 1 when inline
-  readonly config: Config;
-  readonly bundled: BundledContent;
-  readonly arenas: readonly { readonly epoch: number; readonly buffer: SharedArrayBuffer }[];
-  readonly metrics: SharedArrayBuffer;
-  readonly control: MessagePort;
-  readonly restarted: boolean; // a replacement: be quick
-}
 
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;

@@ -17,10 +17,18 @@ export interface BuddyOptions {
   readonly sizeBytes: number;
   readonly minBlockBytes: number;
   readonly maxBlockBytes: number;
+  /** Pieces an object may have; MAX_EXTENTS unless told otherwise. */
+  readonly maxExtents?: number;
 }
 
 /** More pieces than this and an object's body costs too many writes: `allocate` gives up instead. */
 export const MAX_EXTENTS = 16;
+
+/**
+ * An object is charged in sixteenths of the block that would hold it (at least a minimum block).
+ * Exact charging leaves crumbs that no later object can use: DESIGN.md has the figures.
+ */
+const SHARES_LOG2 = 4;
 
 const NONE = -1;
 const FREE = 0x40; // tag of a free block: FREE | order
@@ -33,6 +41,7 @@ export class BuddyAllocator {
   readonly sizeBytes: number;
   readonly #cells: number;
   readonly #maxOrder: number;
+  readonly #maxExtents: number;
   readonly #tags: Uint8Array;
   readonly #next: Int32Array; // free lists through the first cell of each free block
   readonly #prev: Int32Array;
@@ -56,6 +65,7 @@ export class BuddyAllocator {
     this.sizeBytes = cells * o.minBlockBytes;
     this.#cells = cells;
     this.#maxOrder = floorLog2(Math.min(cells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
+    this.#maxExtents = o.maxExtents ?? MAX_EXTENTS;
     this.#tags = new Uint8Array(cells);
     this.#next = new Int32Array(cells).fill(NONE);
     this.#prev = new Int32Array(cells).fill(NONE);
@@ -80,8 +90,8 @@ export class BuddyAllocator {
 
   /**
    * Room for `bytes`: one extent when a single block can hold it, else the largest blocks there are,
-   * descending, at most MAX_EXTENTS of them; the first byte of the object is in the first extent.
-   * The unused tail of a block is not charged. `undefined`: it does not fit, and nothing was taken.
+   * descending, at most `maxExtents` of them; the first byte of the object is in the first extent.
+   * The unused tail of a block is not charged, save to the next sixteenth of the block. `undefined`: it does not fit, and nothing was taken.
    * 0 bytes need no room: `[]`.
    * @throws GatewayError GW_INTERNAL unless `bytes` is a whole number >= 0.
    */
@@ -89,7 +99,7 @@ export class BuddyAllocator {
     let left = this.#cellsFor(bytes);
     if (left > this.#freeCells) return undefined;
     const extents: Extent[] = [];
-    while (left > 0 && extents.length < MAX_EXTENTS) {
+    while (left > 0 && extents.length < this.#maxExtents) {
       const order = this.#orderFor(left);
       const extent = this.#take(order, Math.min(left, 2 ** order));
       left -= extent.length / this.minBlockBytes;
@@ -118,9 +128,9 @@ export class BuddyAllocator {
    * @throws GatewayError GW_INTERNAL when the extents are not held or hold fewer than `bytes`.
    */
   shrink(extents: readonly Extent[], bytes: number): Extent[] {
-    let left = this.#cellsFor(bytes);
     const held = extents.reduce((sum, e) => sum + e.length, 0);
-    if (left * this.minBlockBytes > held) throw broken(`cannot shrink ${held} to ${bytes} bytes`);
+    let left = Math.min(this.#cellsFor(bytes), held / this.minBlockBytes);
+    if (bytes > held) throw broken(`cannot shrink ${held} to ${bytes} bytes`);
     const kept: Extent[] = [];
     for (const extent of extents) {
       const cells = extent.length / this.minBlockBytes;
@@ -146,10 +156,12 @@ export class BuddyAllocator {
     for (const extent of extents) this.#cut(extent, 0);
   }
 
-  /** Whole cells for `bytes`. */
+  /** Cells charged for `bytes`. */
   #cellsFor(bytes: number): number {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw broken(`room for ${bytes} bytes`);
-    return Math.ceil(bytes / this.minBlockBytes);
+    const cells = Math.ceil(bytes / this.minBlockBytes);
+    const share = 2 ** Math.max(0, Math.ceil(Math.log2(cells)) - SHARES_LOG2);
+    return Math.ceil(cells / share) * share;
   }
 
   /** Order to take a block of: the smallest free one that holds `cells`, else the largest free. */

@@ -5,12 +5,12 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { EdgeBoot } from '../../workers/edge.js';
 import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../runtime/worker-messages.js';
 import type { Logger } from '../telemetry/log.js';
+import type { EdgeBoot } from './edge-boot.js';
 import type { BundledContent } from '../origin/bundled.js';
 
 export interface SupervisorOptions {
@@ -177,7 +177,9 @@ export class Supervisor {
         this.#ended(slot, reason);
       },
     );
-    await Promise.race([ready, run]);
+    await Promise.race([ready, run]).catch((reason: unknown) => {
+      throw asGatewayError(reason);
+    });
   }
 
   #receive(slot: WorkerSlot, message: FromWorker): void {

@@ -7,14 +7,11 @@ import { fieldValue, type FieldLines } from '../http/fields.js';
 import { contentTypeOf } from '../media/kind.js';
 
 /** The worker writes these itself, for each response. */
-const RENDERED_LATER = new Set([
-  'age',
-  'date',
-  'content-length',
-  'cache-status',
-  'accept-ranges',
-  'content-range',
-]);
+const RENDERED_LATER = new Set(['age', 'date', 'content-length', 'cache-status', 'accept-ranges']);
+
+function isRenderedLater(name: string, status: number): boolean {
+  return RENDERED_LATER.has(name) || (name === 'content-range' && status === 206);
+}
 
 export type StoringPlan = Extract<StorePlan, { store: true }>;
 
@@ -41,7 +38,9 @@ export function describe(
 ): Descriptor {
   const strip = new Set(plan.stripFields);
   const contentType = fieldValue(originFields, 'content-type') ?? contentTypeOf(pathOf(place.key));
-  const fields = originFields.filter(([name]) => !RENDERED_LATER.has(name) && !strip.has(name));
+  const fields = originFields.filter(
+    ([name]) => !isRenderedLater(name, status) && !strip.has(name),
+  );
   if (fieldValue(fields, 'content-type') === undefined && place.totalBytes !== 0) {
     fields.push(['content-type', contentType]);
   }

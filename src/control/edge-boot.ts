@@ -1,0 +1,15 @@
+/** What the main thread gives an edge worker to begin with. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Config } from '../config/config.js';
+import type { BundledContent } from '../origin/bundled.js';
+
+export interface EdgeBoot {
+  readonly index: number;
+  readonly workers: number; // in the mesh: 1 when inline
+  readonly config: Config;
+  readonly bundled: BundledContent;
+  readonly arenas: readonly { readonly epoch: number; readonly buffer: SharedArrayBuffer }[]; // by shard
+  readonly metrics: SharedArrayBuffer;
+  readonly control: MessagePort;
+  readonly restarted: boolean; // a replacement: be quick
+}
