@@ -12,16 +12,7 @@ import type * as Declared from 'uWebSockets.js';
 import { GatewayError } from '../src/errors.js';
 import { packageRoot } from './package-root.js';
 
-export type {
-  AppOptions,
-  HttpRequest,
-  HttpResponse,
-  RecognizedString,
-  WebSocket,
-  WebSocketBehavior,
-  us_listen_socket,
-  us_socket_context_t,
-} from 'uWebSockets.js';
+export type { HttpRequest, HttpResponse, us_listen_socket } from 'uWebSockets.js';
 
 /** What `index.d.ts` declares, with the parts it leaves out or has wrong. */
 export type Uws = Omit<typeof Declared, 'App' | 'SSLApp'> & {
