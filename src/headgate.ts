@@ -8,7 +8,6 @@ import runEdgeWorker from '../workers/edge.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
 import type { GatewayControl, GatewayState } from './control/gateway-control.js';
-import { SlowRequests } from './control/slow-requests.js';
 import { Supervisor } from './control/supervisor.js';
 import { GatewayError } from './errors.js';
 import { normalizeTarget } from './http/target.js';
@@ -53,7 +52,6 @@ class Node implements RunningHeadgate {
   #exitCode = 0;
   #port = 0;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
-  #slowRequests: SlowRequests | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, { log, workerEntry }: HeadgateDeps) {
@@ -104,7 +102,6 @@ class Node implements RunningHeadgate {
         });
       }
       await this.#supervisor.start(listen.host, this.#port);
-      this.#slowRequests = new SlowRequests(this.#port, this.#config.limits, this.#log);
       this.#phase = 'ready';
     } catch (reason) {
       await this.stop('start failed');
@@ -121,7 +118,6 @@ class Node implements RunningHeadgate {
     this.#log.debug({ reason }, 'draining');
     this.#phase = 'draining';
     await this.#supervisor.stop(this.#config.shutdown.deadline);
-    this.#slowRequests?.stop();
     this.#phase = 'stopped';
     await this.#admin?.close();
     this.#resolveClosed({ exitCode: this.#exitCode });

@@ -10,6 +10,7 @@ import {
   type Uws,
   type UwsApp,
 } from '../../native/uws.js';
+import type { Config } from '../config/config.js';
 import { GatewayError } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
 import { type ClientRequest, readRequest } from './client-request.js';
@@ -53,6 +54,7 @@ export class EdgeServer {
       tls.cert === ''
         ? uws.App()
         : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+    setTimeouts(this.#app, context.config.limits);
     this.#route();
   }
 
@@ -257,4 +259,23 @@ export class EdgeServer {
       });
     });
   }
+}
+
+/** In the binary, but not in its type declarations; upstream builds may lack them. */
+interface WithTimeouts {
+  setIdleTimeout?(seconds: number): unknown;
+  setResponseTimeout?(seconds: number): unknown;
+}
+
+/** uWS counts in steps of 4 s and in one byte. */
+const MAX_TIMEOUT_S = 240;
+
+/**
+ * Bytes of an unfinished request head extend neither of the two (measured: a slow-loris at a header
+ * a second is closed when the time is over), and a request that waits for its answer is not cut.
+ */
+function setTimeouts(app: UwsApp & WithTimeouts, limits: Config['limits']): void {
+  const seconds = (ms: number): number => Math.min(MAX_TIMEOUT_S, Math.ceil(ms / 1_000));
+  app.setIdleTimeout?.(seconds(limits.headersTimeout)); // from the opening to the first request
+  app.setResponseTimeout?.(seconds(limits.idleTimeout)); // from an answer to the next request
 }
