@@ -7,12 +7,15 @@ import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
 import { type Stored, type Variant, variantOf } from './entry.js';
+import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
 
 /** Parts of one representation that may lie apart; past it the oldest goes. */
 const MAX_PARTS = 64;
 /** A first range of a whole-file download: fetch the file. */
 const FROM_START = /^bytes\s*=\s*0-$/i;
+/** A fill of the whole that is this close to the first byte asked for is waited for. */
+const NEAR_BYTES = 1_048_576;
 const ONE_RANGE = /^bytes\s*=\s*(?:\d+-\d*|-\d+)$/i;
 
 /**
@@ -27,6 +30,19 @@ export function fillRange(request: AskRequest): string {
   const lookedInto =
     kind === 'other' || kind === 'init' || /\.(?:mp4|m4v|m4a|mov|cmfv|cmfa|ts)$/i.test(path);
   return lookedInto ? range : '';
+}
+
+/**
+ * True when the fill of the whole object soon has the first byte of `range`. Players open a file with
+ * `bytes=0-` and seek before they close that: a seek far ahead must not wait for all that lies between.
+ */
+export function reachesSoon(whole: Fill | undefined, range: string): boolean {
+  if (whole === undefined) return false;
+  const [, first, suffix] = /^bytes\s*=\s*(?:(\d+)-|-(\d+)$)/i.exec(range) ?? [];
+  if (first !== undefined) return Number(first) <= whole.written + NEAR_BYTES;
+  if (suffix === undefined) return true; // all of it is wanted
+  const length = whole.descriptor?.storedBytes ?? -1;
+  return length >= 0 && length - Number(suffix) <= whole.written + NEAR_BYTES;
 }
 
 /** The stored part that holds all of the one range asked for. */

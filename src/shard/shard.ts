@@ -14,7 +14,7 @@ import { Encoder } from './encoder.js';
 import { type Fill, nearlyDone, type Waiter } from './fill.js';
 import { FillRunner } from './fill-runner.js';
 import type { Body } from './object-store.js';
-import { coveringPart, fillRange, mergeParts } from './parts.js';
+import { coveringPart, fillRange, mergeParts, reachesSoon } from './parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
 
@@ -228,7 +228,7 @@ export class Shard {
     const entry = index.ensure(request.stream, request.key);
     const secondary = secondaryKey(entry.vary, request.headers);
     const whole = variant?.whole;
-    const asPart = whole === undefined && !entry.fills.has(secondary);
+    const asPart = whole === undefined && !reachesSoon(entry.fills.get(secondary), request.range);
     const range = asPart ? fillRange(request) : '';
     const slotKey = range === '' ? secondary : `${secondary}\n${range}`;
     const fill = entry.fills.get(slotKey);
