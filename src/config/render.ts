@@ -13,7 +13,7 @@ export function renderSettingsTable(): string {
     return [`\`${path}\``, initial, facts.takes, facts.doc];
   });
   return [['Setting', 'Default', 'Takes', 'What it does'], ['---', '---', '---', '---'], ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll(/[|*]/g, '\\$&')).join(' | ')} |\n`)
     .join('');
 }
 
