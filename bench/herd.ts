@@ -150,7 +150,7 @@ function conclusionsOf(clients: number, samples: readonly Sample[]): string[] {
   const worst = median(own.map((sample) => sample.worstMs));
   const kind = clients === 1_000 ? 'to reach' : 'aim';
   return [
-    verdict(`${clients} clients: ${requests} origin requests (${kind}: 1)`, requests === 1),
+    verdict(`${clients} clients: origin asked ${requests} × (${kind}: 1)`, requests === 1),
     verdict(
       `${clients} clients: first byte to all ${formatNumber(worst)} ms after the origin's (${kind}: ${GOAL_MS})`,
       worst <= GOAL_MS,

@@ -140,7 +140,7 @@ function conclusionsOf(samples: readonly Sample[]): string[] {
   const worstP99 = Math.max(segmentTtfbMs.p99, playlistTtfbMs.p99);
   const lines = [
     verdict(
-      `${errors} errors ${lastError}, ${late} late, ${missed} missed (to reach: none)`,
+      `${errors} errors${lastError && ` (last: ${lastError})`}, ${late} late, ${missed} missed (to reach: none)`,
       errors + late + missed === 0,
     ),
     verdict(

@@ -39,7 +39,7 @@ export async function scale(options: BenchOptions): Promise<Report> {
   const all = [headgate(), nginx('on'), varnish()];
   const able = wrkMissing() === undefined ? all : [];
   const present = able.filter((c) => c.missing() === undefined && isWanted(options, c.name));
-  const sizes = options.quick ? [1_000, 10_000] : [1_000, 10_000, 100_000, 1_000_000];
+  const sizes = options.quick ? [1_000, 100_000] : [1_000, 10_000, 100_000, 1_000_000];
   const points: Point[] = [];
   for (const contender of present) points.push(...(await grow(contender, sizes, options)));
   const missing = [...all.map((c) => c.missing()), wrkMissing()];
@@ -64,7 +64,10 @@ async function grow(
   try {
     let filled = 0;
     for (const objects of sizes) {
+      const startedMs = performance.now();
       await fillFast({ port: server.port, size: SIZE, from: filled, to: objects });
+      const seconds = (performance.now() - startedMs) / 1_000; // minutes for a million: say so
+      console.error(`${contender.name}: ${objects} objects, filled in ${formatNumber(seconds)} s`);
       filled = objects;
       for (let probe = 0; probe < PROBES; probe++) {
         await checkObject(server.port, SIZE, Math.floor((probe * objects) / PROBES));
