@@ -50,6 +50,11 @@ export class LaneMailbox<M> {
     return expired;
   }
 
+  /** Takes out what nobody wants any more. Walks all lanes. */
+  withdraw(unwanted: (message: M) => boolean): void {
+    for (const fifo of this.#lanes) fifo.remove(({ message }) => unwanted(message));
+  }
+
   depth(lane: Lane): number {
     return this.#fifo(lane).size;
   }
@@ -78,6 +83,12 @@ class Fifo<T> {
 
   peek(): T | undefined {
     return this.#items[this.#head];
+  }
+
+  remove(unwanted: (item: T) => boolean): void {
+    const kept = this.#items.slice(this.#head) as T[];
+    this.#items = kept.filter((item) => !unwanted(item));
+    this.#head = 0;
   }
 
   shift(): T | undefined {

@@ -38,6 +38,13 @@ export interface Entry {
 
 export class EntryIndex {
   readonly #streams = new Map<string, Map<string, Entry>>();
+  /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
+  readonly #lingering = new Set<Entry>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
 
   get(stream: string, key: string): Entry | undefined {
     return this.#streams.get(stream)?.get(key);
@@ -53,17 +60,32 @@ export class EntryIndex {
     if (entry === undefined) {
       entry = { key, stream, vary: [], variants: new Map(), fills: new Map(), aloneUntilMs: 0 };
       entries.set(key, entry);
+      this.#count += 1;
     }
     return entry;
   }
 
   /** Forgets an entry that holds nothing any more. */
   dropIfEmpty(entry: Entry, nowMs: number): void {
-    if (entry.variants.size > 0 || entry.fills.size > 0 || entry.aloneUntilMs > nowMs) return;
+    if (entry.variants.size > 0 || entry.fills.size > 0) return;
     const entries = this.#streams.get(entry.stream);
     if (entries?.get(entry.key) !== entry) return;
+    if (entry.aloneUntilMs > nowMs) {
+      this.#lingering.add(entry);
+      return;
+    }
     entries.delete(entry.key);
+    this.#count -= 1;
     if (entries.size === 0) this.#streams.delete(entry.stream);
+  }
+
+  /** Forgets the empty entries that were kept for their `aloneUntilMs`, which has passed. */
+  sweep(nowMs: number): void {
+    for (const entry of this.#lingering) {
+      if (entry.aloneUntilMs > nowMs) continue;
+      this.#lingering.delete(entry);
+      this.dropIfEmpty(entry, nowMs);
+    }
   }
 
   *matching(accept: (key: string) => boolean): Generator<Entry> {

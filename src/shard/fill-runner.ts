@@ -17,7 +17,7 @@ import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
 import { type Entry, type Stored, variantOf } from './entry.js';
-import type { Fill, Waiter } from './fill.js';
+import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
 import { spanOf } from './span.js';
@@ -70,9 +70,12 @@ export class FillRunner {
   async run(fill: Fill): Promise<void> {
     try {
       let arrival = await this.#request(fill, fill.stored);
-      if (arrival.response.status === 304 && !isAnswered(fill, arrival.response.headers)) {
-        // Its validators are not ours: RFC 9111 section 4.3.4 wants the whole answer instead.
+      if (arrival.response.status === 304 && !this.#isAbout(fill, arrival.response.headers)) {
+        discardBody(arrival.response.body);
         arrival = await this.#request(fill, undefined);
+        if (arrival.response.status === 304) {
+          throw new GatewayError('GW_ORIGIN_PROTOCOL', '304 to a request without conditions');
+        }
       }
       await this.#onHead(fill, arrival);
     } catch (reason) {
@@ -81,6 +84,20 @@ export class FillRunner {
       fill.phase = 'done';
       this.#hooks.onEnd(fill);
     }
+  }
+
+  /**
+   * False: the whole answer is wanted instead. Its validators are not ours (RFC 9111 section 4.3.4),
+   * or what we asked about was evicted or purged meanwhile and its slot may be another object's.
+   */
+  #isAbout(fill: Fill, headers: FieldLines): boolean {
+    const { stored } = fill;
+    if (stored === undefined || fill.purged || !this.#isHeld(stored)) return false;
+    return matches304(stored.originFields, headers);
+  }
+
+  #isHeld(stored: Stored): boolean {
+    return this.#context.owners[stored.body.slot] === stored;
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
@@ -145,9 +162,7 @@ export class FillRunner {
   /** 304: what is stored lives on with the fields of the answer (RFC 9111 section 4.3.4). */
   #renew(fill: Fill, arrival: Arrival): void {
     const { stored } = fill;
-    if (stored === undefined || fill.purged) {
-      throw new GatewayError('GW_ORIGIN_PROTOCOL', '304 to a request without conditions');
-    }
+    if (stored === undefined) return;
     const { metrics, store } = this.#context;
     metrics.add('revalidated');
     const fields = withDate(
@@ -187,7 +202,7 @@ export class FillRunner {
   #serveStale(fill: Fill, detail: string): boolean {
     const { stored } = fill;
     const { clock } = this.#context;
-    if (stored === undefined || fill.purged) return false;
+    if (stored === undefined || fill.purged || !this.#isHeld(stored)) return false;
     const nowMs = clock.now();
     const usable = (waiter: Waiter): boolean =>
       mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);
@@ -212,6 +227,7 @@ export class FillRunner {
     const secondary = secondaryKey(vary, leader.request.headers);
     fill.body = body;
     fill.phase = 'filling';
+    rekey(fill, secondary);
     fill.sentExtents = body.extents.length;
     fill.descriptor = describe(response.status, response.headers, plan, {
       key: entry.key,
@@ -413,13 +429,9 @@ export class FillRunner {
       for (const waiter of fill.waiters) this.#answers.relayEnded(waiter, error.code);
       return;
     }
-    if (this.#serveStale(fill, 'origin-error')) return;
+    if (!fill.abort.signal.aborted && this.#serveStale(fill, 'origin-error')) return;
     this.#answers.refuse(fill.waiters, error.code, error.detail);
   }
-}
-
-function isAnswered(fill: Fill, headers: FieldLines): boolean {
-  return fill.stored !== undefined && matches304(fill.stored.originFields, headers);
 }
 
 function strongEtag(stored: Stored): string {

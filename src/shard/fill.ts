@@ -25,7 +25,7 @@ export interface Waiter {
 export interface Fill {
   readonly id: number;
   readonly entry: Entry;
-  readonly slotKey: string; // its key in entry.fills
+  slotKey: string; // its key in entry.fills; changes when the answer names other fields in Vary
   readonly leader: Waiter;
   readonly range: string; // forwarded upstream; '' = the whole object
   readonly stored: Stored | undefined; // what is being revalidated
@@ -44,7 +44,17 @@ export interface Fill {
 
 /** True when it costs less to finish than to begin again: half is here, or at most 1 MiB is missing. */
 export function nearlyDone(fill: Fill): boolean {
-  const total = fill.descriptor?.totalBytes ?? -1;
+  const total = fill.descriptor?.storedBytes ?? -1;
   if (total < 0) return false;
   return fill.written * 2 >= total || total - fill.written <= 1_048_576;
+}
+
+/** Found from now on by those whom the answer suits: the fields that select it are known at last. */
+export function rekey(fill: Fill, secondary: string): void {
+  const { fills } = fill.entry;
+  const slotKey = fill.range === '' ? secondary : `${secondary}\n${fill.range}`;
+  if (slotKey === fill.slotKey || fills.get(fill.slotKey) !== fill) return;
+  fills.delete(fill.slotKey);
+  fill.slotKey = slotKey;
+  if (!fills.has(slotKey)) fills.set(slotKey, fill);
 }

@@ -2,7 +2,7 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
-import { judge, requestDirectives } from '../cache/reuse.js';
+import { judge, mayServeOnError, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
@@ -44,6 +44,7 @@ export class Shard {
     });
     this.#runner = new FillRunner(context, this.#answers, {
       redecide: (waiter) => {
+        this.#waiting.delete(`${waiter.worker}:${waiter.id}`);
         this.#decide(waiter);
       },
       onStored: (stored) => {
@@ -57,6 +58,11 @@ export class Shard {
       },
       factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
     });
+  }
+
+  /** Keys that something is known of. */
+  get knownKeys(): number {
+    return this.#context.index.count;
   }
 
   get activeFills(): number {
@@ -132,12 +138,15 @@ export class Shard {
     if (expired.length > 0) {
       this.#answers.refuse(expired, 'GW_MAILBOX_FULL', 'waited too long for the origin');
     }
+    this.#context.index.sweep(nowMs);
     if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
   }
 
   /** A worker's thread has ended: its leases and its interest are void. */
   forgetWorker(worker: number): void {
     this.#context.store.arena.clearLeases(worker);
+    // Its successor numbers its asks from the start again.
+    this.#queue.withdraw((waiter) => waiter.worker === worker);
     for (const fill of this.#fills.values()) {
       fill.subscribers.delete(worker);
       for (const waiter of fill.waiters.filter((one) => one.worker === worker)) {
@@ -210,7 +219,8 @@ export class Shard {
         this.#answers.refuse([waiter], 'GW_ONLY_IF_CACHED', 'not fresh in the cache');
         return true;
       case 'revalidate':
-        if (nowMs >= stored.retryAtMs) return false;
+        if (nowMs >= stored.retryAtMs || !mayServeOnError(freshness, directives, nowMs))
+          return false;
         this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
         return true;
     }
@@ -225,18 +235,16 @@ export class Shard {
   #join(waiter: Waiter, variant: Variant | undefined): void {
     const { index, config, clock } = this.#context;
     const { request } = waiter;
-    const entry = index.ensure(request.stream, request.key);
-    const secondary = secondaryKey(entry.vary, request.headers);
+    const known = index.get(request.stream, request.key);
     const whole = variant?.whole;
-    const asPart = whole === undefined && !reachesSoon(entry.fills.get(secondary), request.range);
-    const range = asPart ? fillRange(request) : '';
-    const slotKey = range === '' ? secondary : `${secondary}\n${range}`;
-    const fill = entry.fills.get(slotKey);
+    const { slotKey, range } = placeOf(request, known, whole);
+    const fill = known?.fills.get(slotKey);
     if (fill !== undefined && isJoinable(fill)) {
       this.#addWaiter(fill, waiter);
       return;
     }
     if (this.#loading() < config.limits.fills) {
+      const entry = index.ensure(request.stream, request.key);
       this.#start(waiter, entry, { slotKey, range, stored: range === '' ? whole : undefined });
       return;
     }
@@ -270,11 +278,6 @@ export class Shard {
     waiter.collapsed = true;
     const { descriptor } = fill;
     if (fill.phase === 'filling' && descriptor !== undefined) {
-      const { vary, secondary } = descriptor;
-      if (secondaryKey(vary, waiter.request.headers) !== secondary) {
-        this.#decide(waiter);
-        return;
-      }
       this.#track(fill, waiter);
       this.#answers.follow(fill, waiter, descriptor.status);
       return;
@@ -338,7 +341,10 @@ export class Shard {
   #cancel(worker: number, id: number): void {
     const asker = `${worker}:${id}`;
     const fill = this.#waiting.get(asker);
-    if (fill === undefined) return;
+    if (fill === undefined) {
+      this.#queue.withdraw((waiter) => waiter.worker === worker && waiter.id === id);
+      return;
+    }
     this.#waiting.delete(asker);
     fill.waiters = fill.waiters.filter((waiter) => waiter.worker !== worker || waiter.id !== id);
     if (fill.waiters.length > 0 || fill.leader.request.background) return;
@@ -385,8 +391,22 @@ export class Shard {
   }
 }
 
-function isJoinable({ purged, phase }: Fill): boolean {
-  return !purged && (phase === 'requesting' || phase === 'filling');
+/** Under which key the entry knows the fill for this ask, and what range that asks for. */
+function placeOf(
+  request: AskRequest,
+  entry: Entry | undefined,
+  whole: Stored | undefined,
+): { slotKey: string; range: string } {
+  const secondary = secondaryKey(entry?.vary ?? [], request.headers);
+  const asPart = whole === undefined && !reachesSoon(entry?.fills.get(secondary), request.range);
+  const range = asPart ? fillRange(request) : '';
+  return { slotKey: range === '' ? secondary : `${secondary}\n${range}`, range };
+}
+
+/** An aborted fill lives on until its origin has heard of it: who asks meanwhile needs another. */
+function isJoinable({ abort, purged, phase }: Fill): boolean {
+  if (purged || abort.signal.aborted) return false;
+  return phase === 'requesting' || phase === 'filling';
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
