@@ -11,6 +11,7 @@ import { asGatewayError, ERRORS, GatewayError } from '../errors.js';
 import { loggedPath } from '../telemetry/access-log.js';
 import type { Logger } from '../telemetry/log.js';
 import { refusal } from './admin-guard.js';
+import { decodeDocument, documentType, encodeDocument, JSON_TYPE, MSGPACK } from './documents.js';
 import type { GatewayControl, PurgeOrder } from './gateway-control.js';
 import { createRegistry } from './prometheus.js';
 
@@ -92,7 +93,7 @@ interface Gateway {
 interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
 }
 
 interface Route {
@@ -184,29 +185,29 @@ const PURGE_ORDER = z
   });
 
 async function purge({ control, log }: Gateway, request: IncomingMessage): Promise<Answer> {
-  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
-    throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'want Content-Type: application/json');
+  const type = documentType(request.headers['content-type']);
+  if (type === undefined) {
+    throw new GatewayError('GW_ADMIN_BAD_REQUEST', `want Content-Type ${JSON_TYPE} or ${MSGPACK}`);
   }
-  const order = readOrder(await readBody(request));
+  const document = decodeDocument(type, await readBody(request));
+  if (document === undefined) {
+    throw new GatewayError('GW_ADMIN_BAD_REQUEST', `the body is not ${type}`);
+  }
+  const order = readOrder(document);
   const { purged } = await control.purge(order);
   log.info({ ...order, path: loggedPath(order.path), purged }, 'purged');
-  return json({ purged });
+  const reply = documentType(request.headers.accept) ?? JSON_TYPE;
+  return { status: 200, type: reply, body: encodeDocument(reply, { purged }) };
 }
 
-function readOrder(body: string): PurgeOrder {
-  let document: unknown;
-  try {
-    document = JSON.parse(body);
-  } catch (cause) {
-    throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'the body is not JSON', { cause });
-  }
+function readOrder(document: unknown): PurgeOrder {
   const order = PURGE_ORDER.safeParse(document);
   if (order.success) return order.data;
   const faults = order.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new GatewayError('GW_ADMIN_BAD_REQUEST', faults.join('; '));
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
@@ -217,7 +218,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
     }
     chunks.push(bytes);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function json(value: unknown): Answer {

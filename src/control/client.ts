@@ -1,6 +1,7 @@
 /** The admin port as the command line uses it. */
 import { z } from 'zod';
 import { ERRORS, GatewayError, type ErrorCode } from '../errors.js';
+import { decodeDocument, documentType, encodeDocument, JSON_TYPE, MSGPACK } from './documents.js';
 import type { PurgeOrder } from './gateway-control.js';
 
 export interface AdminAddress {
@@ -20,7 +21,7 @@ export async function sendPurge(
   { url, token, timeoutMs }: AdminAddress,
   order: PurgeOrder,
 ): Promise<{ readonly purged: number }> {
-  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+  const headers: Record<string, string> = { 'Content-Type': MSGPACK, Accept: MSGPACK };
   if (token !== '') headers['Authorization'] = `Bearer ${token}`;
   const reply = await post(`${url}/purge`, headers, { order, timeoutMs });
   const purged = PURGED.safeParse(reply.body);
@@ -50,24 +51,17 @@ async function post(
     const response = await fetch(url, {
       method: 'POST',
       headers,
-      body: JSON.stringify(order),
+      body: encodeDocument(MSGPACK, order),
       signal: AbortSignal.timeout(timeoutMs),
       redirect: 'error', // the token is for this address alone
     });
-    const text = await response.text();
-    return { ok: response.ok, status: response.status, body: parsed(text) };
+    const type = documentType(response.headers.get('content-type') ?? undefined) ?? JSON_TYPE;
+    const body = decodeDocument(type, new Uint8Array(await response.arrayBuffer()));
+    return { ok: response.ok, status: response.status, body };
   } catch (reason) {
     const cause = reason instanceof Error && reason.cause instanceof Error ? reason.cause : reason;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new GatewayError('GW_ADMIN_UNREACHABLE', `${url}: ${why}`, { cause: reason });
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // not JSON, so not from us: the caller says so
   }
 }
 
