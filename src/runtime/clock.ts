@@ -3,7 +3,10 @@
 export interface Clock {
   /** Wall clock, ms since the epoch, read from the system. */
   now(): number;
-  /** Wall clock of the last tick: as cheap as a field, at most `TICK_MS` and one loop turn old. */
+  /**
+   * As cheap as a field; at most `TICK_MS` and one loop turn old, and never behind what `now` said:
+   * an object that has just come must not be younger than its Age, nor fresh when it is not.
+   */
   coarse(): number;
 }
 
@@ -22,7 +25,8 @@ export class SystemClock implements Clock {
   }
 
   now(): number {
-    return Date.now();
+    this.#coarseMs = Date.now();
+    return this.#coarseMs;
   }
 
   coarse(): number {
