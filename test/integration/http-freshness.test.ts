@@ -1,0 +1,338 @@
+/**
+ * How long answers live, over real sockets. Time does not pass here: an origin that sends `Age`
+ * hands out answers that are as old as the test needs them.
+ */
+import t from 'tap';
+import type { Fields, SeenRequest } from '../support/origin-server.js';
+import { outcome, ownStatus, startProxied, text } from '../support/proxied.js';
+
+const { origin, gateway, get } = await startProxied(t);
+
+function agoDate(seconds: number): string {
+  return new Date(Date.now() - seconds * 1_000).toUTCString();
+}
+
+/** What the second of two requests was, and how often the origin was asked in all. */
+async function twice(
+  path: string,
+  fields: Fields,
+  lines: readonly string[] = [],
+): Promise<{ first: string; second: string; asked: number }> {
+  origin.on(path, { fields, body: `body of ${path}` });
+  const first = await get(path);
+  const second = await get(path, lines);
+  return { first: outcome(first), second: outcome(second), asked: origin.count(path) };
+}
+
+t.test('an answer is reused for as long as its origin says, and no longer', async (t) => {
+  const rows: readonly (readonly [name: string, Fields, 'hit' | 'miss' | 'stale', why: string])[] =
+    [
+      ['max-age', { 'Cache-Control': 'max-age=60' }, 'hit', 'explicit'],
+      ['s-maxage', { 'Cache-Control': 'max-age=0, s-maxage=60' }, 'hit', 's-maxage wins'],
+      ['s-maxage-0', { 'Cache-Control': 'max-age=60, s-maxage=0', ETag: '"a"' }, 'stale', 'also'],
+      ['expires', { Expires: agoDate(-60) }, 'hit', 'in a minute'],
+      ['expires-past', { Expires: agoDate(60), ETag: '"a"' }, 'stale', 'a minute ago'],
+      ['expires-0', { Expires: '0', ETag: '"a"' }, 'stale', 'no date means past'],
+      [
+        'max-age-over-expires',
+        { 'Cache-Control': 'max-age=60', Expires: agoDate(60) },
+        'hit',
+        'RFC 9111 section 5.3',
+      ],
+      ['age', { 'Cache-Control': 'max-age=60', Age: '30' }, 'hit', 'half of it is over'],
+      ['age-over', { 'Cache-Control': 'max-age=60, must-revalidate', Age: '61' }, 'stale', 'over'],
+      [
+        'date-old',
+        { 'Cache-Control': 'max-age=60, must-revalidate', Date: agoDate(90) },
+        'stale',
+        'apparent age',
+      ],
+      ['heuristic', { 'Last-Modified': agoDate(1_000) }, 'hit', 'a tenth of its age'],
+      ['no-store', { 'Cache-Control': 'no-store, max-age=60' }, 'miss', 'forbidden'],
+      ['private', { 'Cache-Control': 'private, max-age=60' }, 'miss', 'for one viewer'],
+      ['no-cache', { 'Cache-Control': 'no-cache', ETag: '"a"' }, 'stale', 'asks each time'],
+      [
+        'cdn-over',
+        { 'Cache-Control': 'no-store', 'CDN-Cache-Control': 'max-age=60' },
+        'hit',
+        'RFC 9213: over everything else',
+      ],
+      [
+        'cdn-under',
+        { 'Cache-Control': 'max-age=60', 'CDN-Cache-Control': 'no-store' },
+        'miss',
+        'also when it forbids',
+      ],
+      [
+        'cdn-expires',
+        { Expires: agoDate(60), 'CDN-Cache-Control': 'max-age=60' },
+        'hit',
+        'over Expires',
+      ],
+      [
+        'cdn-broken',
+        { 'Cache-Control': 'max-age=60', 'CDN-Cache-Control': 'max-age=' },
+        'hit',
+        'an invalid one counts as none',
+      ],
+      ['vary-star', { 'Cache-Control': 'max-age=60', Vary: '*' }, 'miss', 'never the same'],
+      ['set-cookie', { 'Cache-Control': 'max-age=60', 'Set-Cookie': 'a=b' }, 'miss', 'one viewer'],
+      [
+        'set-cookie-public',
+        { 'Cache-Control': 'public, max-age=60', 'Set-Cookie': 'a=b' },
+        'hit',
+        'the origin says everyone',
+      ],
+    ];
+  for (const [name, fields, want, why] of rows) {
+    const { first, second, asked } = await twice(`/fresh/${name}`, fields);
+    t.equal(first, 'uri-miss', `${name}: cold`);
+    t.equal(second, want === 'miss' ? 'uri-miss' : want, `${name}: ${why}`);
+    t.equal(asked, want === 'hit' ? 1 : 2, `${name}: requests to the origin`);
+  }
+});
+
+t.test('answers of any status are kept when they say how long', async (t) => {
+  const fields = { 'Cache-Control': 'max-age=60' };
+  for (const status of [
+    200, 203, 204, 300, 301, 302, 307, 308, 400, 403, 404, 410, 451, 500, 503,
+  ]) {
+    const path = `/status/${status}`;
+    origin.on(path, { status, fields, body: status === 204 ? '' : `status ${status}` });
+    await get(path);
+    const again = await get(path);
+    t.equal(again.status, status, `${status} again`);
+    t.equal(text(again), status === 204 ? '' : `status ${status}`, `${status}: its body`);
+    t.equal(origin.count(path), 1, `${status} asked for once`);
+  }
+});
+
+t.test('errors are not kept when nothing says how long', async (t) => {
+  for (const status of [302, 400, 403, 429, 500, 503]) {
+    const path = `/unsaid/${status}`;
+    origin.on(path, { status, body: 'error' });
+    t.equal((await get(path)).status, status, 'passed on as it came');
+    await get(path);
+    t.equal(origin.count(path), 2, `${status} asked for again`);
+  }
+});
+
+t.test('Age counts what an answer was old when it came', async (t) => {
+  origin.on('/age', { fields: { 'Cache-Control': 'max-age=600', Age: '100' }, body: 'x' });
+  await get('/age');
+  const { fields } = await get('/age');
+  const age = Number(fields.get('age'));
+  t.ok(age >= 100 && age < 110, `an age of ${age}`);
+  t.match(fields.get('cache-status'), /^headgate; hit; ttl=(?:49\d|500)$/, 'what is left of 600');
+});
+
+t.test('request directives are kept to', async (t) => {
+  const fields = { 'Cache-Control': 'max-age=100, stale-while-revalidate=0', Age: '40' };
+  const rows = [
+    ['Cache-Control: no-cache', 2, 'the client wants it asked for'],
+    ['Pragma: no-cache', 2, 'as of old'],
+    ['Cache-Control: max-age=39', 2, 'it is older'],
+    ['Cache-Control: max-age=50', 1, 'it is younger'],
+    ['Cache-Control: min-fresh=70', 2, 'it has less than a minute left'],
+    ['Cache-Control: min-fresh=30', 1, 'it has that'],
+    ['Cache-Control: only-if-cached', 1, 'it is cached'],
+    ['Cache-Control: no-store', 1, 'forbids keeping, not the use of what is kept'],
+  ] as const;
+  for (const [i, [line, asked, why]] of rows.entries()) {
+    const path = `/directive/${i}`;
+    await twice(path, fields, [line]);
+    t.equal(origin.count(path), asked, `${line}: ${why}`);
+  }
+  const refused = await get('/directive/unknown', ['Cache-Control: only-if-cached']);
+  t.equal(refused.status, 504, 'only-if-cached, and it is not');
+  t.equal(origin.count('/directive/unknown'), 0, 'the origin was left alone');
+  const stale = { 'Cache-Control': 'max-age=10, stale-while-revalidate=0', Age: '20' };
+  const lenient = await twice('/directive/stale', stale, ['Cache-Control: max-stale=60']);
+  t.equal(lenient.second, 'hit', 'max-stale takes what is stale by ten seconds');
+  const strict = await twice('/directive/strict', stale, ['Cache-Control: max-stale=5']);
+  t.equal(strict.asked, 2, 'but by no more than it says');
+});
+
+t.test('a request that forbids storing is not stored for others', async (t) => {
+  origin.on('/no-store-request', { fields: { 'Cache-Control': 'max-age=60' }, body: 'x' });
+  t.equal(outcome(await get('/no-store-request', ['Cache-Control: no-store'])), 'request');
+  t.equal(outcome(await get('/no-store-request')), 'uri-miss');
+});
+
+t.test('answers to requests with credentials are kept only by leave of the origin', async (t) => {
+  const rows = [
+    ['max-age=60', 2, 'no leave'],
+    ['public, max-age=60', 1, 'public'],
+    ['s-maxage=60', 1, 's-maxage'],
+    ['max-age=60, must-revalidate', 1, 'must-revalidate'],
+  ] as const;
+  for (const [i, [control, asked, why]] of rows.entries()) {
+    const path = `/authorized/${i}`;
+    origin.on(path, { fields: { 'Cache-Control': control }, body: 'secret' });
+    await get(path, ['Authorization: Bearer one']);
+    await get(path, ['Authorization: Bearer two']);
+    t.equal(origin.count(path), asked, why);
+    t.equal(origin.seen(path)[0]?.fields['authorization'], 'Bearer one', 'credentials go upstream');
+  }
+});
+
+t.test(
+  'stale while revalidating: one background request, whoever asks and how often',
+  async (t) => {
+    const path = '/swr';
+    const age = { 'Cache-Control': 'max-age=10, stale-while-revalidate=600', Age: '20' };
+    origin.on(path, { fields: { ...age, ETag: '"1"' }, body: 'old' });
+    await get(path);
+    const refresh = origin.hold(path);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => get(path)));
+    t.same(new Set(answers.map(text)), new Set(['old']), 'nobody waits for the origin');
+    t.match(ownStatus(answers[0] ?? (await get(path))), /^hit; ttl=-1\d; detail=stale-while-rev/);
+    const held = await refresh;
+    await Promise.all(Array.from({ length: 12 }, () => get(path)));
+    t.equal(origin.count(path), 2, 'one fill and one refresh');
+    t.equal(held.request.headers['if-none-match'], '"1"', 'which validates');
+    held.response.writeHead(200, { 'Cache-Control': 'max-age=600', ETag: '"2"' }).end('new');
+    const fresh = await until(async () => {
+      const answer = await get(path);
+      return text(answer) === 'new' ? answer : undefined;
+    });
+    t.equal(outcome(fresh), 'hit', 'the new one is there');
+    t.equal(origin.count(path), 2, 'and was not asked for again');
+  },
+);
+
+t.test('stale if the origin fails: by a status, by hanging up, within its time', async (t) => {
+  const stale = (more: string): Fields => ({
+    'Cache-Control': `max-age=10, stale-while-revalidate=0${more}`,
+    Age: '20',
+  });
+  const rows = [
+    ['hang-up', stale(', stale-if-error=600'), 'hit', 'nothing came'],
+    ['503', stale(', stale-if-error=600'), 'hit', 'told to come later'],
+    ['502', stale(', stale-if-error=600'), 'hit', 'a bad gateway before it'],
+    ['404', stale(', stale-if-error=600'), '', '404 is an answer'],
+    ['503-over', stale(', stale-if-error=5'), '', 'stale for longer than allowed'],
+    ['503-must', stale(', stale-if-error=600, must-revalidate'), '', 'must not be stale'],
+    ['503-unsaid', stale(''), 'hit', 'where the origin does not say: a day'],
+  ] as const;
+  for (const [name, fields, want, why] of rows) {
+    const path = `/sie/${name}`;
+    origin.on(path, { fields, body: 'kept' });
+    await get(path);
+    origin.on(path, (_request, response) => {
+      if (name !== 'hang-up') return { status: Number(name.slice(0, 3)), body: 'bad' };
+      response.destroy();
+      return undefined;
+    });
+    const answer = await get(path);
+    t.equal(text(answer), want === 'hit' ? 'kept' : 'bad', `${name}: ${why}`);
+    if (want === 'hit') {
+      t.match(ownStatus(answer), /^hit; ttl=-1\d; detail=(?:origin-error|status-50[23])$/);
+    }
+  }
+});
+
+t.test('a request with fields of its own validates with them, and a 304 updates', async (t) => {
+  const path = '/validated';
+  origin.on(path, ({ headers }) =>
+    headers['if-none-match'] === '"v1"'
+      ? {
+          status: 304,
+          fields: {
+            ETag: '"v1"',
+            'Cache-Control': 'max-age=600',
+            'X-Edition': 'second',
+            'Content-Type': 'text/x-second',
+          },
+        }
+      : {
+          fields: {
+            ETag: '"v1"',
+            'Last-Modified': agoDate(1_000),
+            'Cache-Control': 'max-age=10, must-revalidate',
+            Age: '20',
+            'X-Edition': 'first',
+            'X-Other': 'kept',
+          },
+          body: 'the body',
+        },
+  );
+  await get(path);
+  const renewed = await get(path, ['X-Player: two', 'Cookie: who=me', 'Accept: text/*']);
+  t.match(ownStatus(renewed), /^fwd=stale; fwd-status=304; stored/);
+  t.equal(text(renewed), 'the body');
+  const asked: Partial<SeenRequest> = origin.seen(path)[1] ?? {};
+  t.match(asked.fields, {
+    'x-player': 'two',
+    cookie: 'who=me',
+    accept: 'text/*',
+    'if-none-match': '"v1"',
+    'if-modified-since': / GMT$/,
+  });
+  const hit = await get(path);
+  t.equal(outcome(hit), 'hit', 'fresh by the 304');
+  t.equal(text(hit), 'the body');
+  t.equal(hit.fields.get('x-edition'), 'second', 'its fields replace');
+  t.equal(hit.fields.get('x-other'), 'kept', 'others stay');
+  t.equal(hit.fields.get('content-length'), '8');
+  t.ok(Number(hit.fields.get('age')) < 10, 'the old age is over');
+});
+
+t.test('Cache-Status names what happened, behind the caches nearer to the origin', async (t) => {
+  const path = '/cache-status';
+  const fields = { 'Cache-Control': 'max-age=60', 'Cache-Status': 'Origin; hit; ttl=5' };
+  origin.on(path, { fields, body: 'x' });
+  const miss = await get(path);
+  t.equal(
+    miss.fields.get('cache-status'),
+    'Origin; hit; ttl=5, headgate; fwd=uri-miss; fwd-status=200; stored',
+  );
+  const hit = await get(path);
+  t.match(hit.fields.get('cache-status'), /^Origin; hit; ttl=5, headgate; hit; ttl=(?:59|60)$/);
+  origin.on('/passed', { fields: { 'Cache-Control': 'no-store' }, body: 'x' });
+  t.equal(
+    (await get('/passed')).fields.get('cache-status'),
+    'headgate; fwd=uri-miss; fwd-status=200; detail=no-store',
+  );
+  origin.on('/cache-status-broken', {
+    fields: { 'Cache-Control': 'max-age=60', 'Cache-Status': 'what; "is' },
+    body: 'x',
+  });
+  await get('/cache-status-broken');
+  const after = await get('/cache-status-broken');
+  t.match(after.fields.get('cache-status'), /^headgate; hit/, 'a broken list is dropped');
+});
+
+t.test('a crowd that asks at once is one request, and each is told so', async (t) => {
+  const path = '/collapsed.m4s';
+  const asked = origin.hold(path);
+  const waiting = Array.from({ length: 20 }, () => get(path));
+  const { response } = await asked;
+  const all = Promise.all(waiting);
+  response.writeHead(200, { 'Content-Length': '3' }).end('new');
+  const answers = await all;
+  t.same(new Set(answers.map(text)), new Set(['new']));
+  t.equal(origin.count(path), 1, 'one request over both workers');
+  const statuses = answers.map(ownStatus);
+  const leaders = statuses.filter(
+    (status) => /fwd=uri-miss/.test(status) && !/collaps/.test(status),
+  );
+  t.equal(leaders.length, 1, 'one led');
+  const followed = statuses.filter((status) => /; collapsed/.test(status) || /^hit/.test(status));
+  t.equal(followed.length, 19, 'the others joined or came after it');
+});
+
+t.test('both workers had their share of this file', async (t) => {
+  const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+  const shares = [...metrics.matchAll(/^headgate_requests_total\{worker="(\d)"\} (\d+)$/gm)];
+  t.equal(shares.length, 2);
+  for (const [, worker, count] of shares) t.ok(Number(count) > 10, `worker ${worker}: ${count}`);
+});
+
+/** Asks again until there is an answer: for what happens behind a response. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+  }
+}
