@@ -76,8 +76,9 @@ export class Answers {
     }
   }
 
-  chunk(waiter: Waiter, bytes: Uint8Array): void {
-    this.#send(waiter.worker, { kind: 'chunk', id: waiter.id, bytes });
+  /** False: lost, so the body cannot go on. */
+  chunk(waiter: Waiter, bytes: Uint8Array): boolean {
+    return this.#context.send(waiter.worker, { kind: 'chunk', id: waiter.id, bytes });
   }
 
   relayEnded(waiter: Waiter, code: ErrorCode | undefined): void {

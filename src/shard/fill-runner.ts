@@ -32,6 +32,7 @@ const ROOM_PATIENCE_MS = 10_000;
 const ERROR_PAUSE_MS = 1_000;
 /** After an uncacheable answer to a crowd: that long, each goes alone. */
 const ALONE_MS = 5_000;
+const OUTGROWN_MS = 300_000;
 const RELAY_WINDOW_BYTES = 1_048_576;
 const STALE_ON_STATUS = new Set([500, 502, 503, 504]);
 
@@ -69,13 +70,15 @@ export class FillRunner {
   /** Never rejects: whatever happens, every waiter is answered and the fill ends. */
   async run(fill: Fill): Promise<void> {
     try {
-      let arrival = await this.#request(fill, fill.stored);
+      let validated = fill.stored;
+      let arrival = await this.#request(fill, validated);
       if (arrival.response.status === 304 && !this.#isAbout(fill, arrival.response.headers)) {
         discardBody(arrival.response.body);
-        arrival = await this.#request(fill, undefined);
-        if (arrival.response.status === 304) {
-          throw new GatewayError('GW_ORIGIN_PROTOCOL', '304 to a request without conditions');
-        }
+        if (validated !== undefined) arrival = await this.#request(fill, undefined);
+        validated = undefined;
+      }
+      if (arrival.response.status === 304 && validated === undefined) {
+        throw new GatewayError('GW_ORIGIN_PROTOCOL', '304 to a request without conditions');
       }
       await this.#onHead(fill, arrival);
     } catch (reason) {
@@ -170,7 +173,7 @@ export class FillRunner {
       arrival.responseMs,
     );
     const status = stored.descriptor.status;
-    const facts = this.#storedFacts(stored, status);
+    const facts = this.#factsOf(stored);
     const plan = this.#plan(fill, arrival, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
@@ -191,11 +194,12 @@ export class FillRunner {
     this.#answers.objectToAll(fill, stored.descriptor, { ...served, stored: true });
   }
 
-  #storedFacts(stored: Stored, status: number): ObjectFacts {
-    const { kind, descriptor } = stored;
+  /** Only manifests are looked into. */
+  #factsOf({ kind, descriptor }: Pick<Stored, 'kind' | 'descriptor'>): ObjectFacts {
+    const { key, status, extents, storedBytes } = descriptor;
     if (kind !== 'playlist' && kind !== 'mpd') return { status };
-    const bytes = readBody(this.#context.store.arena, descriptor.extents, descriptor.storedBytes);
-    return this.#hooks.factsOf({ path: pathOf(stored.entry.key), kind }, status, bytes);
+    const bytes = readBody(this.#context.store.arena, extents, storedBytes);
+    return this.#hooks.factsOf({ path: pathOf(key), kind }, status, bytes);
   }
 
   /** True: stale answers went out to all who waited. */
@@ -276,6 +280,8 @@ export class FillRunner {
         throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
       }
       if (end > config.cache.maxObject) {
+        // Those who try again must not fail again: it passes by for a while.
+        fill.entry.aloneUntilMs = this.#context.clock.now() + OUTGROWN_MS;
         throw new GatewayError('GW_ARENA_FULL', 'object of unknown length outgrew cache.maxObject');
       }
       if (length < 0 && end > body.bytes) await this.#growTo(fill, end);
@@ -310,10 +316,9 @@ export class FillRunner {
     const { store, owners } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
-    const bytes = readBody(store.arena, body.extents, fill.written);
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
-    const { status } = descriptor;
-    const facts = this.#hooks.factsOf({ path: pathOf(entry.key), kind }, status, bytes);
+    const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
+    const facts = this.#factsOf({ kind, descriptor: placed });
     const plan = this.#plan(fill, arrival, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     const final = plan.store && !fill.purged;
@@ -332,10 +337,8 @@ export class FillRunner {
       body,
       encodings: new Map(),
       originFields: arrival.response.headers,
-      descriptor: describe(status, arrival.response.headers, plan, {
-        ...descriptor,
-        extents: body.extents,
-        storedBytes: fill.written,
+      descriptor: describe(descriptor.status, arrival.response.headers, plan, {
+        ...placed,
         totalBytes: total,
         keep: true,
       }),
@@ -404,7 +407,8 @@ export class FillRunner {
       if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'client left');
     }
     fill.credit -= chunk.length;
-    this.#answers.chunk(to, chunk.slice());
+    if (this.#answers.chunk(to, chunk.slice())) return;
+    throw new GatewayError('GW_WORKER_LOST', 'a chunk could not be delivered');
   }
 
   #fail(fill: Fill, reason: unknown): void {
