@@ -70,7 +70,7 @@ export class BodyWriter implements Stalled {
   /** Writes up to about `quantum` bytes. Bytes may have come, or it is this writer's turn. */
   pump(quantum: number): void {
     if (this.#state === 'over' || this.#state === 'stalled') return;
-    if (!this.#started && this.source.written === 0 && !this.source.ended) {
+    if (!this.#started && !this.#canBegin()) {
       this.#state = 'starved';
       return;
     }
@@ -90,6 +90,13 @@ export class BodyWriter implements Stalled {
 
   cut(): void {
     this.responder.close();
+  }
+
+  /** A head goes out with the first bytes or not at all: without them a failure can still be told. */
+  #canBegin(): boolean {
+    const { written, ended } = this.source;
+    if (this.#options.total < 0) return written > 0 || ended;
+    return this.#at(0, 1) !== undefined;
   }
 
   #begin(): void {
@@ -152,9 +159,10 @@ export class BodyWriter implements Stalled {
     if (total < 0) {
       if (this.#sent < source.written) {
         const count = Math.min(limit, UNKNOWN_LENGTH_CHUNK, source.written - this.#sent);
-        return source.arena.view(source.extents, this.#sent, count);
+        const chunk = this.#view(this.#sent, count);
+        if (chunk !== undefined) return chunk;
       }
-      if (source.ended) this.responder.end('');
+      if (source.ended && this.#sent >= source.written) this.responder.end('');
       else this.#state = 'starved';
       return undefined;
     }
@@ -175,9 +183,16 @@ export class BodyWriter implements Stalled {
       if ('bytes' in piece) return piece.bytes.subarray(skip, Math.min(length, skip + limit));
       const from = piece.from + skip;
       const count = Math.min(limit, length - skip, source.written - from);
-      return count > 0 ? source.arena.view(source.extents, from, count) : undefined;
+      return count > 0 ? this.#view(from, count) : undefined;
     }
     return undefined;
+  }
+
+  /** Undefined: `written`, read from shared memory, is ahead of the extents that a message brings. */
+  #view(from: number, count: number): Uint8Array | undefined {
+    const { arena, extents } = this.source;
+    const view = arena.view(extents, from, count);
+    return view.length > 0 ? view : undefined;
   }
 
   /** Re-read after a call that may have changed it: the compiler believes otherwise. */
