@@ -5,6 +5,7 @@
 import type { Descriptor } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
+import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
 import type { AskHandler } from './asks.js';
 import { type BodySource, BodyWriter } from './body-writer.js';
@@ -21,12 +22,15 @@ import { planResponse, type ResponsePlan } from './response-plan.js';
 
 /** An object may be replaced between answer and lease; that often in a row it is a defect. */
 const MAX_ASKS = 8;
+/** A background refresh that brought nothing is tried again after this. */
+const REFRESH_PAUSE_MS = 1_000;
 
 export class Exchange implements AskHandler {
   readonly #context: EdgeContext;
   readonly #request: ClientRequest;
   readonly #responder: Responder;
   #asks = 0;
+  #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
   #relay: RelayWriter | undefined;
   #relayed: Promise<void> = Promise.resolve();
@@ -57,6 +61,10 @@ export class Exchange implements AskHandler {
 
   object(descriptor: Descriptor, served: Served): void {
     if (this.#responder.gone) return;
+    if (!this.#isSelected(descriptor)) {
+      this.#askAlone();
+      return;
+    }
     const object = this.#localOf(descriptor);
     if (object === undefined || !this.#serve(object, served, false)) this.#ask();
   }
@@ -64,6 +72,10 @@ export class Exchange implements AskHandler {
   filling(feed: FillFeed, served: Served): void {
     if (this.#responder.gone) return;
     const { descriptor, source } = feed;
+    if (!this.#isSelected(descriptor)) {
+      this.#askAlone();
+      return;
+    }
     const plan = this.#plan(descriptor);
     if (plan === undefined) {
       this.#wantsWhole = true;
@@ -167,7 +179,18 @@ export class Exchange implements AskHandler {
         asks.cancel(this);
       });
     }
-    asks.ask(this.#askRequest(), this, this.#request.directives === NO_DIRECTIVES);
+    const joins = this.#request.directives === NO_DIRECTIVES && !this.#stranger;
+    asks.ask(this.#askRequest(), this, joins);
+  }
+
+  /** What varies is known only now: asks are joined by less than a later answer may select by. */
+  #isSelected({ vary, secondary }: Descriptor): boolean {
+    return vary.length === 0 || secondaryKey(vary, this.#request.fields) === secondary;
+  }
+
+  #askAlone(): void {
+    this.#stranger = true;
+    this.#ask();
   }
 
   #askRequest(): AskRequest {
@@ -184,8 +207,9 @@ export class Exchange implements AskHandler {
   }
 
   #refresh(object: LocalObject): void {
-    if (object.refreshing) return;
-    object.refreshing = true;
+    const nowMs = this.#context.clock.now();
+    if (nowMs - object.refreshAskedMs < REFRESH_PAUSE_MS) return;
+    object.refreshAskedMs = nowMs;
     this.#context.asks.refresh({ ...this.#askRequest(), range: '', lane: 2 });
   }
 

@@ -17,8 +17,8 @@ export class LocalObject {
   readonly plain: PlainBody | undefined;
   /** The same in codings of ours; empty when there are none. */
   readonly coded: readonly PlainBody[];
-  /** A background refresh has been asked for. */
-  refreshing = false;
+  /** When a background refresh was last asked for; it may have failed since. */
+  refreshAskedMs = 0;
 
   constructor(descriptor: Descriptor, arena: ArenaView, cacheName: string) {
     this.descriptor = descriptor;

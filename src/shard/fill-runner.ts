@@ -20,6 +20,7 @@ import { type Entry, type Stored, variantOf } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
+import { renewStored } from './renew.js';
 import { spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
 
@@ -166,7 +167,7 @@ export class FillRunner {
   #renew(fill: Fill, arrival: Arrival): void {
     const { stored } = fill;
     if (stored === undefined) return;
-    const { metrics, store } = this.#context;
+    const { metrics } = this.#context;
     metrics.add('revalidated');
     const fields = withDate(
       updateStored(stored.originFields, arrival.response.headers),
@@ -182,15 +183,13 @@ export class FillRunner {
       this.#hooks.discard(stored);
       return;
     }
-    store.renew(stored.body);
     const before = stored.descriptor;
     stored.originFields = fields;
     stored.retryAtMs = 0;
-    stored.descriptor = {
-      ...describe(status, fields, plan, { ...before, generation: stored.body.generation }),
+    renewStored(this.#context, stored, {
+      ...describe(status, fields, plan, before),
       vary: before.vary,
-      encodings: before.encodings,
-    };
+    });
     this.#answers.objectToAll(fill, stored.descriptor, { ...served, stored: true });
   }
 

@@ -8,8 +8,8 @@ import { resolveUri } from '../media/resolve.js';
 import { mediaKind } from '../media/kind.js';
 import { pathOf } from './describe.js';
 
-/** Media playlists remembered for prefetching; the oldest goes. */
-const MAX_PLAYLISTS = 256;
+/** Segments of media playlists remembered for prefetching; the oldest stream goes. */
+const MAX_SEGMENTS = 50_000;
 /** Longer ones are an archive's: parsing them would hold up the shard's turn. */
 const MAX_PLAYLIST_BYTES = 2_097_152;
 
@@ -22,7 +22,7 @@ export class Playlists {
   readonly #enabled: boolean;
   /** By stream, newest last. */
   readonly #known = new Map<string, Map<string, Known>>();
-  #count = 0;
+  #segments = 0;
 
   constructor(config: Config) {
     this.#enabled = config.prefetch.enabled;
@@ -61,15 +61,16 @@ export class Playlists {
   #remember(path: string, playlist: HlsMediaPlaylist): void {
     const stream = path.slice(0, path.lastIndexOf('/') + 1);
     const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
-    this.#count += ofStream.delete(path) ? 0 : 1;
+    this.#segments +=
+      playlist.segments.length - (ofStream.get(path)?.playlist.segments.length ?? 0);
     ofStream.set(path, { path, playlist });
     this.#known.delete(stream);
     this.#known.set(stream, ofStream);
-    while (this.#count > MAX_PLAYLISTS) {
+    while (this.#segments > MAX_SEGMENTS) {
       const [oldest] = this.#known;
       if (oldest === undefined) return;
       this.#known.delete(oldest[0]);
-      this.#count -= oldest[1].size;
+      for (const known of oldest[1].values()) this.#segments -= known.playlist.segments.length;
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
 import type { ShardContext } from './context.js';
 import { type Entry, type Stored, type Variant } from './entry.js';
+import { renewStored } from './renew.js';
 
 export type PurgeOrder =
   | { readonly keys: readonly string[]; readonly soft: boolean }
@@ -45,14 +46,12 @@ function storedIn(variant: Variant): Stored[] {
   return variant.whole === undefined ? [...variant.parts] : [variant.whole, ...variant.parts];
 }
 
-/** A new generation makes workers ask again; its lifetime has just ended. */
-function expire({ store, clock }: ShardContext, stored: Stored): void {
-  store.renew(stored.body);
+/** Its lifetime has just ended. */
+function expire(context: ShardContext, stored: Stored): void {
   const { freshness } = stored.descriptor;
-  const ageMs = Math.max(0, clock.now() - freshness.bornMs);
-  stored.descriptor = {
+  const ageMs = Math.max(0, context.clock.now() - freshness.bornMs);
+  renewStored(context, stored, {
     ...stored.descriptor,
-    generation: stored.body.generation,
     freshness: { ...freshness, ttlMs: Math.min(freshness.ttlMs, ageMs) },
-  };
+  });
 }

@@ -1,0 +1,16 @@
+/** The same bytes with other facts: every descriptor handed out before is void from here on. */
+import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
+import type { ShardContext } from './context.js';
+import type { Stored } from './entry.js';
+
+/** Gives body and encodings new generations and puts `next` (made from the present one) in force. */
+export function renewStored({ store }: ShardContext, stored: Stored, next: Descriptor): void {
+  store.renew(stored.body);
+  const encodings = stored.descriptor.encodings.flatMap((encoded): EncodedBody[] => {
+    const body = stored.encodings.get(encoded.coding);
+    if (body === undefined) return [];
+    store.renew(body);
+    return [{ ...encoded, generation: body.generation }];
+  });
+  stored.descriptor = { ...next, generation: stored.body.generation, encodings };
+}
