@@ -1,0 +1,161 @@
+/**
+ * The built gateway as a child process on free ports, and its admin port. Needs `dist/`, which the
+ * step before the tests builds.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { packageRoot } from '../../native/package-root.js';
+
+const ROOT = packageRoot();
+const CLI = 'dist/src/cli.js';
+/** The same command line with a thread entry that breaks on request. */
+export const FAULTY_CLI = 'dist/test/support/threads/faulty-cli.js';
+
+/** Where what is started is ended: a test, or whoever else calls what it is given. */
+interface Scope {
+  teardown(close: () => unknown): unknown;
+}
+
+const START_PATIENCE_MS = 30_000;
+const STOP_PATIENCE_MS = 30_000; // then it is killed, and the test fails by its exit code
+
+export interface GatewayOptions {
+  /** After `serve`: origins and flags. Free ports and two workers unless they say otherwise. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly entry?: string; // script below the root; the command line by default
+}
+
+export interface GatewayProcess {
+  readonly pid: number;
+  /** Resolves with the exit code, 128 + number for a signal: 134 is an abort. */
+  readonly exited: Promise<number>;
+  /** What it has written to stdout (the log) and stderr so far. */
+  log(): string;
+  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
+}
+
+export interface Gateway extends GatewayProcess {
+  readonly url: string; // without a last '/'
+  readonly adminUrl: string;
+  readonly port: number;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number>;
+}
+
+/** Starts it without waiting for anything; ended with the test. */
+export function spawnGateway(t: Scope, options: GatewayOptions = {}): GatewayProcess & ChildOf {
+  const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '2'];
+  const args = [options.entry ?? CLI, 'serve', ...flags, ...(options.args ?? [])];
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+  });
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => void output.push(text));
+  }
+  // 'close' comes after the last output.
+  const exited = once(child, 'close').then(([code, signal]) =>
+    code === null ? 128 + constants.signals[signal as NodeJS.Signals] : (code as number),
+  );
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  return {
+    child,
+    pid: child.pid ?? 0,
+    exited,
+    log: () => output.join(''),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+interface ChildOf {
+  readonly child: ChildProcess;
+}
+
+/** Resolves when it listens, by its announcement. Rejects with its output when it ends instead. */
+export async function startGateway(t: Scope, options: GatewayOptions = {}): Promise<Gateway> {
+  const { child, ...running } = spawnGateway(t, options);
+  const announced = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`the gateway does not start: ${running.log()}`));
+    }, START_PATIENCE_MS);
+    const look = (): void => {
+      if (!/^ {2}serving /m.test(running.log())) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    child.stderr?.on('data', look);
+    void running.exited.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`the gateway exited with ${code}: ${running.log()}`));
+    });
+  });
+  await announced;
+  const url = announcedUrl(running.log(), 'page');
+  return {
+    ...running,
+    url,
+    adminUrl: announcedUrl(running.log(), 'admin'),
+    port: Number(new URL(url).port),
+    stop: async () => {
+      running.kill('SIGTERM');
+      const timer = setTimeout(() => {
+        running.kill('SIGKILL');
+      }, STOP_PATIENCE_MS);
+      const code = await running.exited;
+      clearTimeout(timer);
+      return code;
+    },
+  };
+}
+
+function announcedUrl(log: string, name: string): string {
+  return new RegExp(`^ {2}${name} +(\\S+?)/?$`, 'm').exec(log)?.[1] ?? '';
+}
+
+/** Sums of all workers, by metric name without `headgate_`. */
+export async function metricsOf({ adminUrl }: Gateway): Promise<(name: string) => number> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  const sums = new Map<string, number>();
+  for (const [, name = '', value] of text.matchAll(/^headgate_(\w+)(?:\{[^}]*\})? (\S+)$/gm)) {
+    sums.set(name, (sums.get(name) ?? 0) + Number(value));
+  }
+  return (name) => sums.get(name) ?? NaN;
+}
+
+export interface WorkerStatus {
+  readonly index: number;
+  readonly state: string;
+  readonly restarts: number;
+}
+
+export async function workersOf({ adminUrl }: Gateway): Promise<readonly WorkerStatus[]> {
+  const status = (await (await fetch(`${adminUrl}/status`)).json()) as {
+    workers: readonly WorkerStatus[];
+  };
+  return status.workers;
+}
+
+export interface PurgeOrder {
+  readonly scope: 'exact' | 'prefix' | 'all';
+  readonly path?: string;
+  readonly soft?: boolean;
+}
+
+/** Resolves with the count when the gateway has acknowledged the order. */
+export async function purge({ adminUrl }: Gateway, order: PurgeOrder): Promise<number> {
+  const response = await fetch(`${adminUrl}/purge`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+  if (response.status !== 200)
+    throw new Error(`purge: ${response.status} ${await response.text()}`);
+  return ((await response.json()) as { purged: number }).purged;
+}

@@ -1,0 +1,83 @@
+/**
+ * The thread entry of an edge worker with faults built in, by the last part of the path asked for:
+ *
+ *   /fault/before         the handler throws before it has answered
+ *   /fault/after          it throws behind its answer, in the same call
+ *   /fault/timer          a timer throws
+ *   /fault/rejection      a promise is rejected and nobody looks
+ *   /fault/exit           process.exit()
+ *   /fault/block          the thread stands still for 500 ms
+ *
+ * Every answer but those of the hit path says in X-Worker which worker gave it; a query keeps a
+ * request off the hit path. WORKER_DIES=<index> in the environment ends that worker as it starts.
+ */
+import type { EdgeBoot } from '../../../src/control/edge-boot.js';
+import runEdgeWorker from '../../../workers/edge.js';
+import { HitPath } from '../../../src/edge/hit-path.js';
+import { NearIndex } from '../../../src/edge/near-index.js';
+import { Responder } from '../../../src/edge/responder.js';
+
+let throwBehindAnswer = false;
+
+const FAULTS: Readonly<Record<string, () => void>> = {
+  before: () => {
+    throw new Error('fault: before the answer');
+  },
+  after: () => {
+    throwBehindAnswer = true;
+  },
+  timer: () => {
+    setTimeout(() => {
+      throw new Error('fault: in a timer');
+    }, 0);
+  },
+  rejection: () => {
+    void Promise.reject(new Error('fault: rejection'));
+  },
+  exit: () => {
+    setImmediate(() => process.exit(3));
+  },
+  block: () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  },
+};
+
+export default async function run(boot: EdgeBoot): Promise<void> {
+  if (process.env['WORKER_DIES'] === String(boot.index) && boot.restarted) {
+    throw new Error('fault: at start');
+  }
+  breakAtWill(boot.index);
+  await runEdgeWorker(boot);
+}
+
+/** Wraps methods of the edge's classes in this thread. */
+function breakAtWill(index: number): void {
+  const { find: findHit } = HitPath.prototype;
+  HitPath.prototype.find = function (request) {
+    if (request.getUrl() === '/fault/hit-path') throw new Error('fault: on the hit path');
+    return findHit.call(this, request);
+  };
+  const { find } = NearIndex.prototype;
+  NearIndex.prototype.find = function (key, headers) {
+    FAULTS[/^\/fault\/(\w+)/.exec(key)?.[1] ?? '']?.();
+    return find.call(this, key, headers);
+  };
+  const { head, end, text } = Responder.prototype;
+  Responder.prototype.head = function (status, lines) {
+    head.call(this, status, `${lines}\r\nX-Worker: ${index}`);
+  };
+  Responder.prototype.end = function (body) {
+    end.call(this, body);
+    throwOnce();
+  };
+  Responder.prototype.text = function (...answer: Parameters<typeof text>) {
+    text.apply(this, answer);
+    throwOnce();
+  };
+}
+
+function throwOnce(): void {
+  if (!throwBehindAnswer) return;
+  throwBehindAnswer = false;
+  throw new Error('fault: behind the answer');
+}
