@@ -1,5 +1,6 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
 import type { ShardContext } from './context.js';
+import { pathOf } from './describe.js';
 import { type Entry, type Stored, type Variant } from './entry.js';
 import { renewStored } from './renew.js';
 
@@ -35,8 +36,11 @@ export function purgeMatching(
 
 function* matching(context: ShardContext, order: PurgeOrder): Generator<Entry> {
   if ('keys' in order) {
-    const keys = new Set(order.keys);
-    yield* context.index.matching((key) => keys.has(key));
+    for (const key of new Set(order.keys)) {
+      const path = pathOf(key);
+      const entry = context.index.get(path.slice(0, path.lastIndexOf('/') + 1), key);
+      if (entry !== undefined) yield entry;
+    }
   } else {
     yield* context.index.matching((key) => key.startsWith(order.prefix));
   }

@@ -83,8 +83,8 @@ t.test(
     request.chunk('more');
     request.end();
     await settled();
-    t.same(bench.kinds(1), ['head', 'end']);
-    t.equal(bench.the('end', 1).code, 'GW_WORKER_LOST');
+    t.same(bench.kinds(1), ['head']);
+    t.ok(request.given);
   },
 );
 
