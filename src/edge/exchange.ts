@@ -16,7 +16,7 @@ import { LocalObject, SMALL_BYTES } from './local-object.js';
 import { lengthOf, passedHead, passThrough } from './pass.js';
 import { refuse } from './refusal.js';
 import { RelayWriter } from './relay-writer.js';
-import { servedStatus } from './render.js';
+import { servedStatus } from '../cache/render.js';
 import type { Responder } from './responder.js';
 import { planResponse, type ResponsePlan } from './response-plan.js';
 
