@@ -322,8 +322,8 @@ export class FillRunner {
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     const final = plan.store && !fill.purged;
     if (!final) {
+      this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
       fill.body = undefined;
-      this.#answers.ended(fill, { ok: true, descriptor: undefined });
       store.release(body);
       return;
     }
