@@ -18,6 +18,9 @@ const FROM_START = /^bytes\s*=\s*0-$/i;
 const NEAR_BYTES = 1_048_576;
 const ONE_RANGE = /^bytes\s*=\s*(?:\d+-\d*|-\d+)$/i;
 
+/** Fields of a 206 that are not those of the whole. */
+const OF_A_PART = new Set(['content-range', 'content-length']);
+
 /**
  * The Range to send upstream for this ask; '' = fetch the whole object. Segments and text are
  * fetched whole, since the next viewer wants the rest; large files may be only looked into.
@@ -86,12 +89,12 @@ function joined(
   b: Stored,
   discard: (stored: Stored) => void,
 ): Stored | undefined {
-  const { store, owners } = context;
+  const { store, owners, config } = context;
   const [low, high] = a.descriptor.firstByte <= b.descriptor.firstByte ? [a, b] : [b, a];
   const start = low.descriptor.firstByte;
-  const lowEnd = start + low.descriptor.storedBytes;
-  if (high.descriptor.firstByte > lowEnd) return undefined;
-  const end = Math.max(lowEnd, high.descriptor.firstByte + high.descriptor.storedBytes);
+  const end = Math.max(endOf(low), endOf(high));
+  if (high.descriptor.firstByte > endOf(low)) return undefined;
+  if (end - start > config.cache.maxObject) return undefined;
   const body = store.reserve(end - start);
   if (body === undefined) return undefined;
   // Making room may have evicted one of the two.
@@ -110,6 +113,7 @@ function joined(
     ...a,
     body,
     encodings: new Map(),
+    originFields: whole ? a.originFields.filter(([name]) => !OF_A_PART.has(name)) : a.originFields,
     descriptor: {
       ...a.descriptor,
       slot: body.slot,
@@ -124,7 +128,18 @@ function joined(
   discard(low);
   discard(high);
   const variant = variantOf(a.entry, a.secondary);
-  if (whole) variant.whole = stored;
+  if (whole) replaceWhole(variant, stored, discard);
   else variant.parts.push(stored);
   return stored;
+}
+
+function replaceWhole(variant: Variant, stored: Stored, discard: (stored: Stored) => void): void {
+  const before = variant.whole;
+  variant.whole = stored;
+  if (before !== undefined) discard(before);
+}
+
+/** Offset behind its last byte in the representation. */
+function endOf({ descriptor }: Stored): number {
+  return descriptor.firstByte + descriptor.storedBytes;
 }

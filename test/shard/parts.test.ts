@@ -1,32 +1,184 @@
 import t from 'tap';
-import type { Fill } from '../../src/shard/fill.js';
-import { reachesSoon } from '../../src/shard/parts.js';
+import type { FieldLines } from '../../src/http/fields.js';
+import { fillRange } from '../../src/shard/parts.js';
+import { askFor, settled, ShardBench } from '../support/shard.js';
 
-const MiB = 1_048_576;
+const WHOLE = 'abcdefghijklmnopqrst';
+const FILE = '/v/film.mp4';
 
-t.test(
-  'reachesSoon() has a seek wait for the fill of the whole only when that is nearly there',
-  (t) => {
-    const rows = [
-      [undefined, 'bytes=0-99', false, 'no fill to wait for'],
-      [fill(0, -1), 'bytes=1048576-', true, 'no head yet, but the range begins early'],
-      [fill(0, -1), 'bytes=1048577-', false, 'no head yet, and far'],
-      [fill(5 * MiB, 100 * MiB), 'bytes=100-200', true, 'its bytes are here already'],
-      [fill(5 * MiB, 100 * MiB), 'bytes=6291456-', true, 'one MiB ahead'],
-      [fill(5 * MiB, 100 * MiB), 'bytes=6291457-', false, 'more than one MiB ahead'],
-      [fill(5 * MiB, 100 * MiB), 'bytes=-100', false, 'a suffix lies at the far end'],
-      [fill(50 * MiB, 100 * MiB), 'bytes=-100', false, 'half of it is still far'],
-      [fill(99 * MiB, 100 * MiB), 'bytes=-100', true, 'one MiB ahead, counted from the end'],
-      [fill(99 * MiB, -1), 'bytes=-100', false, 'where the end is nobody knows'],
-      [fill(5 * MiB, 100 * MiB), '', true, 'the whole is wanted'],
-    ] as const;
-    for (const [whole, range, want, why] of rows) t.equal(reachesSoon(whole, range), want, why);
-    t.end();
-  },
-);
-
-/** As far as the rule looks at one. */
-function fill(written: number, storedBytes: number): Fill {
-  const descriptor = storedBytes < 0 ? undefined : { storedBytes };
-  return { written, descriptor } as Fill;
+/** What an origin says of some bytes of WHOLE. */
+function partOf(first: number, last: number, tag = '"v1"'): FieldLines {
+  return [
+    ['cache-control', 'max-age=60'],
+    ['etag', tag],
+    ['content-type', 'video/mp4'],
+    ['content-range', `bytes ${first}-${last}/${WHOLE.length}`],
+    ['content-length', String(last - first + 1)],
+  ];
 }
+
+class PartsBench extends ShardBench {
+  #id = 0;
+
+  /** Asks for bytes; the id of the ask. */
+  want(first: number, last: number): number {
+    const id = ++this.#id;
+    const range = `bytes=${first}-${last}`;
+    this.ask(id, FILE, { range, headers: [['range', range]] });
+    return id;
+  }
+
+  async fetch(first: number, last: number, tag = '"v1"'): Promise<void> {
+    this.want(first, last);
+    await this.fill(partOf(first, last, tag), WHOLE.slice(first, last + 1), 206);
+  }
+
+  whole(headers: FieldLines = []): number {
+    const id = ++this.#id;
+    this.ask(id, FILE, { headers });
+    return id;
+  }
+}
+
+t.test('fillRange() asks for parts of large files alone, and for the rest of them whole', (t) => {
+  const rows = [
+    ['/v/film.mp4', 'bytes=100-199', 'bytes=100-199', 'a look into a file'],
+    ['/v/film.mp4', 'bytes=-500', 'bytes=-500', 'its end, where the index may be'],
+    ['/v/film.mp4', 'bytes=100-', 'bytes=100-', 'a seek'],
+    ['/v/film.mp4', 'bytes=0-', '', 'all of it'],
+    ['/v/film.mp4', 'bytes=0-1,5-6', '', 'several ranges are made here'],
+    ['/v/film.mp4', 'lines=1-2', '', 'another unit'],
+    ['/v/film.mp4', '', '', 'no range'],
+    ['/v/1.m4s', 'bytes=0-99', '', 'the next viewer wants the rest'],
+    ['/v/list.m3u8', 'bytes=0-99', '', 'text is small'],
+    ['/v/data.bin', 'bytes=0-99', 'bytes=0-99', 'who knows how large'],
+  ] as const;
+  for (const [key, range, want, why] of rows) t.equal(fillRange(askFor(key, { range })), want, why);
+  t.end();
+});
+
+t.test('a part is fetched once, and answers every range inside it', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(5, 9);
+  t.equal(bench.origin.requests[0]?.header('range'), 'bytes=5-9');
+  const inside = bench.want(6, 8);
+  t.match(bench.the('object', inside).descriptor, {
+    status: 206,
+    firstByte: 5,
+    storedBytes: 5,
+    totalBytes: 20,
+  });
+  t.equal(bench.body(inside), 'fghij');
+  const beyond = bench.want(8, 12);
+  t.same(bench.kinds(beyond), [], 'asked for');
+});
+
+t.test('parts that touch or overlap become one, and at last the whole', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(5, 9);
+  await bench.fetch(12, 15);
+  await bench.fetch(8, 12);
+  t.equal(bench.shard.store.count, 1);
+  t.equal(bench.body(bench.want(5, 15)), 'fghijklmnop');
+  await bench.fetch(16, 19);
+  await bench.fetch(0, 4);
+  const id = bench.whole();
+  t.match(bench.the('object', id).descriptor, { status: 200, firstByte: 0, storedBytes: 20 });
+  t.equal(bench.body(id), WHOLE);
+  t.equal(bench.shard.store.count, 1);
+  t.equal(bench.shard.store.retiredCount, 0);
+  t.equal(bench.origin.requests[1]?.header('if-range'), '"v1"', 'only the same representation');
+});
+
+t.test('what was joined of parts is renewed as a whole', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(0, 9);
+  await bench.fetch(10, 19);
+  bench.nowMs += 61_000;
+  const id = bench.whole();
+  t.equal(bench.origin.requests[2]?.header('if-none-match'), '"v1"');
+  bench.origin.next().answer(304, [['etag', '"v1"']]);
+  await settled();
+  t.equal(bench.body(id), WHOLE);
+  const { status, fields } = bench.the('object', id).descriptor;
+  t.equal(status, 200);
+  t.same(
+    fields.filter(([name]) => name === 'content-range' || name === 'content-length'),
+    [],
+  );
+});
+
+t.test('a part of another representation replaces the parts of the old one', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(0, 9);
+  await bench.fetch(10, 19, '"v2"');
+  t.equal(bench.shard.store.count, 1);
+  const id = bench.want(0, 9);
+  t.same(bench.kinds(id), [], 'asked for again');
+});
+
+t.test('an origin that answers a range with the whole is taken at its word', async (t) => {
+  const bench = new PartsBench();
+  const id = bench.want(5, 9);
+  await bench.fill([['cache-control', 'max-age=60']], WHOLE);
+  t.equal(bench.the('filling', id).descriptor.status, 200);
+  t.equal(bench.body(bench.whole()), WHOLE);
+});
+
+t.test('parts that do not say what they are pass by', async (t) => {
+  const heads: readonly (readonly [FieldLines, string])[] = [
+    [[['content-range', 'bytes 5-9/*']], 'of unknown length'],
+    [[['content-range', 'bytes 5-x/20']], 'of no range'],
+    [[], 'without a range'],
+    [
+      [
+        ['content-range', 'bytes 5-9/20'],
+        ['content-length', '7'],
+      ],
+      'of two lengths',
+    ],
+  ];
+  for (const [head, why] of heads) {
+    const bench = new PartsBench();
+    const id = bench.want(5, 9);
+    await bench.fill([['cache-control', 'max-age=60'], ...head], 'fghij', 206);
+    t.equal(bench.kinds(id)[0], 'head', why);
+    t.equal(bench.shard.store.count, 0, why);
+  }
+});
+
+t.test('the whole, once stored, takes the place of its parts', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(5, 9);
+  bench.whole();
+  await bench.fill([['cache-control', 'max-age=60']], WHOLE);
+  t.equal(bench.shard.store.count, 1);
+  t.equal(bench.body(bench.want(1, 2)), WHOLE, 'the whole answers ranges too');
+});
+
+t.test('parts stay apart where the joined one would be larger than an object may be', async (t) => {
+  const bench = new PartsBench({ cache: { maxObject: 12 } });
+  await bench.fetch(0, 9);
+  await bench.fetch(10, 19);
+  t.equal(bench.shard.store.count, 2);
+  t.equal(bench.body(bench.want(3, 4)), 'abcdefghij');
+  t.equal(bench.body(bench.want(13, 14)), 'klmnopqrst');
+});
+
+t.test('at most 64 parts of one object lie apart', async (t) => {
+  const total = 1_000;
+  const bench = new ShardBench();
+  for (let i = 0; i < 70; i += 1) {
+    const range = `bytes=${i * 10}-${i * 10 + 1}`;
+    bench.ask(i + 1, FILE, { range, headers: [['range', range]] });
+    const head: FieldLines = [
+      ['cache-control', 'max-age=60'],
+      ['etag', '"v1"'],
+      ['content-range', `bytes ${i * 10}-${i * 10 + 1}/${total}`],
+    ];
+    await bench.fill(head, 'xy', 206);
+  }
+  t.equal(bench.shard.store.count, 64);
+  bench.ask(100, FILE, { range: 'bytes=690-691' });
+  t.equal(bench.body(100), 'xy', 'the oldest went');
+});
