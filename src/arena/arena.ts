@@ -92,6 +92,7 @@ export class ArenaView {
 
   /** Owner only: copies `bytes` into the extents, `at` bytes into the object. */
   write(extents: readonly Extent[], at: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
     let skip = at;
     let from = 0;
     for (const { offset, length } of extents) {

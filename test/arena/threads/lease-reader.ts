@@ -1,0 +1,30 @@
+/** Thread entry of arena.test.ts: leases slots that their owner reuses all the while, and looks at the bytes. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ArenaView } from '../../../src/arena/arena.js';
+
+const BLOCK = 4_096;
+const { buffer, worker, current, stop, slots } = workerData as {
+  buffer: SharedArrayBuffer;
+  worker: number;
+  current: SharedArrayBuffer;
+  stop: SharedArrayBuffer;
+  slots: number;
+};
+const arena = new ArenaView(buffer, worker);
+const generations = new Int32Array(current);
+const stopped = new Int32Array(stop);
+let reads = 0;
+let torn = 0;
+parentPort?.postMessage('ready');
+while (Atomics.load(stopped, 0) === 0) {
+  for (let slot = 0; slot < slots; slot += 1) {
+    const generation = Atomics.load(generations, slot);
+    if (generation === 0 || !arena.acquire(slot, generation)) continue;
+    const want = generation & 0xff;
+    const bytes = arena.view([{ offset: slot * BLOCK, length: BLOCK }], 0, BLOCK);
+    for (let at = 0; at < BLOCK; at += 64) if (bytes[at] !== want) torn += 1;
+    arena.release(slot);
+    reads += 1;
+  }
+}
+parentPort?.postMessage({ reads, torn });
