@@ -5,6 +5,7 @@
 import { adviseHugePages, pinThreadToCore } from '../native/addon.js';
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
+import { Directory } from '../src/arena/directory.js';
 import { isToShard, type MeshMessage } from '../src/cache/messages.js';
 import type { EdgeBoot } from '../src/control/edge-boot.js';
 import { Asks } from '../src/edge/asks.js';
@@ -53,6 +54,7 @@ class EdgeWorker {
   readonly #metrics: WorkerMetrics;
   readonly #origin: OpenedOrigins;
   readonly #arenas: { epoch: number; view: ArenaView }[];
+  readonly #directories: Directory[];
   readonly #mesh: Mesh<MeshMessage>;
   readonly #asks: Asks;
   readonly #near: NearIndex;
@@ -79,6 +81,7 @@ class EdgeWorker {
       epoch,
       view: new ArenaView(buffer, index),
     }));
+    this.#directories = this.#arenas.map(({ view }) => new Directory(view));
     this.#mesh = new Mesh({
       self: index,
       outboxLimit: OUTBOX_LIMIT,
@@ -124,7 +127,7 @@ class EdgeWorker {
       arenaOf: this.#arenaOf,
       onFilled: (descriptor) => {
         const arena = this.#arenaOf(descriptor.shard, descriptor.epoch);
-        if (arena === undefined) return;
+        if (arena === undefined || descriptor.published) return;
         this.#near.put(new LocalObject(descriptor, arena, config.cache.name));
       },
     });
@@ -144,6 +147,7 @@ class EdgeWorker {
       log: this.#log,
       access: new AccessLog({ log: this.#log, fraction: config.log.access, random: Math.random }),
       metrics: this.#metrics,
+      directories: this.#directories,
       near: this.#near,
       asks: this.#asks,
       turns: this.#turns,
@@ -236,6 +240,7 @@ class EdgeWorker {
       case 'arena': {
         const view = new ArenaView(message.buffer, this.#boot.index);
         this.#arenas[message.shard] = { epoch: message.epoch, view };
+        this.#directories[message.shard] = new Directory(view);
         this.#near.dropShard(message.shard);
         return;
       }

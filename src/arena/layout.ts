@@ -7,12 +7,16 @@
  *   writtenOffset         Int32   [slots]           bytes of the body so far     owner
  *   leaseOffset           Int32   [workers][slots]  readers' pins, per worker    that worker (owner clears a dead one's)
  *   hitsOffset            Uint8   [slots]           visits, saturating at 3      any worker, unsynchronised; owner's hand
+ *   recordOffset          64 bytes [slots]          what a hit needs to know     owner (directory.ts has the cells)
+ *   tableOffset           Int32   [tableSize]       key hash → slot              owner
  *   dataOffset            Uint8   [dataBytes]       bodies                       owner
  *
  * Leases are worker-major so that two workers never write the same cache line.
  */
 
 export const MIN_BLOCK_BYTES = 4_096;
+/** One cache line a slot. */
+export const RECORD_BYTES = 64;
 const HEADER_BYTES = 64;
 const MAGIC = 0x48_47_41_31; // "HGA1"
 const PAGE_BYTES = 4_096;
@@ -26,6 +30,9 @@ export interface ArenaLayout {
   readonly writtenOffset: number;
   readonly leaseOffset: number;
   readonly hitsOffset: number;
+  readonly recordOffset: number;
+  readonly tableOffset: number;
+  readonly tableSize: number; // cells, a power of two, at most half of them used
   readonly dataOffset: number;
   readonly dataBytes: number;
   readonly totalBytes: number;
@@ -39,7 +46,10 @@ export function arenaLayout(dataBytes: number, workers: number): ArenaLayout {
   const writtenOffset = align(generationOffset + slots * 4, 64);
   const leaseOffset = align(writtenOffset + slots * 4, 64);
   const hitsOffset = align(leaseOffset + slots * 4 * workers, 64);
-  const dataOffset = align(hitsOffset + slots, PAGE_BYTES);
+  const recordOffset = align(hitsOffset + slots, 64);
+  const tableOffset = recordOffset + slots * RECORD_BYTES;
+  const tableSize = 2 ** Math.ceil(Math.log2(slots * 2));
+  const dataOffset = align(tableOffset + tableSize * 4, PAGE_BYTES);
   const bytes = blocks * MIN_BLOCK_BYTES;
   return {
     slots,
@@ -48,6 +58,9 @@ export function arenaLayout(dataBytes: number, workers: number): ArenaLayout {
     writtenOffset,
     leaseOffset,
     hitsOffset,
+    recordOffset,
+    tableOffset,
+    tableSize,
     dataOffset,
     dataBytes: bytes,
     totalBytes: dataOffset + bytes,

@@ -33,6 +33,7 @@ export interface Descriptor {
   readonly secondary: string; // the selecting fields' normalised values; '' without Vary
   readonly encodings: readonly EncodedBody[]; // smaller forms of the same object
   readonly keep: boolean; // false: serve it, but ask again next time
+  readonly published: boolean; // plain hits find it in the directory
 }
 
 /** The same representation with a content coding of ours. */

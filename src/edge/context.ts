@@ -1,5 +1,6 @@
 /** What every part of one edge worker works with; built by the worker's entry, on one thread. */
 import type { ArenaView } from '../arena/arena.js';
+import type { Directory } from '../arena/directory.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
@@ -21,6 +22,8 @@ export interface EdgeContext {
   readonly log: Logger;
   readonly access: AccessLog;
   readonly metrics: WorkerMetrics;
+  /** By shard; replaced when an owner restarts. */
+  readonly directories: readonly Directory[];
   readonly near: NearIndex;
   readonly asks: Asks;
   readonly turns: Turns;

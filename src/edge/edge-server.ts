@@ -17,10 +17,9 @@ import { type ClientRequest, readRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { Exchange } from './exchange.js';
 import { HitPath } from './hit-path.js';
-import type { PlainBody } from './local-object.js';
 import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
-import { PREFLIGHT_LINES } from './render.js';
+import { PREFLIGHT_LINES } from '../cache/render.js';
 import { RequestBody } from './request-body.js';
 import { Responder } from './responder.js';
 import { cacheStatus } from '../cache/cache-status.js';
@@ -110,11 +109,7 @@ export class EdgeServer {
     });
     this.#app.get('/*', (response, request) => {
       try {
-        const body = this.#hits.find(request);
-        if (body !== undefined && this.#hits.serve(response, body)) {
-          this.#logHit(body);
-          return;
-        }
+        if (this.#hits.serve(response, request)) return;
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -230,19 +225,6 @@ export class EdgeServer {
     }
     const fwd = 'method';
     void passThrough(this.#context, { request: client, responder, body, fwd });
-  }
-
-  #logHit({ view, object }: PlainBody): void {
-    const { access, config } = this.#context;
-    if (!access.sampled()) return;
-    access.write({
-      method: 'GET',
-      target: object.descriptor.key,
-      status: 200,
-      bytes: view.length,
-      ms: 0,
-      cacheStatus: cacheStatus(config.cache.name, { hit: true }),
-    });
   }
 
   #log(client: ClientRequest, responder: Responder): void {

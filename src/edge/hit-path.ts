@@ -7,7 +7,9 @@ import { type ContentCoding, negotiateEncoding } from '../http/encoding.js';
 import { C } from '../telemetry/metrics.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
-import { BLOCK_KEY } from './render.js';
+import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
+import { cacheStatus } from '../cache/cache-status.js';
+import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
 const TIMED_EVERY = 64;
@@ -44,62 +46,103 @@ export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
   readonly #codings = new Map<string, ContentCoding | 'identity'>();
+  readonly #hashes: PathHashes = { key: 0, stream: 0 };
+  readonly #byPath: boolean;
+  readonly #lead: string;
   #special = false;
   #accept = '';
   #count = 0;
 
   constructor(context: EdgeContext) {
+    const { cache, key } = context.config;
     this.#context = context;
     this.#cells = context.metrics.cells;
+    this.#byPath = !key.host;
+    this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
-  /** What to send as it lies; undefined: the request needs more thought. */
-  find(request: HttpRequest): PlainBody | undefined {
-    const { near, clock } = this.#context;
-    const object = near.only(request.getUrl());
-    if (object?.plain === undefined) return undefined;
-    if (object.freshUntilMs <= clock.coarse()) return undefined;
+  /** True: answered. False: nothing was written, the request needs more thought. */
+  serve(response: HttpResponse, request: HttpRequest): boolean {
+    if (!this.#byPath) return false;
     const query = request.getQuery() as string | undefined;
-    if (query !== undefined && query !== '') return undefined;
-    this.#special = false;
-    this.#accept = '';
-    request.forEach(this.#look);
-    if (this.#isSpecial()) return undefined;
-    return object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
-  }
-
-  /** Sends it. False: it is gone, nothing was written. */
-  serve(response: HttpResponse, body: PlainBody): boolean {
-    const { near, clock, metrics } = this.#context;
-    const { object, slot, view } = body;
-    const { arena } = object;
+    if (query !== undefined && query !== '') return false;
+    const path = request.getUrl();
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
-    if (!arena.acquire(slot, body.generation)) {
-      near.drop(object);
-      return false;
-    }
-    arena.touch(slot);
-    response.writeHeader(BLOCK_KEY, body.hitBlock(clock.coarse()));
-    response.end(view);
-    arena.release(slot);
+    const bytes =
+      this.#fromDirectory(response, request, path) ?? this.#coded(response, request, path);
+    if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
     this.#bump(C.nearHits, 1);
-    this.#bump(C.bytesSent, view.length);
-    if (timed) metrics.observe('hitSeconds', (performance.now() - startedMs) / 1_000);
+    this.#bump(C.bytesSent, bytes);
+    this.#log(path, bytes);
+    if (timed) {
+      this.#context.metrics.observe('hitSeconds', (performance.now() - startedMs) / 1_000);
+    }
     return true;
+  }
+
+  /** Bytes sent; undefined when nothing was. */
+  #fromDirectory(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
+    const { directories, config, clock } = this.#context;
+    hashPath(path, this.#hashes);
+    const directory = directories[this.#hashes.stream % config.shards];
+    if (directory === undefined) return undefined;
+    const slot = directory.lease(path, this.#hashes.key);
+    if (slot < 0) return undefined;
+    const nowMs = clock.coarse();
+    const leftMs = directory.freshUntilMs(slot) - nowMs;
+    let sent: number | undefined;
+    if (leftMs > 0 && this.#isPlain(request)) {
+      const ageMs = Math.max(0, nowMs - directory.bornMs(slot));
+      const body = directory.body(slot);
+      response.writeHeader(
+        BLOCK_KEY,
+        `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
+      );
+      response.writeHeader(PUBLISHED_KEY, directory.fields(slot));
+      response.end(body);
+      directory.view.touch(slot);
+      sent = body.length;
+    }
+    directory.view.release(slot);
+    return sent;
+  }
+
+  /** Playlists and other text in the coding that the client likes best. */
+  #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
+    const { near, clock } = this.#context;
+    const object = near.only(path);
+    if (object?.plain === undefined) return undefined;
+    if (object.freshUntilMs <= clock.coarse()) return undefined;
+    if (!this.#isPlain(request)) return undefined;
+    const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
+    if (body === undefined) return undefined;
+    const { arena } = object;
+    if (!arena.acquire(body.slot, body.generation)) {
+      near.drop(object);
+      return undefined;
+    }
+    response.writeHeader(BLOCK_KEY, body.hitBlock(clock.coarse()));
+    response.end(body.view);
+    arena.touch(body.slot);
+    arena.release(body.slot);
+    return body.view.length;
+  }
+
+  /** Nothing in the request's fields asks for more than the object. */
+  #isPlain(request: HttpRequest): boolean {
+    this.#special = false;
+    this.#accept = '';
+    request.forEach(this.#look);
+    return !this.#special;
   }
 
   readonly #look = (name: string, value: string): void => {
     if (isSpecial(name)) this.#special = true;
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
   };
-
-  /** Set by the callback, which the compiler does not see. */
-  #isSpecial(): boolean {
-    return this.#special;
-  }
 
   #inBestCoding(object: LocalObject): PlainBody | undefined {
     let coding = this.#codings.get(this.#accept);
@@ -110,6 +153,13 @@ export class HitPath {
     if (coding === 'identity') return object.plain;
     // Only one of the two may have been worth making: then the exact rules decide.
     return object.coded.find((one) => one.coding === coding);
+  }
+
+  #log(target: string, bytes: number): void {
+    const { access, config } = this.#context;
+    if (!access.sampled()) return;
+    const status = cacheStatus(config.cache.name, { hit: true });
+    access.write({ method: 'GET', target, status: 200, bytes, ms: 0, cacheStatus: status });
   }
 
   #bump(cell: number, by: number): void {

@@ -3,7 +3,7 @@ import type { ArenaView } from '../arena/arena.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
 import { ageSeconds } from '../cache/reuse.js';
-import { renderFields, renderHit } from './render.js';
+import { renderFields, renderHit } from '../cache/render.js';
 
 /** Up to here a body goes out in one copying call and needs no lease beyond it (FACTS: 64 KB). */
 export const SMALL_BYTES = 65_536;

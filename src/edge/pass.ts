@@ -10,7 +10,7 @@ import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { refuse } from './refusal.js';
 import { RelayWriter } from './relay-writer.js';
-import { servedStatus } from './render.js';
+import { servedStatus } from '../cache/render.js';
 import type { RequestBody } from './request-body.js';
 import { passedLines, type Responder } from './responder.js';
 

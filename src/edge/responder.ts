@@ -5,7 +5,7 @@
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
 import { statusLine } from '../http/status.js';
-import { BLOCK_KEY, renderLines } from './render.js';
+import { BLOCK_KEY, renderLines } from '../cache/render.js';
 
 export interface WriteResult {
   readonly ok: boolean; // false: the kernel took only part, wait for `onWritable`

@@ -10,7 +10,7 @@ import { byterangesBody } from '../http/multipart.js';
 import { type ByteRange, formatContentRange, parseRange } from '../http/range.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
-import { renderFields, renderLines } from './render.js';
+import { renderFields, renderLines } from '../cache/render.js';
 
 export interface ResponsePlan {
   readonly status: number;

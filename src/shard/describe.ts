@@ -58,6 +58,7 @@ export function describe(
     freshness: freshnessOf(plan),
     vary: plan.vary,
     encodings: [],
+    published: false,
   };
 }
 

@@ -123,3 +123,17 @@ export function variantOf(entry: Entry, secondary: string): Variant {
   }
   return variant;
 }
+
+/** Puts a new response in its place: a whole one takes that of all it replaces. */
+export function keepStored(stored: Stored, discard: (stored: Stored) => void): void {
+  const variant = variantOf(stored.entry, stored.secondary);
+  if (stored.descriptor.status === 206) {
+    variant.parts.push(stored);
+    return;
+  }
+  const before = variant.whole;
+  const parts = [...variant.parts];
+  variant.whole = stored;
+  if (before !== undefined) discard(before);
+  for (const part of parts) discard(part);
+}

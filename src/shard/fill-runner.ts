@@ -16,10 +16,11 @@ import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
-import { type Entry, type Stored, variantOf } from './entry.js';
+import { type Entry, keepStored, type Stored } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
+import { MAX_PUBLISHED_BYTES, publishedText, TEXT_ROOM_BYTES } from './publication.js';
 import { renewStored } from './renew.js';
 import { spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
@@ -222,7 +223,10 @@ export class FillRunner {
     const span = spanOf(fill, response);
     if (span === undefined || span.length > config.cache.maxObject) return false;
     if (fill.waiters.length === 0 && !fill.leader.request.background) return false;
-    const body = store.reserve(span.length < 0 ? FIRST_GROWTH_BYTES : span.length);
+    const body =
+      span.length < 0
+        ? store.reserve(FIRST_GROWTH_BYTES)
+        : store.reserve(span.length, span.length <= MAX_PUBLISHED_BYTES ? TEXT_ROOM_BYTES : 0);
     if (body === undefined) return false;
     const { entry, leader } = fill;
     const { vary } = plan;
@@ -312,7 +316,7 @@ export class FillRunner {
   }
 
   #finish(fill: Fill, arrival: Arrival): void {
-    const { store, owners } = this.#context;
+    const { store, owners, config } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
@@ -327,7 +331,13 @@ export class FillRunner {
       store.release(body);
       return;
     }
-    store.store(body, fill.written, hash32(entry.key));
+    const described = describe(descriptor.status, arrival.response.headers, plan, {
+      ...placed,
+      totalBytes: total,
+      keep: true,
+    });
+    const text = publishedText(described, config.compression.enabled);
+    store.store(body, fill.written, hash32(entry.key), text);
     const stored: Stored = {
       entry,
       secondary: descriptor.secondary,
@@ -336,30 +346,13 @@ export class FillRunner {
       body,
       encodings: new Map(),
       originFields: arrival.response.headers,
-      descriptor: describe(descriptor.status, arrival.response.headers, plan, {
-        ...placed,
-        totalBytes: total,
-        keep: true,
-      }),
+      descriptor: { ...described, extents: body.extents, published: body.text !== undefined },
       retryAtMs: 0,
     };
     owners[body.slot] = stored;
-    this.#keep(stored);
+    keepStored(stored, this.#hooks.discard);
     this.#hooks.onStored(stored);
     this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
-  }
-
-  #keep(stored: Stored): void {
-    const variant = variantOf(stored.entry, stored.secondary);
-    if (stored.descriptor.status === 206) {
-      variant.parts.push(stored);
-      return;
-    }
-    const before = variant.whole;
-    const parts = [...variant.parts];
-    variant.whole = stored;
-    if (before !== undefined) this.#hooks.discard(before);
-    for (const part of parts) this.#hooks.discard(part);
   }
 
   /** Not for the cache: the leader gets the bytes as they come, the others go their own way. */

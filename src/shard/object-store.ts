@@ -6,6 +6,7 @@
  */
 import type { ArenaView } from '../arena/arena.js';
 import type { BuddyAllocator, Extent } from '../arena/buddy.js';
+import { Directory } from '../arena/directory.js';
 import type { Eviction } from '../cache/eviction.js';
 
 /** A slot with its bytes. Whoever holds it must `store` or `release` it. */
@@ -14,6 +15,16 @@ export interface Body {
   generation: number;
   extents: Extent[];
   bytes: number; // allocated for; shrinks to what was written
+  text: { readonly offset: number; readonly capacity: number } | undefined; // room behind the body
+}
+
+/** What the directory tells of a body besides where it lies. */
+export interface PublishedText {
+  readonly key: string; // Latin-1
+  readonly hash: number;
+  readonly fields: string; // Latin-1
+  readonly bornMs: number;
+  readonly freshUntilMs: number;
 }
 
 export interface ObjectStoreOptions {
@@ -31,6 +42,7 @@ interface Retired {
 
 export class ObjectStore {
   readonly arena: ArenaView;
+  readonly #directory: Directory;
   readonly #allocator: BuddyAllocator;
   readonly #eviction: Eviction;
   readonly #onEvicted: (body: Body) => void;
@@ -43,6 +55,7 @@ export class ObjectStore {
 
   constructor(options: ObjectStoreOptions) {
     this.arena = options.arena;
+    this.#directory = new Directory(options.arena);
     this.#allocator = options.allocator;
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
@@ -71,17 +84,27 @@ export class ObjectStore {
     return this.#allocator.freeBytes;
   }
 
-  /** Room for `bytes` under a fresh generation, evicting as needed. Undefined: readers hold too much. */
-  reserve(bytes: number): Body | undefined {
+  /**
+   * Room for `bytes`, and `extra` behind them in the same piece where that is possible, under a fresh
+   * generation; evicts as needed. Undefined: readers hold too much.
+   */
+  reserve(bytes: number, extra = 0): Body | undefined {
     const slot = this.#takeSlot();
     if (slot === undefined) return undefined;
-    const extents = bytes === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(bytes));
+    const size = bytes + extra;
+    const extents = size === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(size));
     if (extents === undefined) {
       this.#freeSlots.push(slot);
       return undefined;
     }
     this.arena.publishWritten(slot, 0);
-    const body: Body = { slot, generation: this.arena.bumpGeneration(slot), extents, bytes };
+    const body: Body = {
+      slot,
+      generation: this.arena.bumpGeneration(slot),
+      extents,
+      bytes,
+      text: undefined,
+    };
     this.#bodies[slot] = body;
     return body;
   }
@@ -95,19 +118,38 @@ export class ObjectStore {
     return true;
   }
 
-  /** Cuts a body to what was written and makes it a candidate for eviction. */
-  store(body: Body, bytes: number, keyHash: number): void {
+  /**
+   * Cuts a body to what was written and makes it a candidate for eviction. With `text`, workers may
+   * serve it from the directory, if there is room for the text behind the bytes.
+   */
+  store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
+    const [first] = body.extents;
+    const size = text === undefined ? 0 : text.key.length + text.fields.length;
+    const fits = size > 0 && body.extents.length === 1 && bytes + size <= (first?.length ?? 0);
+    const kept = fits ? bytes + size : bytes;
     body.extents =
-      bytes === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, bytes);
+      kept === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, kept);
     body.bytes = bytes;
     this.arena.hits[body.slot] = 0;
     this.#storedBytes += bytes;
     this.#eviction.insert(body.slot, Math.max(1, bytes), keyHash);
+    if (!fits || text === undefined || first === undefined) return;
+    body.text = { offset: first.offset + bytes, capacity: size };
+    this.#publish(body, text);
   }
 
   /** The same bytes under a new generation: descriptors handed out before are void. */
-  renew(body: Body): void {
+  renew(body: Body, text?: PublishedText): void {
     body.generation = this.arena.bumpGeneration(body.slot);
+    if (body.text === undefined) return;
+    const size = text === undefined ? Infinity : text.key.length + text.fields.length;
+    // A reader of the old generation may still be copying the old text.
+    if (text !== undefined && size <= body.text.capacity && this.arena.leases(body.slot) === 0) {
+      this.#publish(body, text);
+      return;
+    }
+    this.#directory.withdraw(body.slot);
+    body.text = undefined;
   }
 
   /** Gives up a stored body; its bytes are reused when the last reader has left. */
@@ -121,6 +163,7 @@ export class ObjectStore {
   release(body: Body): void {
     this.arena.bumpGeneration(body.slot);
     this.#bodies[body.slot] = undefined;
+    if (body.text !== undefined) this.#directory.withdraw(body.slot);
     if (this.arena.leases(body.slot) === 0) this.#free(body.slot, body.extents);
     else this.#retired.push({ slot: body.slot, extents: body.extents });
   }
@@ -143,6 +186,29 @@ export class ObjectStore {
   async untilReclaim(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#spaceWaiters.push(resolve);
+    });
+  }
+
+  #publish(body: Body, text: PublishedText): void {
+    const { offset } = body.text ?? { offset: 0 };
+    const [first] = body.extents;
+    const latin1 = Buffer.from(
+      this.arena.data.buffer,
+      this.arena.data.byteOffset + offset,
+      text.key.length + text.fields.length,
+    );
+    latin1.write(text.key + text.fields, 0, 'latin1');
+    this.#directory.publish({
+      slot: body.slot,
+      generation: body.generation,
+      hash: text.hash,
+      bodyOffset: first?.offset ?? 0,
+      bodyBytes: body.bytes,
+      textOffset: offset,
+      keyBytes: text.key.length,
+      fieldsBytes: text.fields.length,
+      bornMs: text.bornMs,
+      freshUntilMs: text.freshUntilMs,
     });
   }
 

@@ -2,15 +2,22 @@
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
+import { publishedText } from './publication.js';
 
 /** Gives body and encodings new generations and puts `next` (made from the present one) in force. */
-export function renewStored({ store }: ShardContext, stored: Stored, next: Descriptor): void {
-  store.renew(stored.body);
+export function renewStored(
+  { store, config }: ShardContext,
+  stored: Stored,
+  next: Descriptor,
+): void {
+  store.renew(stored.body, publishedText(next, config.compression.enabled));
   const encodings = stored.descriptor.encodings.flatMap((encoded): EncodedBody[] => {
     const body = stored.encodings.get(encoded.coding);
     if (body === undefined) return [];
     store.renew(body);
     return [{ ...encoded, generation: body.generation }];
   });
-  stored.descriptor = { ...next, generation: stored.body.generation, encodings };
+  const { body } = stored;
+  const published = body.text !== undefined;
+  stored.descriptor = { ...next, generation: body.generation, encodings, published };
 }

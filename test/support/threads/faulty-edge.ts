@@ -52,10 +52,10 @@ export default async function run(boot: EdgeBoot): Promise<void> {
 
 /** Wraps methods of the edge's classes in this thread. */
 function breakAtWill(index: number): void {
-  const { find: findHit } = HitPath.prototype;
-  HitPath.prototype.find = function (request) {
+  const { serve } = HitPath.prototype;
+  HitPath.prototype.serve = function (response, request) {
     if (request.getUrl() === '/fault/hit-path') throw new Error('fault: on the hit path');
-    return findHit.call(this, request);
+    return serve.call(this, response, request);
   };
   const { find } = NearIndex.prototype;
   NearIndex.prototype.find = function (key, headers) {

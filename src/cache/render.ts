@@ -3,9 +3,9 @@
  * in (origins) or made here from numbers and constants. One `writeHeader` call carries the whole
  * block: its key is `BLOCK_KEY`, the lines follow in its value.
  */
-import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
-import { appendCacheStatus, cacheStatus } from '../cache/cache-status.js';
-import type { Served } from '../cache/messages.js';
+import type { Descriptor, EncodedBody } from './descriptor.js';
+import { appendCacheStatus, cacheStatus } from './cache-status.js';
+import type { Served } from './messages.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 
 export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
@@ -51,6 +51,14 @@ function withVaryEncoding(fields: FieldLines): FieldLines {
   const vary = fieldValue(fields, 'vary');
   if (vary?.toLowerCase().includes('accept-encoding') === true) return fields;
   return [...fields, ['vary', 'Accept-Encoding']];
+}
+
+/** Key of the call that writes a published object's fields: its value is `publishedFields`. */
+export const PUBLISHED_KEY = Buffer.from('Accept-Ranges', 'latin1');
+
+/** All lines of a whole object of known length but those that change by the second. */
+export function publishedFields(descriptor: Descriptor): string {
+  return `bytes${renderLines(descriptor.fields)}`;
 }
 
 export interface HitBlock {

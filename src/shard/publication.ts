@@ -1,0 +1,29 @@
+/** Which objects workers may serve straight from the directory, and with what text. */
+import type { Descriptor } from '../cache/descriptor.js';
+import { isWhole } from '../cache/descriptor.js';
+import { publishedFields } from '../cache/render.js';
+import { isCompressible } from '../media/kind.js';
+import { hash32 } from '../runtime/hash.js';
+import type { PublishedText } from './object-store.js';
+
+/** Larger bodies are sent piece by piece, which needs more than the directory tells. */
+export const MAX_PUBLISHED_BYTES = 65_536;
+/** Room to ask for behind a body: more fields than this are rare. */
+export const TEXT_ROOM_BYTES = 2_048;
+
+const LATIN1 = /^[\x00-\xff]*$/;
+
+/** Undefined: it varies, has codings, is large or partial, or must be validated each time. */
+export function publishedText(
+  descriptor: Descriptor,
+  compression: boolean,
+): PublishedText | undefined {
+  const { key, status, vary, freshness, upstreamStatus, contentType, storedBytes } = descriptor;
+  if (status !== 200 || !isWhole(descriptor) || storedBytes > MAX_PUBLISHED_BYTES) return undefined;
+  if (vary.length > 0 || freshness.alwaysRevalidate || upstreamStatus !== '') return undefined;
+  if (compression && isCompressible(contentType)) return undefined;
+  const fields = publishedFields(descriptor);
+  if (!LATIN1.test(key) || !LATIN1.test(fields)) return undefined;
+  const { bornMs, ttlMs } = freshness;
+  return { key, hash: hash32(key), fields, bornMs, freshUntilMs: bornMs + ttlMs };
+}
