@@ -91,8 +91,8 @@ export class ObjectStore {
   reserve(bytes: number, extra = 0): Body | undefined {
     const slot = this.#takeSlot();
     if (slot === undefined) return undefined;
-    const size = bytes + extra;
-    const extents = size === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(size));
+    // What is wanted behind the bytes is not worth a refusal.
+    const extents = this.#allocate(bytes + extra) ?? this.#allocate(bytes);
     if (extents === undefined) {
       this.#freeSlots.push(slot);
       return undefined;
@@ -111,7 +111,7 @@ export class ObjectStore {
 
   /** Appends at least `bytes` to a body that fills. False: no room now. */
   grow(body: Body, bytes: number): boolean {
-    const more = this.#makeRoom(() => this.#allocator.allocate(bytes));
+    const more = this.#allocate(bytes);
     if (more === undefined) return false;
     body.extents = [...body.extents, ...more];
     body.bytes = body.extents.reduce((sum, extent) => sum + extent.length, 0);
@@ -217,6 +217,10 @@ export class ObjectStore {
     if (slot !== undefined) return slot;
     if (this.#evictOne()) return this.#freeSlots.pop();
     return undefined;
+  }
+
+  #allocate(bytes: number): Extent[] | undefined {
+    return bytes === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(bytes));
   }
 
   #makeRoom(allocate: () => Extent[] | undefined): Extent[] | undefined {
