@@ -28,8 +28,11 @@ export interface PlayReport {
 }
 
 export interface PlayerPages {
-  /** The page that plays `source` at once, muted. It is cross-origin: CORS must hold. */
-  readonly pageFor: (player: 'hls' | 'dash', source: string) => string;
+  /**
+   * The page that plays `source` at once, muted. It is cross-origin: CORS must hold. hls.js loads no
+   * more than `buffer` seconds ahead, by default its own half a minute.
+   */
+  readonly pageFor: (player: 'hls' | 'dash', source: string, buffer?: number) => string;
   readonly close: () => Promise<void>;
 }
 
@@ -50,8 +53,8 @@ export async function servePlayerPages(): Promise<PlayerPages> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    pageFor: (player, source) =>
-      `http://127.0.0.1:${port}/${player}.html?src=${encodeURIComponent(source)}`,
+    pageFor: (player, source, buffer = 0) =>
+      `http://127.0.0.1:${port}/${player}.html?src=${encodeURIComponent(source)}&buffer=${buffer}`,
     async close() {
       server.close();
       server.closeAllConnections();

@@ -1,7 +1,9 @@
 import Hls from './hls.mjs';
 import { errors, source, video } from './report.js';
 
-const hls = new Hls();
+const seconds = Number(new URLSearchParams(location.search).get('buffer') ?? 0);
+const bounds = { maxBufferLength: seconds, maxMaxBufferLength: seconds };
+const hls = new Hls(seconds > 0 ? bounds : {});
 hls.on(Hls.Events.ERROR, (_, { details, fatal, response }) => {
   if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) return; // report.js counts stalls
   if (details === Hls.ErrorDetails.INTERNAL_ABORTED) return; // the rendition changed
