@@ -105,7 +105,8 @@ export class Directory {
     this.#times[slot * TIMES + BORN] = publication.bornMs;
     this.#times[slot * TIMES + FRESH_UNTIL] = publication.freshUntilMs;
     Atomics.store(records, base + PUBLISHED, publication.generation);
-    return this.#insert(slot, publication.hash);
+    // A renewed one has its cell: another, in a gap nearer to its place, would outlive it.
+    return this.#positionOf(slot) >= 0 || this.#insert(slot, publication.hash);
   }
 
   /** Owner only: when a slot that was published is given up. */

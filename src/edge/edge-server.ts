@@ -126,6 +126,7 @@ export class EdgeServer {
     let responder: Responder | undefined;
     try {
       responder = this.#begin(response);
+      responder.forHead = request.getCaseSensitiveMethod() === 'HEAD';
       this.#dispatch(response, request, responder);
     } catch (reason) {
       this.#context.metrics.add('handlerFaults');

@@ -7,6 +7,7 @@ import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
+import { isBodyless } from '../origin/origin.js';
 import type { AskHandler } from './asks.js';
 import { type BodySource, BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
@@ -121,10 +122,11 @@ export class Exchange implements AskHandler {
       responder.head(head.status, passedHead(this.#context, served, head.fields));
     };
     const total = lengthOf(head.fields);
-    if (this.#request.method === 'HEAD') {
+    const { method } = this.#request;
+    if (isBodyless(method, head.status)) {
       responder.cork(() => {
         writeHead();
-        responder.endWithoutBody(total >= 0 ? total : undefined);
+        responder.endWithoutBody(method === 'HEAD' && total >= 0 ? total : undefined);
       });
       return;
     }

@@ -16,6 +16,8 @@ const GONE: WriteResult = { ok: false, complete: true };
 
 export class Responder {
   readonly startedMs: number;
+  /** The request is a HEAD: a body would be read as the next response. */
+  forHead = false;
   /** 0 until the head has been written. */
   status = 0;
   bytesSent = 0;
@@ -146,9 +148,15 @@ export class Responder {
     if (response === undefined) return;
     this.cork(() => {
       this.head(status, lines);
-      this.bytesSent += body.length;
+      if (!this.forHead) this.bytesSent += body.length;
       this.#finish();
-      response.end(body, closing);
+      if (!this.forHead) {
+        response.end(body, closing);
+        return;
+      }
+      // With a length uWS leaves the response pending: good only for a connection that ends.
+      if (closing) response.endWithoutBody(body.length, true);
+      else response.writeHeader('Content-Length', String(body.length)).endWithoutBody();
     });
   }
 
