@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { EntryIndex, Stored } from './entry.js';
+import type { LineInterner } from './line-interner.js';
 import type { ObjectStore } from './object-store.js';
 
 export interface ShardContext {
@@ -21,6 +22,7 @@ export interface ShardContext {
   readonly metrics: WorkerMetrics;
   readonly index: EntryIndex;
   readonly store: ObjectStore;
+  readonly interner: LineInterner;
   /** By slot: whose body lies there. */
   readonly owners: (Stored | undefined)[];
   /** False: the worker is down or its outbox is full. */

@@ -77,6 +77,7 @@ export class Encoder {
     store.arena.publishWritten(body.slot, encoded.length);
     store.store(body, encoded.length, hash32(`${stored.entry.key}\n${coding}`));
     owners[body.slot] = stored;
+    if (stored.encodings.size === 0) stored.encodings = new Map();
     stored.encodings.set(coding, body);
     const { slot, generation, extents } = body;
     return { coding, slot, generation, extents, bytes: encoded.length };

@@ -16,7 +16,7 @@ export interface Stored {
   readonly kind: MediaKind;
   readonly requestHeaders: FieldLines; // those that `vary` names, of the request that fetched it
   readonly body: Body;
-  readonly encodings: Map<EncodedBody['coding'], Body>;
+  encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
   originFields: FieldLines; // as received, with Date and Age: what a 304 updates
   descriptor: Descriptor;
   retryAtMs: number; // after a failed revalidation: not before this
@@ -32,9 +32,14 @@ export interface Entry {
   readonly stream: string;
   vary: readonly string[];
   readonly variants: Map<string, Variant>;
-  readonly fills: Map<string, Fill>;
+  fills: Map<string, Fill>; // NO_FILLS until there is one
   aloneUntilMs: number; // an uncacheable answer was being waited for: do not coalesce until then
 }
+
+/** Shared by the many that have none, a million empty maps being half a gigabyte. Never written. */
+export const NO_FILLS = new Map<string, Fill>();
+export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
+const NO_NAMES: readonly string[] = [];
 
 export class EntryIndex {
   readonly #streams = new Map<string, Map<string, Entry>>();
@@ -58,7 +63,14 @@ export class EntryIndex {
     }
     let entry = entries.get(key);
     if (entry === undefined) {
-      entry = { key, stream, vary: [], variants: new Map(), fills: new Map(), aloneUntilMs: 0 };
+      entry = {
+        key,
+        stream,
+        vary: NO_NAMES,
+        variants: new Map(),
+        fills: NO_FILLS,
+        aloneUntilMs: 0,
+      };
       entries.set(key, entry);
       this.#count += 1;
     }

@@ -16,7 +16,7 @@ import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
-import { type Entry, keepStored, type Stored } from './entry.js';
+import { type Entry, keepStored, NO_ENCODINGS, type Stored } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
@@ -331,7 +331,8 @@ export class FillRunner {
       store.release(body);
       return;
     }
-    const described = describe(descriptor.status, arrival.response.headers, plan, {
+    const originFields = this.#context.interner.lines(arrival.response.headers);
+    const described = describe(descriptor.status, originFields, plan, {
       ...placed,
       totalBytes: total,
       keep: true,
@@ -344,8 +345,8 @@ export class FillRunner {
       kind,
       requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
       body,
-      encodings: new Map(),
-      originFields: arrival.response.headers,
+      encodings: NO_ENCODINGS,
+      originFields,
       descriptor: { ...described, extents: body.extents, published: body.text !== undefined },
       retryAtMs: 0,
     };

@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { ShardContext } from './context.js';
 import { EntryIndex, type Stored } from './entry.js';
+import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
 import { Shard } from './shard.js';
 
@@ -51,6 +52,7 @@ export function openShard(options: ShardOptions): Shard {
   const shard = new Shard({
     ...options,
     index: new EntryIndex(),
+    interner: new LineInterner(),
     store,
     owners,
     policy: {

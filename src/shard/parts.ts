@@ -6,7 +6,7 @@ import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
-import { type Stored, type Variant, variantOf } from './entry.js';
+import { NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
 
@@ -112,7 +112,7 @@ function joined(
   const stored: Stored = {
     ...a,
     body,
-    encodings: new Map(),
+    encodings: NO_ENCODINGS,
     originFields: whole ? a.originFields.filter(([name]) => !OF_A_PART.has(name)) : a.originFields,
     descriptor: {
       ...a.descriptor,

@@ -9,7 +9,7 @@ import { fieldValue } from '../http/fields.js';
 import { LaneMailbox } from '../runtime/lanes.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, type Stored, unlink, type Variant } from './entry.js';
+import { type Entry, NO_FILLS, type Stored, unlink, type Variant } from './entry.js';
 import { Encoder } from './encoder.js';
 import { type Fill, nearlyDone, type Waiter } from './fill.js';
 import { FillRunner } from './fill-runner.js';
@@ -313,6 +313,7 @@ export class Shard {
       wakeRelay: undefined,
     };
     this.#fills.set(fill.id, fill);
+    if (entry.fills.size === 0) entry.fills = new Map();
     entry.fills.set(what.slotKey, fill);
     if (!waiter.request.background) this.#track(fill, waiter);
     void this.#runner.run(fill);
@@ -321,7 +322,9 @@ export class Shard {
 
   #onFillEnd(fill: Fill): void {
     this.#fills.delete(fill.id);
-    if (fill.entry.fills.get(fill.slotKey) === fill) fill.entry.fills.delete(fill.slotKey);
+    const { entry } = fill;
+    if (entry.fills.get(fill.slotKey) === fill) entry.fills.delete(fill.slotKey);
+    if (entry.fills.size === 0) entry.fills = NO_FILLS;
     for (const [asker, waited] of this.#waiting) if (waited === fill) this.#waiting.delete(asker);
     this.#context.index.dropIfEmpty(fill.entry, this.#context.clock.now());
     if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
