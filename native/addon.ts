@@ -25,7 +25,12 @@ interface Addon {
   adviseHugePages(view: Uint8Array): boolean;
   unansweredConnections(localPort: number, silentForMs: number): UnansweredConnection[];
   shutdownSocket(fd: number, inode: number, peerPort: number): boolean;
-  setListenSocketBuffers(localPort: number, sendBufferBytes: number, lowat: number): number;
+  setListenSocketBuffers(
+    localPort: number,
+    sendBufferBytes: number,
+    lowat: number,
+    receiveBufferBytes: number,
+  ): number;
 }
 
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
@@ -91,17 +96,30 @@ export function shutdownSocket(connection: {
 
 /**
  * Sets what connections accepted from now on inherit on this process's listening sockets of
- * `localPort`: the kernel's send buffer (Linux doubles it for its own overhead), and how much of it
- * may wait unsent before the socket stops being writable. Left out: stays as it is.
+ * `localPort`: the kernel's buffers (Linux doubles them for its own overhead), and how much may wait
+ * unsent before the socket stops being writable. Left out: stays as it is.
  * @returns how many sockets took all that was asked; 0 without the addon
  */
 export function setListenSocketBuffers(settings: {
   readonly localPort: number;
   readonly sendBufferBytes?: number;
   readonly notSentLowatBytes?: number;
+  readonly receiveBufferBytes?: number;
 }): number {
-  const { localPort, sendBufferBytes = 0, notSentLowatBytes = 0 } = settings;
-  return addon?.setListenSocketBuffers(localPort, sendBufferBytes, notSentLowatBytes) ?? 0;
+  const {
+    localPort,
+    sendBufferBytes = 0,
+    notSentLowatBytes = 0,
+    receiveBufferBytes = 0,
+  } = settings;
+  return (
+    addon?.setListenSocketBuffers(
+      localPort,
+      sendBufferBytes,
+      notSentLowatBytes,
+      receiveBufferBytes,
+    ) ?? 0
+  );
 }
 
 function load(): { addon?: Addon; absence?: string } {

@@ -182,18 +182,20 @@ Napi::Value ShutdownSocket(const Napi::CallbackInfo& call) {
   return Napi::Boolean::New(call.Env(), done);
 }
 
-// Accepted sockets inherit both. Zero leaves a setting as it is.
+// Accepted sockets inherit them all. Zero leaves a setting as it is.
 Napi::Value SetListenSocketBuffers(const Napi::CallbackInfo& call) {
   const int send_buffer = static_cast<int>(IntegerAt(call, 1));
   const int not_sent_lowat = static_cast<int>(IntegerAt(call, 2));
+  const int receive_buffer = static_cast<int>(IntegerAt(call, 3));
   uint32_t changed = 0;
   EachSocketOn(IntegerAt(call, 0), [&](int fd) {
     if (!IsListening(fd)) return;
     const auto set = [fd](int level, int option, int value) {
       return value <= 0 || setsockopt(fd, level, option, &value, sizeof value) == 0;
     };
-    const bool buffer = set(SOL_SOCKET, SO_SNDBUF, send_buffer);
-    if (set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, not_sent_lowat) && buffer) changed++;
+    const bool buffers =
+        set(SOL_SOCKET, SO_SNDBUF, send_buffer) && set(SOL_SOCKET, SO_RCVBUF, receive_buffer);
+    if (set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, not_sent_lowat) && buffers) changed++;
   });
   return Napi::Number::New(call.Env(), changed);
 }

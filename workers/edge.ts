@@ -2,7 +2,7 @@
  * Thread entry of an edge worker, and the inline one of `--workers 0`. Wiring only: what a worker
  * decides lives in src/edge/ and src/shard/.
  */
-import { adviseHugePages, pinThreadToCore } from '../native/addon.js';
+import { adviseHugePages, pinThreadToCore, setListenSocketBuffers } from '../native/addon.js';
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
 import { Directory } from '../src/arena/directory.js';
@@ -30,6 +30,11 @@ import { WorkerMetrics } from '../src/telemetry/metrics.js';
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;
 const GAUGE_TICK_MS = 1_000;
+/**
+ * uWS reads 512 KiB at a time, and on without end while it gets as much: `pause()` takes effect only
+ * behind that, so a fast upload would come to lie here whole. The kernel doubles this for itself.
+ */
+const RECEIVE_BUFFER_BYTES = 196_608;
 
 /** Runs until told to stop. Rejects when the thread cannot do its work. */
 export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
@@ -250,6 +255,10 @@ class EdgeWorker {
       case 'purge':
         this.#tell({ kind: 'purged', id: message.id, count: this.#purge(message.order) });
         return;
+      case 'purge-over':
+        this.#asks.joinNoMore();
+        this.#tell({ kind: 'purged', id: message.id, count: 0 });
+        return;
       case 'stop':
         void this.#stop(message.deadlineMs);
         return;
@@ -260,7 +269,9 @@ class EdgeWorker {
 
   async #listen(host: string, port: number): Promise<void> {
     try {
-      this.#tell({ kind: 'listening', port: await this.#server.listen(host, port) });
+      const localPort = await this.#server.listen(host, port);
+      setListenSocketBuffers({ localPort, receiveBufferBytes: RECEIVE_BUFFER_BYTES });
+      this.#tell({ kind: 'listening', port: localPort });
     } catch (reason) {
       const { code, detail } = asGatewayError(reason);
       this.#tell({ kind: 'listen-failed', code, detail });

@@ -157,6 +157,32 @@ t.test('setListenSocketBuffers() bounds what a reader that stops costs the kerne
   t.equal(setListenSocketBuffers({ localPort: 1, sendBufferBytes }), 0, 'nobody listens there');
 });
 
+t.test('setListenSocketBuffers() lets a paused upload stop at once', async (t) => {
+  const app = uws.App();
+  t.teardown(() => app.close());
+  let received = 0;
+  let largest = 0;
+  const paused = new Promise<void>((resolve) => {
+    app.put('/', (res) => {
+      res.onAborted(() => undefined);
+      res.onData((piece) => {
+        received += piece.byteLength;
+        largest = Math.max(largest, piece.byteLength);
+        if (received < 2 ** 22) return;
+        res.pause();
+        resolve();
+      });
+    });
+  });
+  const port = listenOn(app);
+  t.equal(setListenSocketBuffers({ localPort: port, receiveBufferBytes: 196_608 }), 1);
+  const client = await connect(t, port);
+  client.write('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 268435456\r\n\r\n');
+  for (let i = 0; i < 64; i += 1) client.write(Buffer.alloc(2 ** 20));
+  await paused;
+  t.ok(largest < 524_288, `${largest} bytes at a time: uWS reads on when it gets 512 KiB`);
+});
+
 t.test('without the addon every call answers that it cannot', (t) => {
   const code = `import(process.argv[1]).then((a) => console.log(JSON.stringify([
     typeof a.addonAbsence(), a.pinThreadToCore(0), a.threadCores(), a.threadCpuTimeUs() ?? null,
