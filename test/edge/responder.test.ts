@@ -1,0 +1,148 @@
+import t from 'tap';
+import { Responder } from '../../src/edge/responder.js';
+import { FakeResponse, fakeResponder } from '../support/fake-response.js';
+
+t.test('Responder writes head and body once, and tells those who wait for the end', (t) => {
+  const fake = new FakeResponse();
+  const responder = fakeResponder(fake);
+  const order: string[] = [];
+  responder.whenGone(() => order.push('gone'));
+  responder.cork(() => {
+    responder.head(206, 'headgate; hit\r\nAge: 3\r\nX-Café: é');
+    t.equal(responder.headSent, true);
+    responder.end(Buffer.from('abc'));
+  });
+  t.equal(fake.head, '206 Partial Content\r\nCache-Status: headgate; hit\r\nAge: 3\r\nX-Café: é');
+  t.equal(fake.body.toString(), 'abc');
+  t.same([responder.status, responder.bytesSent, responder.cacheStatus], [206, 3, 'headgate; hit']);
+  t.same(order, ['gone']);
+  responder.whenGone(() => order.push('late'));
+  t.same(order, ['gone', 'late'], 'who comes late hears at once');
+  t.end();
+});
+
+t.test('Responder does nothing once it is over, however it ended', (t) => {
+  const ends: readonly (readonly [string, (fake: FakeResponse, r: Responder) => void])[] = [
+    [
+      'complete',
+      (_fake, r) => {
+        r.end('x');
+      },
+    ],
+    [
+      'without body',
+      (_fake, r) => {
+        r.endWithoutBody(5);
+      },
+    ],
+    [
+      'by tryEnd',
+      (_fake, r) => {
+        r.tryEnd(Buffer.from('ab'), 2);
+      },
+    ],
+    [
+      'refused',
+      (_fake, r) => {
+        r.text(503, 'a; b', 'no', true);
+      },
+    ],
+    [
+      'closed by us',
+      (_fake, r) => {
+        r.close();
+      },
+    ],
+    [
+      'left by the client',
+      (fake) => {
+        fake.leave();
+      },
+    ],
+  ];
+  for (const [why, finish] of ends) {
+    const fake = new FakeResponse();
+    const responder = fakeResponder(fake);
+    let told = 0;
+    responder.whenGone(() => {
+      told += 1;
+    });
+    finish(fake, responder);
+    t.ok(responder.gone, why);
+    t.equal(told, 1, why);
+    const before = fake.body.length;
+    responder.cork(() => t.fail(`corked after ${why}`));
+    responder.head(200, 'x\r\n');
+    responder.end('more');
+    responder.endWithoutBody(3);
+    t.same(responder.tryEnd(Buffer.from('more'), 9), { ok: false, complete: true }, why);
+    t.equal(responder.write(Buffer.from('more')), false, why);
+    responder.text(200, 'x\r\n', 'more', false);
+    responder.close();
+    t.equal(responder.offset(), 0, why);
+    t.equal(fake.body.length, before, why);
+    t.equal(told, 1, why);
+  }
+  t.end();
+});
+
+t.test('Responder counts the bytes that the kernel took', (t) => {
+  const fake = new FakeResponse();
+  const responder = fakeResponder(fake);
+  fake.room = 5;
+  const body = Buffer.from('abcdefgh');
+  t.same(responder.tryEnd(body, 8), { ok: false, complete: false });
+  t.same([responder.bytesSent, responder.offset()], [5, 5]);
+  fake.room = 100;
+  t.same(responder.tryEnd(body.subarray(5), 8), { ok: true, complete: true });
+  t.equal(responder.bytesSent, 8);
+  t.equal(fake.body.toString(), 'abcdefgh');
+  t.end();
+});
+
+t.test('Responder sends 1xx responses ahead of the final head', (t) => {
+  const fake = new FakeResponse();
+  const responder = fakeResponder(fake);
+  responder.interim({ status: 103, fields: [['link', '</a>']] });
+  responder.head(200, 'x\r\n');
+  t.equal(fake.statusLine, '103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK');
+  responder.interim({ status: 103, fields: [] });
+  t.equal(fake.statusLine.match(/103/g)?.length, 1, 'too late');
+  t.end();
+});
+
+t.test('Responder.text() gives a HEAD the length and no body', (t) => {
+  for (const closing of [false, true]) {
+    const fake = new FakeResponse();
+    const responder = fakeResponder(fake);
+    responder.forHead = true;
+    responder.text(502, 'headgate\r\nX: y', 'the text', closing);
+    t.equal(fake.body.length, 0);
+    t.same(fake.headers.slice(1), ['Content-Length: 8']);
+    t.equal(fake.closing, closing);
+    t.equal(responder.bytesSent, 0);
+  }
+  t.end();
+});
+
+t.test('Responder lets no exception reach uWS', (t) => {
+  const fake = new FakeResponse();
+  const faults: unknown[] = [];
+  const responder = new Responder(fake.asUws, 0, (run) => {
+    try {
+      run();
+    } catch (reason) {
+      faults.push(reason);
+    }
+  });
+  const fail = (): never => {
+    throw new Error('a defect');
+  };
+  responder.cork(fail);
+  responder.onWritable(fail);
+  fake.drain(10);
+  responder.whenGone(fail);
+  fake.leave();
+  t.equal(faults.length, 3);
+  t.end();
+});
