@@ -41,7 +41,8 @@ const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 5_000;
 /** A worker that ran this long starts again without delay. */
 const STEADY_MS = 60_000;
-const MAX_RESTARTS_PER_MINUTE = 20;
+/** One worker that dies as it starts comes to 17 in a minute, given its back-off. */
+const MAX_RESTARTS_PER_MINUTE = 10;
 const PURGE_PATIENCE_MS = 5_000;
 
 export class Supervisor {
@@ -49,7 +50,7 @@ export class Supervisor {
   readonly #pool: Piscina | undefined;
   readonly #slots: WorkerSlot[];
   readonly #arenas: { epoch: number; buffer: SharedArrayBuffer }[];
-  readonly #purges = new Map<number, (count: number) => void>();
+  readonly #purges = new Map<number, { slot: WorkerSlot; settle: (count: number) => void }>();
   #address: { host: string; port: number } | undefined;
   #nextPurge = 1;
   #recentRestarts: number[] = [];
@@ -109,26 +110,40 @@ export class Supervisor {
     return this.#address.port;
   }
 
+  /**
+   * Objects purged. When it resolves, no request that starts from then on sees what was purged.
+   * @throws GatewayError GW_WORKER_LOST: a worker does not answer, so that it may still serve it.
+   */
   async purge(order: WorkerPurge): Promise<number> {
+    const count = await this.#orderAll((id) => ({ kind: 'purge', id, order }));
+    // Every shard has forgotten now. What workers asked of them before may not be joined any more.
+    await this.#orderAll((id) => ({ kind: 'purge-over', id }));
+    return count;
+  }
+
+  /** Tells every worker, and adds up what they answer. */
+  async #orderAll(message: (id: number) => ToWorker): Promise<number> {
     const counts = this.#slots.map(
       (slot) =>
-        new Promise<number>((resolve) => {
+        new Promise<number>((resolve, reject) => {
           // A worker that is down has lost all it held: nothing is left to purge there.
-          if (slot.control === undefined || slot.state === 'restarting') {
+          if (slot.control === undefined) {
             resolve(0);
             return;
           }
           const id = this.#nextPurge++;
           const timer = setTimeout(() => {
             this.#purges.delete(id);
-            resolve(0);
+            const detail = `worker ${slot.index} did not purge in ${PURGE_PATIENCE_MS} ms`;
+            reject(new GatewayError('GW_WORKER_LOST', detail));
           }, PURGE_PATIENCE_MS);
-          this.#purges.set(id, (count) => {
+          const settle = (count: number): void => {
             clearTimeout(timer);
             this.#purges.delete(id);
             resolve(count);
-          });
-          this.#tell(slot, { kind: 'purge', id, order });
+          };
+          this.#purges.set(id, { slot, settle });
+          this.#tell(slot, message(id));
         }),
     );
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
@@ -192,7 +207,7 @@ export class Supervisor {
         slot.listening?.(message);
         return;
       case 'purged':
-        this.#purges.get(message.id)?.(message.count);
+        this.#purges.get(message.id)?.settle(message.count);
         return;
       default:
         message satisfies never;
@@ -223,6 +238,7 @@ export class Supervisor {
   #ended(slot: WorkerSlot, reason: unknown): void {
     slot.control?.close();
     slot.control = undefined;
+    for (const purge of [...this.#purges.values()]) if (purge.slot === slot) purge.settle(0);
     slot.listening?.({ kind: 'listen-failed', code: 'GW_WORKER_LOST', detail: 'its worker ended' });
     slot.listening = undefined;
     if (this.#state === 'stopping' || reason === undefined) {
@@ -251,7 +267,7 @@ export class Supervisor {
     const delayMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (slot.restarts - 1));
     setTimeout(() => {
       void this.#restart(slot);
-    }, delayMs);
+    }, delayMs).unref(); // nothing to wait for once the node has stopped
   }
 
   /** Tells the others, and gives the dead worker's shards new arenas: the old books are lost. */

@@ -182,6 +182,11 @@ export class Asks {
     }
   }
 
+  /** Something was purged: who asks from now on may not get what was on its way before. */
+  joinNoMore(): void {
+    this.#joinable.clear();
+  }
+
   close(): void {
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();

@@ -18,6 +18,8 @@ export type ToWorker =
     }
   | { readonly kind: 'listen'; readonly host: string; readonly port: number }
   | { readonly kind: 'purge'; readonly id: number; readonly order: WorkerPurge }
+  /** All shards of all workers have purged; answered by `purged`, too. */
+  | { readonly kind: 'purge-over'; readonly id: number }
   | { readonly kind: 'stop'; readonly deadlineMs: number };
 
 export type FromWorker =
