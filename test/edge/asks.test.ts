@@ -1,0 +1,375 @@
+import t, { type Test } from 'tap';
+import { ArenaView } from '../../src/arena/arena.js';
+import { createArena } from '../../src/arena/layout.js';
+import type { Descriptor } from '../../src/cache/descriptor.js';
+import type { Served, ToEdge, ToShard } from '../../src/cache/messages.js';
+import { type AskHandler, Asks } from '../../src/edge/asks.js';
+import type { FillFeed, Follower } from '../../src/edge/fill-feed.js';
+import { Turns } from '../../src/edge/turns.js';
+import { shardOf } from '../../src/runtime/hash.js';
+import { describedAs } from '../support/descriptor.js';
+import { askFor } from '../support/shard.js';
+
+const MISS: Served = { hit: false, fwd: 'uri-miss' };
+
+/** One client's side; follows fills when told to. */
+class Client implements AskHandler {
+  readonly heard: string[] = [];
+  readonly served: Served[] = [];
+  feed: FillFeed | undefined;
+  pumped = 0;
+  over = false;
+  readonly #follows: boolean;
+  readonly follower: Follower = {
+    over: false,
+    pump: () => {
+      this.pumped += 1;
+    },
+    failed: (code) => {
+      this.heard.push(`failed ${code}`);
+      this.leave();
+    },
+  };
+
+  constructor(follows = true) {
+    this.#follows = follows;
+  }
+
+  object(descriptor: Descriptor, served: Served): void {
+    this.heard.push(`object ${descriptor.slot}`);
+    this.served.push(served);
+  }
+  filling(feed: FillFeed, served: Served): void {
+    this.heard.push('filling');
+    this.served.push(served);
+    this.feed = feed;
+    if (this.#follows) feed.follow(this.follower);
+  }
+  leave(): void {
+    this.feed?.leave(this.follower);
+  }
+  head(): void {
+    this.heard.push('head');
+  }
+  alone(): void {
+    this.heard.push('alone');
+  }
+  refused(code: string): void {
+    this.heard.push(`refused ${code}`);
+  }
+  interim(): void {
+    this.heard.push('interim');
+  }
+  chunk(bytes: Uint8Array): void {
+    this.heard.push(`chunk ${Buffer.from(bytes).toString()}`);
+  }
+  relayEnded(code: string | undefined): void {
+    this.heard.push(`end ${code ?? 'ok'}`);
+  }
+}
+
+class AsksBench {
+  readonly arena = new ArenaView(createArena(65_536, 2), 1);
+  readonly owner = new ArenaView(this.arena.buffer, 0);
+  readonly sent: { worker: number; message: ToShard }[] = [];
+  readonly filled: Descriptor[] = [];
+  readonly deaf = new Set<number>();
+  nowMs = 0;
+  readonly asks = new Asks({
+    shards: 4,
+    workers: 2,
+    turns: new Turns(),
+    now: () => this.nowMs,
+    send: (worker, message) => {
+      if (this.deaf.has(worker)) return false;
+      this.sent.push({ worker, message });
+      return true;
+    },
+    arenaOf: (_shard, epoch) => (epoch === 0 ? this.arena : undefined),
+    onFilled: (descriptor) => {
+      this.filled.push(descriptor);
+    },
+  });
+
+  ask(key: string, client = new Client(), joins = true): Client {
+    this.asks.ask(askFor(key), client, joins);
+    return client;
+  }
+
+  hear(message: ToEdge, from = 0): void {
+    this.asks.receive(message, from);
+  }
+
+  kinds(): string[] {
+    return this.sent.map(({ message }) => message.kind);
+  }
+
+  /** The id of the newest ask sent. */
+  get id(): number {
+    return this.sent.findLast(({ message }) => message.kind === 'ask')?.message.id ?? NaN;
+  }
+
+  /** A fill in slot 3; the message that joins an ask to it. */
+  filling(id: number, fill = 77): ToEdge {
+    const descriptor = describedAs({ slot: 3, generation: this.owner.generation(3) });
+    return { kind: 'filling', id, fill, descriptor, served: MISS };
+  }
+
+  get leases(): number {
+    return this.owner.leases(3);
+  }
+}
+
+function newsOf(fill: number, written: number, end?: ToEdge & { kind: 'progress' }): ToEdge {
+  return end ?? { kind: 'progress', fill, written, extents: undefined, end: undefined };
+}
+
+function keyOnWorker(worker: number): string {
+  for (let i = 0; ; i += 1) if (shardOf(`/s${i}/`, 4) % 2 === worker) return `/s${i}/1.m4s`;
+}
+
+t.test('Asks sends equal asks once and answers all who joined', (t) => {
+  const bench = new AsksBench();
+  const clients = [1, 2, 3].map(() => bench.ask('/v/1.m4s'));
+  t.same(bench.kinds(), ['ask']);
+  const special = bench.ask('/v/1.m4s', new Client(), false);
+  t.same(bench.kinds(), ['ask', 'ask'], 'a special one goes alone');
+  bench.hear({ kind: 'object', id: 1, descriptor: describedAs({ slot: 5 }), served: MISS });
+  t.same(
+    clients.map(({ heard }) => heard),
+    [['object 5'], ['object 5'], ['object 5']],
+  );
+  t.same(
+    clients.map(({ served }) => served[0]?.collapsed ?? false),
+    [false, true, true],
+  );
+  t.same(special.heard, []);
+  bench.hear({ kind: 'object', id: 1, descriptor: describedAs({}), served: MISS });
+  t.equal(clients[0]?.heard.length, 1, 'exactly one answer');
+  bench.ask('/v/1.m4s');
+  t.equal(bench.sent.length, 3, 'what is answered is no longer joined');
+  t.end();
+});
+
+t.test('Asks joins only what may get the same answer', (t) => {
+  const bench = new AsksBench();
+  const gzip = { headers: [['accept-encoding', 'gzip'] as const] };
+  bench.asks.ask(askFor('/v/1.json'), new Client(), true);
+  bench.asks.ask(askFor('/v/1.json', gzip), new Client(), true);
+  bench.asks.ask(askFor('/v/1.json', { range: 'bytes=0-1' }), new Client(), true);
+  bench.asks.ask(askFor('/v/2.json'), new Client(), true);
+  t.equal(bench.sent.length, 4);
+  t.end();
+});
+
+t.test('Asks cancels an ask when the last of its clients has left', (t) => {
+  const bench = new AsksBench();
+  const first = bench.ask('/v/1.m4s');
+  const second = bench.ask('/v/1.m4s');
+  bench.asks.cancel(first);
+  t.same(bench.kinds(), ['ask']);
+  bench.asks.cancel(second);
+  t.same(bench.kinds(), ['ask', 'cancel']);
+  bench.asks.cancel(second);
+  t.equal(bench.sent.length, 2, 'once');
+  bench.hear({ kind: 'object', id: 1, descriptor: describedAs({}), served: MISS });
+  t.same(first.heard, []);
+  t.equal(bench.asks.pending, 0);
+  t.end();
+});
+
+t.test('Asks holds one lease for all who follow a fill, until the last has left', (t) => {
+  const bench = new AsksBench();
+  const first = bench.ask('/v/1.m4s');
+  const second = bench.ask('/v/1.m4s');
+  bench.hear(bench.filling(1));
+  const third = bench.ask('/v/1.m4s', new Client(), false);
+  bench.hear(bench.filling(2));
+  t.equal(bench.leases, 1);
+  t.equal(first.feed, third.feed);
+  bench.hear(newsOf(77, 10));
+  t.same([first.pumped, second.pumped, third.pumped], [1, 1, 1]);
+  t.equal(first.feed?.source.written, 10);
+  first.leave();
+  second.leave();
+  t.equal(bench.leases, 1);
+  third.leave();
+  t.equal(bench.leases, 0);
+  t.same(bench.kinds(), ['ask', 'ask', 'cancel', 'cancel'], 'the shard may stop the fill');
+  bench.hear(newsOf(77, 20));
+  t.equal(first.pumped, 1, 'late news harm nobody');
+  t.end();
+});
+
+t.test('Asks gives the lease back when a fill ends, after its followers have', (t) => {
+  const bench = new AsksBench();
+  const client = bench.ask('/v/1.m4s');
+  bench.hear(bench.filling(1));
+  const descriptor = describedAs({ keep: true });
+  const extents = [{ offset: 4_096, length: 4_096 }];
+  const end = { ok: true, descriptor } as const;
+  bench.hear({ kind: 'progress', fill: 77, written: 30, extents, end });
+  t.match(client.feed?.source, { written: 30, ended: true, extents });
+  t.same(bench.filled, [descriptor]);
+  t.equal(bench.leases, 1, 'it is still sending');
+  client.leave();
+  t.equal(bench.leases, 0);
+  t.same(bench.kinds(), ['ask'], 'nothing is left to cancel');
+  t.end();
+});
+
+t.test('Asks keeps nothing near that the shard did not keep', (t) => {
+  for (const descriptor of [undefined, describedAs({ keep: false })]) {
+    const bench = new AsksBench();
+    bench.ask('/v/1.m4s');
+    bench.hear(bench.filling(1));
+    const end = { ok: true, descriptor } as const;
+    bench.hear({ kind: 'progress', fill: 77, written: 0, extents: undefined, end });
+    t.equal(bench.filled.length, 0);
+  }
+  t.end();
+});
+
+t.test('Asks tells the followers of a fill that fails', (t) => {
+  const bench = new AsksBench();
+  const client = bench.ask('/v/1.m4s');
+  bench.hear(bench.filling(1));
+  const end = { ok: false, code: 'GW_ORIGIN_BODY_SHORT', detail: '' } as const;
+  bench.hear({ kind: 'progress', fill: 77, written: 0, extents: undefined, end });
+  t.same(client.heard, ['filling', 'failed GW_ORIGIN_BODY_SHORT']);
+  t.equal(bench.leases, 0);
+  t.end();
+});
+
+t.test('Asks stops a fill that turns out to be of use to nobody here', (t) => {
+  const bench = new AsksBench();
+  bench.ask('/v/1.m4s', new Client(false)); // as a HEAD, which has all it needs
+  bench.hear(bench.filling(1));
+  t.equal(bench.leases, 0);
+  t.same(bench.kinds(), ['ask', 'cancel']);
+  t.end();
+});
+
+t.test('Asks asks again when the fill was over and gone before it heard of it', (t) => {
+  const bench = new AsksBench();
+  const client = bench.ask('/v/1.m4s');
+  const late = bench.filling(1);
+  bench.owner.bumpGeneration(3);
+  bench.hear(late);
+  t.same(client.heard, []);
+  t.same(bench.kinds(), ['ask', 'ask']);
+  t.equal(bench.id, 1, 'under the same number');
+  t.equal(bench.leases, 0);
+  bench.hear({ kind: 'alone', id: 1, forMs: 0 });
+  t.same(client.heard, ['alone']);
+  t.end();
+});
+
+t.test('Asks relays to one client, and lets those who joined go their way', (t) => {
+  for (const [status, others] of [
+    [200, 'alone'],
+    [503, 'refused GW_ORIGIN_STATUS'],
+  ] as const) {
+    const bench = new AsksBench();
+    const first = bench.ask('/v/1.m4s');
+    const second = bench.ask('/v/1.m4s');
+    bench.hear({ kind: 'informational', id: 1, head: { status: 103, fields: [] } });
+    bench.hear({ kind: 'head', id: 1, head: { status, fields: [] }, served: MISS });
+    t.same(second.heard, ['interim', others]);
+    const third = bench.ask('/v/1.m4s');
+    t.equal(bench.sent.length, 2, 'a relay is not joined');
+    bench.hear({ kind: 'chunk', id: 1, bytes: Buffer.from('abc') });
+    bench.asks.credit(first, 3);
+    t.match(bench.sent.at(-1)?.message, { kind: 'credit', id: 1, bytes: 3 });
+    bench.hear({ kind: 'end', id: 1, code: undefined });
+    t.same(first.heard, ['interim', 'head', 'chunk abc', 'end ok']);
+    t.same(third.heard, []);
+    bench.asks.credit(first, 3);
+    t.equal(bench.sent.at(-1)?.message.kind, 'credit');
+    t.equal(bench.sent.length, 3, 'no credit for what is over');
+  }
+  t.end();
+});
+
+t.test('Asks of a worker that is down wait for its return, but not for ever', (t) => {
+  const bench = new AsksBench();
+  const key = keyOnWorker(1);
+  const before = bench.ask(key);
+  bench.asks.onPeerDown(1);
+  const during = bench.ask(key, new Client(), false);
+  t.equal(bench.sent.length, 1, 'nobody to send to');
+  const other = bench.ask(keyOnWorker(0));
+  bench.asks.onPeerUp(1);
+  t.same(
+    bench.sent.map(({ worker, message }) => [worker, message.id]),
+    [
+      [1, 1],
+      [0, 3],
+      [1, 1],
+      [1, 2],
+    ],
+    'both are asked again',
+  );
+  bench.asks.onPeerDown(1);
+  bench.nowMs += 10_000;
+  bench.asks.tick();
+  t.same([before.heard, during.heard], [['refused GW_WORKER_LOST'], ['refused GW_WORKER_LOST']]);
+  t.same(other.heard, [], 'a slow origin is no reason');
+  t.equal(bench.asks.pending, 1);
+  t.end();
+});
+
+t.test('Asks ends what a dead worker was sending', (t) => {
+  const bench = new AsksBench();
+  const key = keyOnWorker(1);
+  const follower = bench.ask(key);
+  bench.hear(bench.filling(1), 1);
+  const relayed = bench.ask(key, new Client(), false);
+  bench.hear({ kind: 'head', id: 2, head: { status: 200, fields: [] }, served: MISS }, 1);
+  bench.asks.onPeerDown(1);
+  t.same(follower.heard, ['filling', 'failed GW_WORKER_LOST']);
+  t.same(relayed.heard, ['head', 'end GW_WORKER_LOST']);
+  t.equal(bench.leases, 0);
+  t.equal(bench.asks.pending, 0);
+  t.end();
+});
+
+t.test('Asks refuses when its messages cannot be sent', (t) => {
+  const bench = new AsksBench();
+  bench.deaf.add(0).add(1);
+  const client = bench.ask('/v/1.m4s');
+  t.same(client.heard, ['refused GW_MAILBOX_FULL']);
+  bench.asks.refresh(askFor('/v/1.m4s'));
+  t.equal(bench.asks.pending, 0);
+  t.end();
+});
+
+t.test('Asks.refresh() waits for no answer', (t) => {
+  const bench = new AsksBench();
+  bench.asks.refresh(askFor('/v/1.m4s'));
+  t.match(bench.sent[0]?.message, { kind: 'ask', request: { background: true } });
+  t.equal(bench.asks.pending, 0);
+  t.end();
+});
+
+t.test('Asks.invalidate() resolves when every shard has confirmed', async (t: Test) => {
+  const bench = new AsksBench();
+  let done = false;
+  const invalidating = bench.asks
+    .invalidate([
+      { key: '/a/1', stream: '/a/' },
+      { key: '/b/1', stream: '/b/' },
+    ])
+    .then(() => {
+      done = true;
+    });
+  const ids = bench.sent.map(({ message }) => message.id);
+  bench.hear({ kind: 'invalidated', id: ids[0] ?? NaN });
+  await Promise.resolve();
+  t.equal(done, false);
+  bench.hear({ kind: 'invalidated', id: ids[1] ?? NaN });
+  await invalidating;
+  bench.deaf.add(0).add(1);
+  await bench.asks.invalidate([{ key: '/a/1', stream: '/a/' }]);
+  t.pass('a shard that is down holds nothing');
+});

@@ -1,0 +1,42 @@
+/** Descriptors with what a test cares about; the rest is a fresh, whole, plain 200. */
+import type { Descriptor } from '../../src/cache/descriptor.js';
+import type { Freshness } from '../../src/cache/reuse.js';
+
+export const FRESHNESS: Freshness = {
+  bornMs: 0,
+  ttlMs: 60_000,
+  swrMs: 0,
+  sieMs: 0,
+  mustRevalidate: false,
+  alwaysRevalidate: false,
+};
+
+export function describedAs(facts: Partial<Descriptor>): Descriptor {
+  const key = facts.key ?? '/v/1.m4s';
+  return {
+    key,
+    stream: key.slice(0, key.lastIndexOf('/') + 1),
+    shard: 0,
+    epoch: 0,
+    slot: 0,
+    generation: 0,
+    status: 200,
+    extents: [{ offset: 0, length: 4_096 }],
+    firstByte: 0,
+    storedBytes: 100,
+    totalBytes: 100,
+    fields: [['content-type', 'video/iso.segment']],
+    etag: '',
+    lastModifiedMs: NaN,
+    dateMs: NaN,
+    contentType: 'video/iso.segment',
+    upstreamStatus: '',
+    freshness: FRESHNESS,
+    vary: [],
+    secondary: '',
+    encodings: [],
+    keep: true,
+    published: false,
+    ...facts,
+  };
+}
