@@ -47,5 +47,6 @@ export interface EncodedBody {
 
 /** A whole 200 that can be sent as it lies: what the hit path serves without further thought. */
 export function isWhole(descriptor: Descriptor): boolean {
-  return descriptor.firstByte === 0 && descriptor.storedBytes === descriptor.totalBytes;
+  const { firstByte, storedBytes, totalBytes } = descriptor;
+  return firstByte === 0 && storedBytes >= 0 && storedBytes === totalBytes;
 }
