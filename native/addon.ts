@@ -7,24 +7,11 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { packageRoot } from './package-root.js';
 
-/** A connection whose last bytes came from the client, with no answer sent since. */
-export interface UnansweredConnection {
-  readonly fd: number; // with `inode` and `peerPort`: what `shutdownSocket` needs
-  readonly inode: number; // tells this socket from a later one with the same descriptor
-  readonly peerPort: number;
-  readonly bytesReceived: number; // since it was accepted
-  readonly bytesSent: number; // since it was accepted, retransmissions included
-  readonly lastReceivedMs: number; // ago
-  readonly lastSentMs: number; // ago; since it was accepted when nothing was ever sent
-}
-
 interface Addon {
   pinThreadToCore(core: number): boolean;
   threadCores(): number[];
   threadCpuTimeUs(): number;
   adviseHugePages(view: Uint8Array): boolean;
-  unansweredConnections(localPort: number, silentForMs: number): UnansweredConnection[];
-  shutdownSocket(fd: number, inode: number, peerPort: number): boolean;
   setListenSocketBuffers(
     localPort: number,
     sendBufferBytes: number,
@@ -66,32 +53,6 @@ export function adviseHugePages(buffer: SharedArrayBuffer): boolean {
     taken = addon.adviseHugePages(new Uint8Array(buffer, at, length)) && taken;
   }
   return taken;
-}
-
-/**
- * The whole process's connections on `localPort` that sent us something after our last answer,
- * where that is at least `silentForMs` ago: slow requests, slow uploads and requests that wait for
- * their answer, which two looks some time apart tell from each other. Undefined without the addon.
- * Costs about 2 µs for each open descriptor, so it is for the main thread and every few seconds.
- */
-export function unansweredConnections(
-  localPort: number,
-  silentForMs: number,
-): readonly UnansweredConnection[] | undefined {
-  return addon?.unansweredConnections(localPort, silentForMs);
-}
-
-/**
- * Ends a connection in both directions, if its descriptor still is that connection's; the thread
- * that owns it then sees it closed. False when it is another's by now, or gone.
- */
-export function shutdownSocket(connection: {
-  readonly fd: number;
-  readonly inode: number;
-  readonly peerPort: number;
-}): boolean {
-  const { fd, inode, peerPort } = connection;
-  return addon?.shutdownSocket(fd, inode, peerPort) ?? false;
 }
 
 /**

@@ -7,12 +7,10 @@
 
 #ifdef __linux__
 #include <dirent.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 // linux/tcp.h, not netinet/tcp.h: glibc's struct tcp_info ends before the byte counters.
 #include <linux/tcp.h>
@@ -103,24 +101,10 @@ int LocalPort(int fd) {
   return PortOf(address);
 }
 
-int PeerPort(int fd) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return -1;
-  return PortOf(address);
-}
-
 bool IsListening(int fd) {
   int listening = 0;
   socklen_t length = sizeof listening;
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
-}
-
-// 0: no socket.
-uint64_t SocketInode(int fd) {
-  struct stat status{};
-  if (fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode)) return 0;
-  return static_cast<uint64_t>(status.st_ino);
 }
 
 template <typename Visit>
@@ -133,53 +117,6 @@ void EachSocketOn(int64_t local_port, Visit visit) {
     if (rest == entry->d_name || *rest != '\0') continue;
     if (LocalPort(static_cast<int>(fd)) == local_port) visit(static_cast<int>(fd));
   }
-}
-
-// Connections whose last word was the client's: bytes came after the last that we sent, and we
-// sent none for `silent_for_ms`. The rest are not worth an object each.
-Napi::Value UnansweredConnections(const Napi::CallbackInfo& call) {
-  Napi::Env env = call.Env();
-  Napi::Array found = Napi::Array::New(env);
-  const int64_t silent_for_ms = IntegerAt(call, 1);
-  uint32_t count = 0;
-  EachSocketOn(IntegerAt(call, 0), [&](int fd) {
-    tcp_info info{};
-    socklen_t length = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;
-    // Before Linux 4.19 the answer ends before this field, and there is nothing to judge by.
-    if (length < offsetof(tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) return;
-    if (info.tcpi_last_data_sent < silent_for_ms || info.tcpi_bytes_received == 0) return;
-    if (info.tcpi_last_data_recv > info.tcpi_last_data_sent) return;
-    const int peer_port = PeerPort(fd);
-    const uint64_t inode = SocketInode(fd);
-    if (peer_port < 0 || inode == 0) return; // listening, or gone between the calls
-    Napi::Object row = Napi::Object::New(env);
-    row.Set("fd", fd);
-    row.Set("inode", static_cast<double>(inode));
-    row.Set("peerPort", peer_port);
-    row.Set("bytesReceived", static_cast<double>(info.tcpi_bytes_received));
-    row.Set("bytesSent", static_cast<double>(info.tcpi_bytes_sent));
-    row.Set("lastReceivedMs", info.tcpi_last_data_recv);
-    row.Set("lastSentMs", info.tcpi_last_data_sent);
-    found.Set(count++, row);
-  });
-  return found;
-}
-
-// Race with the owner: it closes the descriptor and accepts another connection under the same
-// number. The duplicate holds on to one socket: if it is the right one, it is the one shut down.
-Napi::Value ShutdownSocket(const Napi::CallbackInfo& call) {
-  const Napi::Boolean no = Napi::Boolean::New(call.Env(), false);
-  const int64_t fd = IntegerAt(call, 0);
-  const int64_t inode = IntegerAt(call, 1);
-  if (fd < 0 || inode <= 0) return no;
-  const int held = fcntl(static_cast<int>(fd), F_DUPFD_CLOEXEC, 0);
-  if (held < 0) return no;
-  const bool same = SocketInode(held) == static_cast<uint64_t>(inode) &&
-                    PeerPort(held) == IntegerAt(call, 2);
-  const bool done = same && shutdown(held, SHUT_RDWR) == 0;
-  close(held);
-  return Napi::Boolean::New(call.Env(), done);
 }
 
 // Accepted sockets inherit them all. Zero leaves a setting as it is.
@@ -209,8 +146,6 @@ Napi::Value Zero(const Napi::CallbackInfo& call) { return Napi::Number::New(call
 constexpr auto PinThreadToCore = No;
 constexpr auto ThreadCores = None;
 constexpr auto AdviseHugePages = No;
-constexpr auto UnansweredConnections = None;
-constexpr auto ShutdownSocket = No;
 constexpr auto SetListenSocketBuffers = Zero;
 
 #endif
@@ -220,8 +155,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("threadCores", Napi::Function::New(env, ThreadCores));
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
-  exports.Set("unansweredConnections", Napi::Function::New(env, UnansweredConnections));
-  exports.Set("shutdownSocket", Napi::Function::New(env, ShutdownSocket));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));
   return exports;
 }

@@ -99,7 +99,7 @@ const origin = group({
       'failures',
       'Failures in a row after which an origin is left alone.',
     ),
-    cooldown: duration('5s', ['100ms', '10m'], 'How long it is left alone before one probe.'),
+    cooldown: duration('2s', ['100ms', '10m'], 'How long it is left alone before one probe.'),
   }),
 });
 

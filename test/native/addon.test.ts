@@ -9,10 +9,8 @@ import {
   adviseHugePages,
   pinThreadToCore,
   setListenSocketBuffers,
-  shutdownSocket,
   threadCores,
   threadCpuTimeUs,
-  unansweredConnections,
 } from '../../native/addon.js';
 import { loadUws } from '../../native/uws.js';
 
@@ -64,68 +62,6 @@ t.test('adviseHugePages() marks shared memory for huge pages', (t) => {
   );
   t.equal(adviseHugePages(new SharedArrayBuffer(0)), false, 'there is nothing to mark');
   t.end();
-});
-
-t.test('unansweredConnections() lists a request that has not been answered', async (t) => {
-  const { port, onceArrived } = await serve(t);
-  const idle = await connect(t, port);
-  const slow = await connect(t, port);
-  slow.write('GET / HT');
-  await onceArrived(8);
-  const found = unansweredConnections(port, 0) ?? [];
-  t.match(found, [{ peerPort: slow.localPort, bytesReceived: 8, bytesSent: 0 }]);
-  t.equal(found.length, 1, 'not the connection that sent nothing');
-  t.not(idle.localPort, slow.localPort);
-  t.same(unansweredConnections(port, 60_000), [], 'it has not been silent for a minute');
-  t.same(unansweredConnections(1, 0), [], 'another port has none');
-});
-
-t.test('shutdownSocket() ends that connection and no other', async (t) => {
-  const { port, onceArrived } = await serve(t);
-  const victim = await connect(t, port);
-  const bystander = await connect(t, port);
-  victim.write('abc');
-  bystander.write('abcd');
-  await onceArrived(7);
-  const found = unansweredConnections(port, 0) ?? [];
-  t.equal(found.length, 2);
-  const target = found.find((connection) => connection.peerPort === victim.localPort);
-  if (!target) throw new Error('the connection is not listed');
-
-  t.equal(shutdownSocket({ ...target, inode: target.inode + 1 }), false, 'another socket now');
-  t.equal(shutdownSocket({ ...target, peerPort: target.peerPort - 1 }), false, 'another peer');
-  t.equal(shutdownSocket({ ...target, fd: 1e6 }), false, 'no such descriptor');
-  const ended = once(victim, 'close');
-  t.equal(shutdownSocket(target), true);
-  await ended;
-  t.equal(shutdownSocket(target), false, 'gone by now');
-  bystander.write('e');
-  await onceArrived(8);
-  t.equal(bystander.destroyed, false);
-});
-
-t.test('shutdownSocket() makes uWebSockets.js drop the connection', async (t) => {
-  const app = uws.App();
-  t.teardown(() => app.close());
-  const opened = new Promise<void>((resolve) => {
-    app.filter((_connection, count) => {
-      if (count > 0) resolve();
-    });
-  });
-  const closed = new Promise<void>((resolve) => {
-    app.filter((_connection, count) => {
-      if (count < 0) resolve();
-    });
-  });
-  const port = listenOn(app);
-  const client = await connect(t, port);
-  await opened;
-  client.write('GET / HTTP/1.1\r\nHo');
-  const target = await until(() => unansweredConnections(port, 0)?.[0]);
-  const gone = once(client, 'close');
-  t.equal(shutdownSocket(target), true);
-  await closed;
-  await gone;
 });
 
 t.test('setListenSocketBuffers() bounds what a reader that stops costs the kernel', async (t) => {
@@ -186,15 +122,14 @@ t.test('setListenSocketBuffers() lets a paused upload stop at once', async (t) =
 t.test('without the addon every call answers that it cannot', (t) => {
   const code = `import(process.argv[1]).then((a) => console.log(JSON.stringify([
     typeof a.addonAbsence(), a.pinThreadToCore(0), a.threadCores(), a.threadCpuTimeUs() ?? null,
-    a.adviseHugePages(new SharedArrayBuffer(4096)), a.unansweredConnections(80, 0) ?? null,
-    a.shutdownSocket({ fd: 1, inode: 1, peerPort: 1 }), a.setListenSocketBuffers({ localPort: 80 }),
+    a.adviseHugePages(new SharedArrayBuffer(4096)), a.setListenSocketBuffers({ localPort: 80 }),
   ])))`;
   const file = new URL('../../native/addon.js', import.meta.url).href;
   const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, '-e', code, file], {
     env: { ...process.env, HEADGATE_NO_ADDON: '1' },
     encoding: 'utf8',
   });
-  const answers = ['string', false, [], null, false, null, false, 0];
+  const answers = ['string', false, [], null, false, 0];
   t.same(JSON.parse(stdout), answers, stderr);
   t.end();
 });
@@ -205,33 +140,6 @@ function listenOn(app: ReturnType<typeof uws.App>): number {
     if (socket) port = uws.us_socket_local_port(socket);
   });
   return port;
-}
-
-/** A server that reads and never answers. */
-async function serve(
-  t: Test,
-): Promise<{ port: number; onceArrived: (bytes: number) => Promise<void> }> {
-  let received = 0;
-  let check = (): void => undefined;
-  const server = net.createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-      check();
-    });
-    t.teardown(() => socket.destroy());
-  });
-  t.teardown(() => server.close());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const onceArrived = (bytes: number): Promise<void> =>
-    new Promise((resolve) => {
-      check = () => {
-        if (received >= bytes) resolve();
-      };
-      check();
-    });
-  return { port: (server.address() as net.AddressInfo).port, onceArrived };
 }
 
 async function connect(t: Test, port: number): Promise<net.Socket> {
