@@ -13,6 +13,11 @@ import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
 const TIMED_EVERY = 64;
+/**
+ * With less than this left of its lifetime, an object is looked at by the exact clock: the coarse one
+ * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
+ */
+const EXACT_BELOW_MS = 1_000;
 /** Players send few different Accept-Encoding values; more are not worth remembering. */
 const MAX_ACCEPTS = 64;
 const BOTH: readonly ContentCoding[] = ['br', 'gzip'];
@@ -91,11 +96,10 @@ export class HitPath {
     if (directory === undefined) return undefined;
     const slot = directory.lease(path, this.#hashes.key);
     if (slot < 0) return undefined;
-    const nowMs = clock.coarse();
-    const leftMs = directory.freshUntilMs(slot) - nowMs;
+    const leftMs = this.#leftMs(directory.freshUntilMs(slot));
     let sent: number | undefined;
     if (leftMs > 0 && this.#isPlain(request)) {
-      const ageMs = Math.max(0, nowMs - directory.bornMs(slot));
+      const ageMs = Math.max(0, clock.coarse() - directory.bornMs(slot));
       const body = directory.body(slot);
       response.writeHeader(
         BLOCK_KEY,
@@ -110,12 +114,18 @@ export class HitPath {
     return sent;
   }
 
+  #leftMs(freshUntilMs: number): number {
+    const { clock } = this.#context;
+    const leftMs = freshUntilMs - clock.coarse();
+    return leftMs > EXACT_BELOW_MS ? leftMs : freshUntilMs - clock.now();
+  }
+
   /** Playlists and other text in the coding that the client likes best. */
   #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
-    if (object.freshUntilMs <= clock.coarse()) return undefined;
+    if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
     if (!this.#isPlain(request)) return undefined;
     const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
     if (body === undefined) return undefined;
