@@ -6,6 +6,7 @@ import { adviseHugePages, pinThreadToCore, setListenSocketBuffers } from '../nat
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
 import { Directory } from '../src/arena/directory.js';
+import { RenderedFields } from '../src/cache/render.js';
 import { isToShard, type MeshMessage } from '../src/cache/messages.js';
 import type { EdgeBoot } from '../src/control/edge-boot.js';
 import { Asks } from '../src/edge/asks.js';
@@ -153,6 +154,7 @@ class EdgeWorker {
       access: new AccessLog({ log: this.#log, fraction: config.log.access, random: Math.random }),
       metrics: this.#metrics,
       directories: this.#directories,
+      rendered: new RenderedFields(),
       near: this.#near,
       asks: this.#asks,
       turns: this.#turns,

@@ -1,6 +1,7 @@
 /** What every part of one edge worker works with; built by the worker's entry, on one thread. */
 import type { ArenaView } from '../arena/arena.js';
 import type { Directory } from '../arena/directory.js';
+import type { RenderedFields } from '../cache/render.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
@@ -24,6 +25,7 @@ export interface EdgeContext {
   readonly metrics: WorkerMetrics;
   /** By shard; replaced when an owner restarts. */
   readonly directories: readonly Directory[];
+  readonly rendered: RenderedFields;
   readonly near: NearIndex;
   readonly asks: Asks;
   readonly turns: Turns;

@@ -228,11 +228,12 @@ export class Exchange implements AskHandler {
   }
 
   #plan(descriptor: Descriptor): ResponsePlan | undefined {
-    const { clock, config, random } = this.#context;
+    const { clock, config, random, rendered } = this.#context;
     const request = this.#wantsWhole ? { ...this.#request, range: '' } : this.#request;
     return planResponse(request, descriptor, {
       nowMs: clock.now(),
       maxRanges: config.limits.ranges,
+      rendered,
       boundary: () => `hg${random().toString(36).slice(2)}${random().toString(36).slice(2)}`,
     });
   }

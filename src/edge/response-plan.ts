@@ -10,7 +10,7 @@ import { byterangesBody } from '../http/multipart.js';
 import { type ByteRange, formatContentRange, parseRange } from '../http/range.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
-import { renderFields, renderLines } from '../cache/render.js';
+import { type RenderedFields, renderFields, renderLines } from '../cache/render.js';
 
 export interface ResponsePlan {
   readonly status: number;
@@ -25,6 +25,7 @@ export interface PlanContext {
   readonly nowMs: number;
   readonly maxRanges: number;
   readonly boundary: () => string;
+  readonly rendered: RenderedFields;
 }
 
 /** Undefined: the part at hand is not what the request wants; ask for the whole object. */
@@ -35,7 +36,7 @@ export function planResponse(
 ): ResponsePlan | undefined {
   const { fields } = request;
   const selectable = descriptor.status === 200 || descriptor.status === 206;
-  if (!selectable) return whole(request, descriptor, undefined);
+  if (!selectable) return whole(request, descriptor, { encoded: undefined, context });
   const verdict = evaluateConditions(
     conditionsOf(request),
     validatorsOf(descriptor),
@@ -50,7 +51,7 @@ export function planResponse(
   }
   if (ranged !== undefined) return partial(ranged, descriptor, context);
   if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;
-  return whole(request, descriptor, encodingFor(fields, descriptor));
+  return whole(request, descriptor, { encoded: encodingFor(fields, descriptor), context });
 }
 
 function conditionsOf({ method, fields }: ClientRequest): Parameters<typeof evaluateConditions>[0] {
@@ -133,13 +134,13 @@ function partial(
 function whole(
   { method }: ClientRequest,
   descriptor: Descriptor,
-  encoded: EncodedBody | undefined,
+  { encoded, context }: { encoded: EncodedBody | undefined; context: PlanContext },
 ): ResponsePlan {
   const total = encoded?.bytes ?? descriptor.totalBytes;
   const empty = total === 0 || descriptor.status === 204;
   return {
     status: descriptor.status,
-    lines: renderFields(descriptor, encoded),
+    lines: context.rendered.of(descriptor, encoded),
     pieces: total > 0 ? [{ from: 0, length: total }] : [],
     total,
     bodyless: method === 'HEAD' || empty,

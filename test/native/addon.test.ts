@@ -149,12 +149,3 @@ async function connect(t: Test, port: number): Promise<net.Socket> {
   await once(socket, 'connect');
   return socket;
 }
-
-/** Looks once a turn of the event loop; the test's own time-out is the bound. */
-async function until<T>(look: () => T | undefined): Promise<T> {
-  for (;;) {
-    const seen = look();
-    if (seen !== undefined) return seen;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
