@@ -2,7 +2,12 @@
  * Thread entry of an edge worker, and the inline one of `--workers 0`. Wiring only: what a worker
  * decides lives in src/edge/ and src/shard/.
  */
-import { adviseHugePages, pinThreadToCore, setListenSocketBuffers } from '../native/addon.js';
+import {
+  adviseHugePages,
+  pinThreadToCore,
+  setListenSocketBuffers,
+  threadCpuTimeUs,
+} from '../native/addon.js';
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
 import { Directory } from '../src/arena/directory.js';
@@ -300,6 +305,7 @@ class EdgeWorker {
     const shards = [...this.#shards.values()];
     const sum = (of: (shard: Shard) => number): number =>
       shards.reduce((total, shard) => total + of(shard), 0);
+    this.#metrics.set('cpuSeconds', (threadCpuTimeUs() ?? 0) / 1_000_000);
     this.#metrics.set('connections', this.#connections.open);
     this.#metrics.set('stalledWriters', this.#wheel.count);
     this.#metrics.set('nearEntries', this.#near.count);

@@ -68,6 +68,10 @@ export const GAUGES = {
     help: 'Bodies given up whose readers have not left yet.',
   },
   fills: { name: 'headgate_fills', help: 'Origin requests under way for the shards.' },
+  cpuSeconds: {
+    name: 'headgate_worker_cpu_seconds',
+    help: 'CPU time of the worker thread; 0 without the native addon.',
+  },
   queued: { name: 'headgate_queued_fills', help: 'Fills that wait for their turn.' },
 } as const satisfies Record<string, MetricSpec>;
 
