@@ -49,16 +49,21 @@ export class RenderedFields {
 
 /** A stored object's own lines. A coding of ours makes the validator weak, as its bytes differ. */
 export function renderFields(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
+  let fields = fieldsOf(descriptor, encoded);
+  if (encoded !== undefined) fields = [...fields, ['content-encoding', encoded.coding]];
+  const ranges = descriptor.totalBytes >= 0 && encoded === undefined && descriptor.status < 300;
+  return renderLines(fields) + (ranges ? '\r\nAccept-Ranges: bytes' : '');
+}
+
+/** The origin's fields as they hold for the object or a coding of it. */
+export function fieldsOf(descriptor: Descriptor, encoded: EncodedBody | undefined): FieldLines {
   let { fields } = descriptor;
   if (encoded !== undefined) {
     fields = fields.map(([name, value]) =>
       name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value],
     );
-    fields = [...fields, ['content-encoding', encoded.coding]];
   }
-  if (descriptor.encodings.length > 0) fields = withVaryEncoding(fields);
-  const ranges = descriptor.totalBytes >= 0 && encoded === undefined && descriptor.status < 300;
-  return renderLines(fields) + (ranges ? '\r\nAccept-Ranges: bytes' : '');
+  return descriptor.encodings.length > 0 ? withVaryEncoding(fields) : fields;
 }
 
 function withVaryEncoding(fields: FieldLines): FieldLines {

@@ -10,7 +10,7 @@ import { byterangesBody } from '../http/multipart.js';
 import { type ByteRange, formatContentRange, parseRange } from '../http/range.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
-import { type RenderedFields, renderFields, renderLines } from '../cache/render.js';
+import { fieldsOf, type RenderedFields, renderFields, renderLines } from '../cache/render.js';
 
 export interface ResponsePlan {
   readonly status: number;
@@ -42,7 +42,8 @@ export function planResponse(
     validatorsOf(descriptor),
     context.nowMs,
   );
-  if (verdict === 304) return notModified(descriptor);
+  const encoded = encodingFor(fields, descriptor);
+  if (verdict === 304) return notModified(descriptor, encoded);
   if (verdict === 412) return bare(412, '');
   const ranged = rangesOf(request, descriptor, context.maxRanges);
   if (ranged === 'unsatisfiable') {
@@ -51,7 +52,7 @@ export function planResponse(
   }
   if (ranged !== undefined) return partial(ranged, descriptor, context);
   if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;
-  return whole(request, descriptor, { encoded: encodingFor(fields, descriptor), context });
+  return whole(request, descriptor, { encoded, context });
 }
 
 function conditionsOf({ method, fields }: ClientRequest): Parameters<typeof evaluateConditions>[0] {
@@ -149,7 +150,7 @@ function whole(
 }
 
 /** RFC 9110 section 15.4.5: what a cache needs to update what it has, and no more. */
-function notModified(descriptor: Descriptor): ResponsePlan {
+function notModified(descriptor: Descriptor, encoded: EncodedBody | undefined): ResponsePlan {
   const kept = new Set([
     'etag',
     'cache-control',
@@ -159,7 +160,7 @@ function notModified(descriptor: Descriptor): ResponsePlan {
     'cdn-cache-control',
     'last-modified',
   ]);
-  const fields = descriptor.fields.filter(([name]) => kept.has(name));
+  const fields = fieldsOf(descriptor, encoded).filter(([name]) => kept.has(name));
   return { ...bare(304, renderLines(fields)), total: -1 };
 }
 

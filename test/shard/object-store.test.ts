@@ -1,0 +1,153 @@
+import t from 'tap';
+import { ArenaView } from '../../src/arena/arena.js';
+import { BuddyAllocator } from '../../src/arena/buddy.js';
+import { createArena, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
+import { S3Fifo } from '../../src/cache/eviction.js';
+import { type Body, ObjectStore } from '../../src/shard/object-store.js';
+
+const BLOCK = MIN_BLOCK_BYTES;
+
+function storeOf(blocks: number): { store: ObjectStore; evicted: Body[]; reader: ArenaView } {
+  const buffer = createArena(blocks * BLOCK, 2);
+  const arena = new ArenaView(buffer, 0);
+  const evicted: Body[] = [];
+  const store = new ObjectStore({
+    arena,
+    allocator: new BuddyAllocator({
+      sizeBytes: blocks * BLOCK,
+      minBlockBytes: BLOCK,
+      maxBlockBytes: blocks * BLOCK,
+    }),
+    eviction: new S3Fifo({ slots: arena.layout.slots, hits: arena.hits }),
+    onEvicted: (body) => {
+      evicted.push(body);
+    },
+  });
+  return { store, evicted, reader: new ArenaView(buffer, 1) };
+}
+
+function stored(store: ObjectStore, bytes: number, hash = bytes): Body {
+  const body = store.reserve(bytes);
+  if (body === undefined) throw new Error('no room');
+  store.store(body, bytes, hash);
+  return body;
+}
+
+t.test('ObjectStore hands out slots under generations that were never seen', (t) => {
+  const { store, reader } = storeOf(4);
+  const seen = new Set<string>();
+  for (let i = 0; i < 50; i += 1) {
+    const body = stored(store, BLOCK);
+    const name = `${body.slot}:${body.generation}`;
+    t.notOk(seen.has(name), name);
+    seen.add(name);
+    t.ok(reader.acquire(body.slot, body.generation));
+    reader.release(body.slot);
+    t.equal(reader.written(body.slot), 0);
+    store.discard(body);
+    t.notOk(reader.acquire(body.slot, body.generation));
+  }
+  t.equal(store.freeBytes, 4 * BLOCK);
+  t.same([store.count, store.storedBytes, store.retiredCount], [0, 0, 0]);
+  t.end();
+});
+
+t.test('ObjectStore evicts for room, and says whom', (t) => {
+  const { store, evicted } = storeOf(4);
+  const bodies = Array.from({ length: 4 }, (_, i) => stored(store, BLOCK, i));
+  stored(store, 2 * BLOCK);
+  t.ok(evicted.length >= 2);
+  for (const body of evicted) t.ok(bodies.includes(body));
+  t.equal(store.count, 4 - evicted.length + 1);
+  t.equal(store.evictions, evicted.length);
+  t.end();
+});
+
+t.test(
+  'ObjectStore keeps the bytes of what is being read, and frees them when readers have left',
+  (t) => {
+    const { store, evicted, reader } = storeOf(4);
+    const body = stored(store, 2 * BLOCK);
+    t.ok(reader.acquire(body.slot, body.generation));
+    store.discard(body);
+    t.equal(store.retiredCount, 1);
+    t.equal(store.freeBytes, 2 * BLOCK);
+    store.reclaim();
+    t.equal(store.retiredCount, 1, 'still read');
+    t.equal(store.reserve(3 * BLOCK), undefined);
+    reader.release(body.slot);
+    const next = store.reserve(3 * BLOCK);
+    t.ok(next, 'room is found without waiting for the next reclaim');
+    t.equal(evicted.length, 0);
+    t.end();
+  },
+);
+
+t.test('ObjectStore does not evict what is being read or filled', (t) => {
+  const { store, reader } = storeOf(4);
+  const read = stored(store, 2 * BLOCK);
+  reader.acquire(read.slot, read.generation);
+  const filling = store.reserve(2 * BLOCK);
+  t.ok(filling);
+  t.equal(store.reserve(BLOCK), undefined);
+  if (filling !== undefined) store.release(filling);
+  t.ok(store.reserve(BLOCK));
+  t.end();
+});
+
+t.test('ObjectStore gives back all it tried when there is no room', (t) => {
+  const { store, reader } = storeOf(4);
+  const read = stored(store, 3 * BLOCK);
+  reader.acquire(read.slot, read.generation);
+  for (let i = 0; i < 20; i += 1) t.equal(store.reserve(2 * BLOCK), undefined);
+  t.equal(store.freeBytes, BLOCK);
+  t.ok(store.reserve(BLOCK), 'slots are left, too');
+  t.end();
+});
+
+t.test('ObjectStore grows a body and cuts it to what was written', (t) => {
+  const { store } = storeOf(16);
+  const body = store.reserve(BLOCK);
+  if (body === undefined) throw new Error('no room');
+  t.ok(store.grow(body, 4 * BLOCK));
+  t.ok(body.bytes >= 5 * BLOCK);
+  store.store(body, 2 * BLOCK + 1, 1);
+  t.equal(body.bytes, 2 * BLOCK + 1);
+  t.equal(store.freeBytes, 13 * BLOCK);
+  t.equal(store.storedBytes, 2 * BLOCK + 1);
+  t.notOk(store.grow(store.reserve(BLOCK) ?? body, 100 * BLOCK));
+  t.end();
+});
+
+t.test('ObjectStore holds empty bodies, which take a slot alone', (t) => {
+  const { store, reader } = storeOf(4);
+  const bodies = Array.from({ length: 4 }, (_, i) => stored(store, 0, i));
+  t.equal(store.freeBytes, 4 * BLOCK);
+  for (const { slot, generation } of bodies) t.ok(reader.acquire(slot, generation));
+  t.equal(store.reserve(0), undefined, 'all slots are read');
+  for (const { slot } of bodies) reader.release(slot);
+  t.ok(store.reserve(0), 'one was evicted');
+  t.end();
+});
+
+t.test('ObjectStore.renew() voids what was handed out and keeps the bytes', (t) => {
+  const { store, reader } = storeOf(4);
+  const body = stored(store, BLOCK);
+  const before = body.generation;
+  store.renew(body);
+  t.notOk(reader.acquire(body.slot, before));
+  t.ok(reader.acquire(body.slot, body.generation));
+  reader.release(body.slot);
+  t.equal(store.count, 1);
+  store.discard(body);
+  t.equal(store.freeBytes, 4 * BLOCK);
+  t.end();
+});
+
+t.test('ObjectStore.untilReclaim() resolves at the next reclaim', async (t) => {
+  const { store } = storeOf(4);
+  const waiting = Promise.all([store.untilReclaim(), store.untilReclaim()]);
+  store.reclaim();
+  await waiting;
+  t.pass();
+});
