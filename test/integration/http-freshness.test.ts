@@ -122,8 +122,12 @@ t.test('Age counts what an answer was old when it came', async (t) => {
   await get('/age');
   const { fields } = await get('/age');
   const age = Number(fields.get('age'));
-  t.ok(age >= 100 && age < 110, `an age of ${age}`);
-  t.match(fields.get('cache-status'), /^headgate; hit; ttl=(?:49\d|500)$/, 'what is left of 600');
+  t.ok(age >= 99 && age < 110, `an age of ${age}, by a clock that ticks every 50 ms`);
+  t.match(
+    fields.get('cache-status'),
+    /^headgate; hit; ttl=(?:49\d|50[01])$/,
+    'what is left of 600',
+  );
 });
 
 t.test('request directives are kept to', async (t) => {
@@ -288,7 +292,7 @@ t.test('Cache-Status names what happened, behind the caches nearer to the origin
     'Origin; hit; ttl=5, headgate; fwd=uri-miss; fwd-status=200; stored',
   );
   const hit = await get(path);
-  t.match(hit.fields.get('cache-status'), /^Origin; hit; ttl=5, headgate; hit; ttl=(?:59|60)$/);
+  t.match(hit.fields.get('cache-status'), /^Origin; hit; ttl=5, headgate; hit; ttl=(?:59|60|61)$/);
   origin.on('/passed', { fields: { 'Cache-Control': 'no-store' }, body: 'x' });
   t.equal(
     (await get('/passed')).fields.get('cache-status'),
