@@ -205,6 +205,8 @@ export class Shard {
       case 'fresh':
         if (request.background) return true;
         this.#answers.object(waiter, stored.descriptor, { hit: true });
+        // What was itself fetched ahead is a hit: the chain must not break there.
+        this.#prefetchAfter(waiter);
         return true;
       case 'stale-revalidate-in-background':
         if (nowMs >= stored.retryAtMs) this.#refresh(waiter, variant);
