@@ -269,6 +269,9 @@ class EdgeWorker {
       case 'stop':
         void this.#stop(message.deadlineMs);
         return;
+      case 'end':
+        this.#stopped();
+        return;
       default:
         message satisfies never;
     }
@@ -287,7 +290,7 @@ class EdgeWorker {
 
   async #stop(deadlineMs: number): Promise<void> {
     await this.#server.stop(deadlineMs);
-    this.#stopped();
+    this.#tell({ kind: 'drained' });
   }
 
   #purge(order: WorkerPurge): number {

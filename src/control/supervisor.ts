@@ -35,6 +35,7 @@ interface WorkerSlot {
   startedMs: number;
   ready: (() => void) | undefined;
   listening: ((message: FromWorker) => void) | undefined;
+  drained: (() => void) | undefined;
 }
 
 const FIRST_BACKOFF_MS = 50;
@@ -70,6 +71,7 @@ export class Supervisor {
       startedMs: 0,
       ready: undefined,
       listening: undefined,
+      drained: undefined,
     }));
     this.#pool =
       config.workers === 0
@@ -149,13 +151,25 @@ export class Supervisor {
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Orderly: every worker drains up to the deadline and closes its app, then the pool goes. */
+  /**
+   * Orderly: every worker drains up to the deadline and closes its app; when all of them have, since
+   * one's clients follow fills of another's shards, the workers end; then the pool goes.
+   */
   async stop(deadlineMs: number): Promise<void> {
     if (this.#state === 'stopping') return;
     this.#state = 'stopping';
-    for (const slot of this.#slots) this.#tell(slot, { kind: 'stop', deadlineMs });
+    await Promise.all(this.#slots.map((slot) => this.#drain(slot, deadlineMs)));
+    for (const slot of this.#slots) this.#tell(slot, { kind: 'end' });
     await Promise.allSettled(this.#slots.map((slot) => slot.task));
     await this.#pool?.close();
+  }
+
+  async #drain(slot: WorkerSlot, deadlineMs: number): Promise<void> {
+    if (slot.control === undefined) return;
+    await new Promise<void>((resolve) => {
+      slot.drained = resolve;
+      this.#tell(slot, { kind: 'stop', deadlineMs });
+    });
   }
 
   /** Runs the task and resolves when its worker is wired up. */
@@ -206,6 +220,9 @@ export class Supervisor {
       case 'listen-failed':
         slot.listening?.(message);
         return;
+      case 'drained':
+        slot.drained?.();
+        return;
       case 'purged':
         this.#purges.get(message.id)?.settle(message.count);
         return;
@@ -235,12 +252,18 @@ export class Supervisor {
     }
   }
 
-  #ended(slot: WorkerSlot, reason: unknown): void {
+  /** Nobody waits any more for what the thread would have said. */
+  #unwire(slot: WorkerSlot): void {
     slot.control?.close();
     slot.control = undefined;
+    slot.drained?.();
     for (const purge of [...this.#purges.values()]) if (purge.slot === slot) purge.settle(0);
     slot.listening?.({ kind: 'listen-failed', code: 'GW_WORKER_LOST', detail: 'its worker ended' });
     slot.listening = undefined;
+  }
+
+  #ended(slot: WorkerSlot, reason: unknown): void {
+    this.#unwire(slot);
     if (this.#state === 'stopping' || reason === undefined) {
       slot.state = 'stopped';
       return;

@@ -20,10 +20,13 @@ export type ToWorker =
   | { readonly kind: 'purge'; readonly id: number; readonly order: WorkerPurge }
   /** All shards of all workers have purged; answered by `purged`, too. */
   | { readonly kind: 'purge-over'; readonly id: number }
-  | { readonly kind: 'stop'; readonly deadlineMs: number };
+  /** Serve what is in flight, close the app, say `drained`; others may still need the shards. */
+  | { readonly kind: 'stop'; readonly deadlineMs: number }
+  | { readonly kind: 'end' };
 
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'listen-failed'; readonly code: ErrorCode; readonly detail: string }
-  | { readonly kind: 'purged'; readonly id: number; readonly count: number };
+  | { readonly kind: 'purged'; readonly id: number; readonly count: number }
+  | { readonly kind: 'drained' };
