@@ -26,12 +26,11 @@ t.test('nobody listens: 502 with a short text, not a dropped connection', async 
     Array.from({ length: 8 }, () => rawGet(gateway.port, '/seg.m4s')),
   );
   for (const answer of answers) {
-    t.ok(isRefusal(answer, 502) || isRefusal(answer, 503), `status ${answer.status}`);
+    t.ok(isRefusal(answer, 502), `status ${answer.status}`);
     t.match(text(answer), /^GW_ORIGIN_/, 'with a code');
     t.notMatch(text(answer), new RegExp(String(port)), 'and no word of where the origin is');
     t.match(ownStatus(answer), /detail=GW_ORIGIN_/);
   }
-  t.equal(answers[0]?.status, 502, 'the first finds out');
 });
 
 t.test('every way an origin can fail has its answer', async (t) => {
@@ -123,7 +122,7 @@ t.test('the breaker leaves a failing origin alone, then tries it once', async (t
   const before = origin.requests.length;
   const refused = await fail();
   t.match(text(refused), /^GW_ORIGIN_BREAKER_OPEN/);
-  t.ok(isRefusal(refused, 503));
+  t.ok(isRefusal(refused, 502));
   t.equal(origin.requests.length, before, 'it was not asked');
   origin.on('/well', { body: 'well again' });
   const answers: RawAnswer[] = [];
@@ -165,7 +164,7 @@ t.test(
       t.equal(text(await get('/stale')), '/stale', 'stale, as the origin fails');
     }
     const lost = await get('/never');
-    t.ok(isRefusal(lost, 502) || isRefusal(lost, 503));
+    t.ok(isRefusal(lost, 502));
     server = await listenOn(port);
     let answer = await get('/recovered');
     while (answer.status !== 200) {
