@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { packageRoot } from '../../native/package-root.js';
 
 const ROOT = packageRoot();
@@ -127,6 +128,17 @@ export async function metricsOf({ adminUrl }: Gateway): Promise<(name: string) =
     sums.set(name, (sums.get(name) ?? 0) + Number(value));
   }
   return (name) => sums.get(name) ?? NaN;
+}
+
+/** Resolves when the metrics are as wanted; some of them are told once a second. */
+export async function untilMetric(
+  gateway: Gateway,
+  holds: (metric: (name: string) => number) => boolean,
+): Promise<void> {
+  for (let i = 0; !holds(await metricsOf(gateway)); i += 1) {
+    if (i > 200) throw new Error('it never comes to that');
+    await delay(50);
+  }
 }
 
 export interface WorkerStatus {

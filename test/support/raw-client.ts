@@ -32,6 +32,8 @@ export class RawClient {
   #isClosed = false;
   #rate = 0; // bytes per second; 0: as fast as it comes
   #paced = false; // the rate allows nothing more now
+  #pacedSinceMs = 0;
+  #taken = 0; // bytes since then
   #wake: (() => void) | undefined;
 
   static async open(port: number): Promise<RawClient> {
@@ -79,6 +81,8 @@ export class RawClient {
   /** The next final answer; those of 1xx are skipped. */
   async answer(read: ReadOptions = {}): Promise<RawAnswer> {
     this.#rate = read.rate ?? 0;
+    this.#pacedSinceMs = Date.now();
+    this.#taken = 0;
     for (;;) {
       const head = await this.#head();
       if (head === undefined) {
@@ -195,15 +199,20 @@ export class RawClient {
   #take(chunk: Buffer): void {
     this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
     this.socket.pause();
-    if (this.#rate > 0) {
-      const forMs = (chunk.length * 1_000) / this.#rate;
-      this.#paced = true;
-      setTimeout(() => {
-        this.#paced = false;
-        if (!this.#isClosed) this.socket.resume();
-      }, forMs).unref();
-    }
+    if (this.#rate > 0) this.#pace(chunk.length);
     this.#wake?.();
+  }
+
+  /** Holds reading back while it is ahead of the rate, counted from the answer's beginning. */
+  #pace(bytes: number): void {
+    this.#taken += bytes;
+    const aheadMs = this.#pacedSinceMs + (this.#taken * 1_000) / this.#rate - Date.now();
+    if (aheadMs <= 0) return;
+    this.#paced = true;
+    setTimeout(() => {
+      this.#paced = false;
+      if (!this.#isClosed) this.socket.resume();
+    }, aheadMs).unref();
   }
 }
 

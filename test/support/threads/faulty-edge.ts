@@ -50,6 +50,8 @@ export default async function run(boot: EdgeBoot): Promise<void> {
   await runEdgeWorker(boot);
 }
 
+/* eslint-disable @typescript-eslint/unbound-method -- called with their own `this` below */
+
 /** Wraps methods of the edge's classes in this thread. */
 function breakAtWill(index: number): void {
   const { serve } = HitPath.prototype;
@@ -62,13 +64,18 @@ function breakAtWill(index: number): void {
     FAULTS[/^\/fault\/(\w+)/.exec(key)?.[1] ?? '']?.();
     return find.call(this, key, headers);
   };
-  const { head, end, text } = Responder.prototype;
+  const { head, end, tryEnd, text } = Responder.prototype;
   Responder.prototype.head = function (status, lines) {
     head.call(this, status, `${lines}\r\nX-Worker: ${index}`);
   };
   Responder.prototype.end = function (body) {
     end.call(this, body);
     throwOnce();
+  };
+  Responder.prototype.tryEnd = function (chunk, total) {
+    const result = tryEnd.call(this, chunk, total);
+    if (result.complete) throwOnce();
+    return result;
   };
   Responder.prototype.text = function (...answer: Parameters<typeof text>) {
     text.apply(this, answer);
