@@ -232,7 +232,7 @@ class EdgeWorker {
           random: Math.random,
           log: this.#log,
           metrics: this.#metrics,
-          send: (to, message) => this.#mesh.send(to, message),
+          send: (to, message) => this.#mesh.reply(to, message),
         }),
       );
     }

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { CONFIG_SCHEMA, type Config } from './config.js';
 import { ConfigError, describeValue, REDACTED, type Fault } from './faults.js';
-import { judgeFiles, judgeRules, type FileKind } from './rules.js';
+import { judgeFiles, judgeRules, type FileKind, MAX_OBJECT_BYTES } from './rules.js';
 import { SETTINGS, type Setting } from './settings.js';
 import { readAssignments, readEnvironment, readYaml, type Entry, type Reading } from './sources.js';
 
@@ -133,7 +133,7 @@ function complete(values: ReadonlyMap<string, unknown>, around: Surroundings): C
   const read = (path: string): number =>
     SETTINGS.get(path)?.schema.parse(written.get(path)) as number;
   const half = Math.floor(read('cache.memory') / read('shards') / 2);
-  const maxObject = { 'cache.maxObject': Math.max(4096, half) };
+  const maxObject = { 'cache.maxObject': Math.min(MAX_OBJECT_BYTES, Math.max(4096, half)) };
   const all = { ...maxObject, ...Object.fromEntries(written) };
   return Object.freeze(CONFIG_SCHEMA.parse(nested(all)));
 }

@@ -11,6 +11,10 @@ interface Rule {
 }
 
 const MIN_SHARD_BYTES = 65_536;
+/** One typed array views all of an arena. */
+const MAX_SHARD_BYTES = 4_294_967_296;
+/** A body's length is counted in 31 bits of shared memory. */
+export const MAX_OBJECT_BYTES = 2_147_479_552;
 
 const RULES: readonly Rule[] = [
   {
@@ -58,6 +62,28 @@ const RULES: readonly Rule[] = [
             path: 'cache.memory',
             want: `at least ${formatSize(MIN_SHARD_BYTES)} for each of ${shards} shards`,
             got: formatSize(cache.memory),
+          },
+  },
+  {
+    reads: ['cache.memory', 'shards'],
+    find: ({ cache, shards }) =>
+      cache.memory / shards <= MAX_SHARD_BYTES
+        ? undefined
+        : {
+            path: 'shards',
+            want: `at least ${Math.ceil(cache.memory / MAX_SHARD_BYTES)}, as a shard holds 4GiB at most`,
+            got: String(shards),
+          },
+  },
+  {
+    reads: ['cache.maxObject'],
+    find: ({ cache }) =>
+      cache.maxObject <= MAX_OBJECT_BYTES
+        ? undefined
+        : {
+            path: 'cache.maxObject',
+            want: `at most ${formatSize(MAX_OBJECT_BYTES)}`,
+            got: formatSize(cache.maxObject),
           },
   },
   {

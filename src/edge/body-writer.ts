@@ -63,6 +63,16 @@ export class BodyWriter implements Stalled {
     return this.#sent;
   }
 
+  get steady(): boolean {
+    return this.#options.total >= 0;
+  }
+
+  /** Its fill has failed and another writer takes its place: writes nothing any more. */
+  abandon(): void {
+    this.#state = 'over';
+    this.#options.wheel.remove(this);
+  }
+
   get waitsForClient(): boolean {
     return this.#state === 'stalled';
   }
@@ -82,7 +92,8 @@ export class BodyWriter implements Stalled {
 
   /** The kernel may take more after all; also keeps uWS's own time-out from cutting this client. */
   retry(): void {
-    if (this.#state !== 'stalled') return;
+    // Of an unknown length each `write` is copied whole: trying again would only buffer more.
+    if (this.#state !== 'stalled' || !this.steady) return;
     this.responder.cork(() => {
       this.#resume(this.responder.offset());
     });

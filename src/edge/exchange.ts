@@ -97,6 +97,8 @@ export class Exchange implements AskHandler {
         writer.pump(quantum);
       },
       failed: (code) => {
+        writer.abandon();
+        feed.leave(follower);
         this.#failed(code);
       },
     };

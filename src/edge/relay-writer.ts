@@ -61,7 +61,13 @@ export class RelayWriter implements Stalled {
     if (!this.#responder.gone) this.#responder.close();
   }
 
+  get steady(): boolean {
+    return this.#total >= 0;
+  }
+
   retry(): void {
+    // Of an unknown length each `write` is copied whole: trying again would only buffer more.
+    if (!this.steady) return;
     this.#responder.cork(() => {
       this.#resume();
     });

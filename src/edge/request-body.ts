@@ -3,6 +3,8 @@ import type { HttpResponse } from '../../native/uws.js';
 import { GatewayError } from '../errors.js';
 
 const PAUSE_ABOVE_BYTES = 1_048_576;
+/** Without the addon a pause may come late (uWS reads on while it gets full buffers): the bound. */
+const MAX_WAITING_BYTES = 67_108_864;
 
 export interface BodyLimits {
   readonly maxBytes: number;
@@ -19,6 +21,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   #waitingBytes = 0;
   #received = 0;
   #paused = false;
+  #pausedAtMs = 0;
+  #pausedMs = 0; // by us: not the client's slowness
   #state: 'open' | 'complete' | 'failed' = 'open';
   #error: GatewayError | undefined;
   #wake: (() => void) | undefined;
@@ -72,11 +76,16 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     }
     if (chunk.length > 0) this.#chunks.push(chunk);
     this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) {
+      this.#fail(new GatewayError('GW_BODY_TOO_LARGE', 'came faster than the origin takes it'));
+      return;
+    }
     if (last) {
       this.#state = 'complete';
       clearInterval(this.#timer);
     } else if (this.#waitingBytes > PAUSE_ABOVE_BYTES && !this.#paused) {
       this.#paused = true;
+      this.#pausedAtMs = Date.now();
       this.#response.pause();
     }
     this.#wakeUp();
@@ -84,7 +93,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   #check(nowMs: number): void {
     if (this.#gone || this.#state !== 'open' || this.#paused) return;
-    const elapsedMs = nowMs - this.#startedMs;
+    const elapsedMs = nowMs - this.#startedMs - this.#pausedMs;
     const rate = (this.#received * 1_000) / elapsedMs;
     if (elapsedMs > this.#limits.minRateGraceMs && rate < this.#limits.minRate) {
       this.#fail(new GatewayError('GW_BODY_TIMEOUT', 'the body came too slowly'));
@@ -96,6 +105,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   #resume(): void {
     this.#paused = false;
+    this.#pausedMs += Date.now() - this.#pausedAtMs;
     if (!this.#gone) this.#response.resume();
   }
 

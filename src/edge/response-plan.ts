@@ -44,11 +44,11 @@ export function planResponse(
   );
   const encoded = encodingFor(fields, descriptor);
   if (verdict === 304) return notModified(descriptor, encoded);
-  if (verdict === 412) return bare(412, '');
+  if (verdict === 412) return bare(412, renderLines([]));
   const ranged = rangesOf(request, descriptor, context.maxRanges);
   if (ranged === 'unsatisfiable') {
     const total = formatContentRange(undefined, descriptor.totalBytes);
-    return bare(416, `\r\nContent-Range: ${total}`);
+    return bare(416, `${renderLines([])}\r\nContent-Range: ${total}`);
   }
   if (ranged !== undefined) return partial(ranged, descriptor, context);
   if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;

@@ -5,7 +5,9 @@
  */
 
 export interface Stalled {
-  readonly sent: number;
+  readonly sent: number; // bytes
+  /** False: `sent` moves in large steps only, when all that was handed over has left. */
+  readonly steady: boolean;
   retry(): void;
   cut(): void;
 }
@@ -23,6 +25,8 @@ interface Watch {
 const TICK_MS = 1_000;
 /** A record is visited once in so many ticks; uWS's own time-out is 10 s or more. */
 const SPOKES = 4;
+/** What moves in steps of a kernel buffer is given so many times the grace for each step. */
+const STEP_PATIENCE = 4;
 
 export class StallWheel {
   readonly #limits: StallLimits;
@@ -76,9 +80,11 @@ export class StallWheel {
 
   #visit(writer: Stalled, record: Watch, nowMs: number): void {
     const elapsedMs = nowMs - record.sinceMs;
-    if (elapsedMs >= this.#limits.minRateGrace) {
-      const rate = ((writer.sent - record.sentThen) * 1_000) / elapsedMs;
-      if (rate < this.#limits.minRate) {
+    const sent = writer.sent - record.sentThen;
+    const { minRate, minRateGrace } = this.#limits;
+    if (elapsedMs >= minRateGrace * (writer.steady ? 1 : STEP_PATIENCE)) {
+      const slow = writer.steady ? (sent * 1_000) / elapsedMs < minRate : sent === 0;
+      if (slow && minRate > 0) {
         this.remove(writer);
         this.#onCut();
         writer.cut();

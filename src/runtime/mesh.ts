@@ -54,9 +54,17 @@ export class Mesh<M> {
 
   /** False: the peer is down or its outbox is full. Never delivers on the caller's stack. */
   send(to: number, message: M): boolean {
+    const full = (this.#peers.get(to)?.outbox.length ?? 0) >= this.#options.outboxLimit;
+    return !full && this.reply(to, message);
+  }
+
+  /**
+   * For answers, which must not be lost: they are as many as what was asked, and that was bounded.
+   * False: the peer is down.
+   */
+  reply(to: number, message: M): boolean {
     const peer = this.#peers.get(to);
     if (peer === undefined || this.#state === 'closed') return false;
-    if (peer.outbox.length >= this.#options.outboxLimit) return false;
     peer.outbox.push(message);
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;

@@ -108,7 +108,8 @@ export class FillRunner {
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
     const { origin, clock, metrics } = this.#context;
     const { request } = fill.leader;
-    const part = fill.entry.variants.values().next().value?.parts[0];
+    const { vary, variants } = fill.entry;
+    const part = variants.get(secondaryKey(vary, request.headers))?.parts[0];
     const upstream = upstreamRequest(
       {
         request,

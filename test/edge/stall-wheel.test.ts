@@ -3,6 +3,7 @@ import { type Stalled, StallWheel } from '../../src/edge/stall-wheel.js';
 
 class Reader implements Stalled {
   sent = 0;
+  steady = true;
   tries = 0;
   cuts = 0;
   retry(): void {
@@ -120,5 +121,21 @@ t.test('StallWheel leaves alone who is taken off', (t) => {
   bench.wheel.remove(reader);
   bench.pass(30);
   t.same([reader.tries, reader.cuts, bench.wheel.count], [0, 0, 0]);
+  t.end();
+});
+
+t.test('StallWheel gives what moves in steps four times the grace for each step', (t) => {
+  const bench = new WheelBench(t);
+  const [moving, stuck] = [new Reader(), new Reader()];
+  for (const reader of [moving, stuck]) {
+    reader.steady = false;
+    bench.wheel.add(reader);
+  }
+  bench.pass(30);
+  moving.sent += 1; // far under the rate, but a step
+  t.equal(stuck.cuts, 0, 'a steady one is cut by now');
+  bench.pass(30);
+  t.equal(stuck.cuts, 1);
+  t.equal(moving.cuts, 0);
   t.end();
 });
