@@ -181,6 +181,18 @@ t.test('each fault names its path and where it came from', (t) => {
     ['listen: 9090', 'admin.listen', 'default', 'both on one port'],
     ['cache: { memory: 1MiB }\nshards: 64', 'cache.memory', ':1:18', 'shards with no room'],
     ['cache: { maxObject: 1GiB }', 'cache.maxObject', ':1:21', 'larger than a shard'],
+    [
+      'cache: { memory: 16GiB, maxObject: 4GiB }\nshards: 4',
+      'cache.maxObject',
+      ':1:36',
+      'more than a length in shared memory counts',
+    ],
+    [
+      'cache: { memory: 64GiB, maxObject: 1MiB }\nshards: 4',
+      'shards',
+      ':2:9',
+      'more than one view shows',
+    ],
     ['limits: { url: 32KiB }', 'limits.url', ':1:16', 'longer than the head'],
     ['compression: { maxSize: 1KiB, minSize: 1MiB }', 'compression.minSize', ':1:40', 'crossed'],
     ['shardz: 3', 'shardz', ':1:1', 'unknown name'],
