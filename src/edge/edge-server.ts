@@ -11,7 +11,7 @@ import {
   type UwsApp,
 } from '../../native/uws.js';
 import type { Config } from '../config/config.js';
-import { GatewayError } from '../errors.js';
+import { type ErrorCode, GatewayError } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
 import { type ClientRequest, readRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
@@ -162,7 +162,7 @@ export class EdgeServer {
     const context = this.#context;
     const client = readRequest(request, context.rules);
     if ('error' in client) {
-      refuse(context, responder, { code: client.error });
+      this.#refuseBehindRead(responder, client.error);
       return;
     }
     this.#log(client, responder);
@@ -190,6 +190,19 @@ export class EdgeServer {
     this.#pass(response, client, responder);
   }
 
+  /**
+   * uWS parses on in what it has read, and would serve a request hidden in a body whose length is in
+   * doubt, even behind an answer that ends the connection. While an answer is owed it drops the
+   * connection instead.
+   */
+  #refuseBehindRead(responder: Responder, code: ErrorCode): void {
+    setImmediate(() => {
+      this.#context.guard(() => {
+        refuse(this.#context, responder, { code });
+      });
+    });
+  }
+
   #preflight(responder: Responder): void {
     responder.cork(() => {
       const status = cacheStatus(this.#context.config.cache.name, { detail: 'preflight' });
@@ -204,7 +217,7 @@ export class EdgeServer {
     const length = fieldValue(client.rawFields, 'content-length');
     const coded = fieldValue(client.rawFields, 'transfer-encoding') !== undefined;
     if (length !== undefined && Number(length) > limits.body) {
-      refuse(this.#context, responder, { code: 'GW_BODY_TOO_LARGE' });
+      this.#refuseBehindRead(responder, 'GW_BODY_TOO_LARGE');
       return;
     }
     const hasBody = coded || (length !== undefined && Number(length) > 0);
