@@ -1,10 +1,11 @@
 /**
  * `npm run bench`: runs the benches one after the other, prints their tables and writes RESULTS.md.
- * Options: --quick (short rounds, RESULTS.md untouched), --only NAME (repeatable), --rounds N,
- * --contender NAME (repeatable; the name a table shows). Nothing it started survives it.
+ * Options: --quick (short rounds), --only NAME (repeatable), --rounds N, --contender NAME (repeatable;
+ * the name a table shows). RESULTS.md keeps the last measurement of each bench; runs with --quick or
+ * --contender leave it alone. Nothing it started survives it.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,20 +63,33 @@ async function main(): Promise<void> {
     rounds: Number(flags.rounds ?? (flags.quick ? 1 : 3)),
     contenders: flags.contender,
   };
-  const texts = [machineNotes()];
-  console.log(texts[0]);
+  console.log(machineNotes());
   for (const name of names) {
     const report = await BENCHES[name]?.(options);
     if (!report) continue;
-    texts.push(renderReport(report));
-    console.log(`\n${renderReport(report)}`);
+    const text = `${renderReport(report)}\n\n- Commit ${commit()}, ${today()}, ${options.rounds} rounds`;
+    console.log(`\n${text}`);
     // After each bench: a run that is cut short still leaves what it has measured.
-    if (!options.quick && flags.only.length === 0) writeResults(texts);
+    if (!options.quick && flags.contender.length === 0) writeSection(name, text);
   }
 }
 
-function writeResults(texts: readonly string[]): void {
-  writeFileSync(RESULTS, `# Results\n\n${texts.join('\n\n')}\n`);
+/** Puts one bench's section in its place; those of the others stay as they are. */
+function writeSection(name: string, text: string): void {
+  const before = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8') : '';
+  const sections = new Map(
+    before
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((section) => [/^## (\S+)/.exec(section)?.[1] ?? '', section.trim()]),
+  );
+  sections.set(name, text);
+  const ordered = Object.keys(BENCHES).flatMap((bench) => sections.get(bench) ?? []);
+  writeFileSync(RESULTS, `# Results\n\n${[machineNotes(), ...ordered].join('\n\n')}\n`);
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 function machineNotes(): string {
@@ -83,7 +97,6 @@ function machineNotes(): string {
     .filter((contender) => contender.missing() === undefined)
     .map((contender) => contender.version());
   const facts = [
-    `Commit ${commit()}, ${new Date().toISOString().slice(0, 10)}`,
     `CPU ${cpus()[0]?.model ?? 'unknown'} × ${cpus().length}, ${(totalmem() / GIB).toFixed(0)} GiB`,
     `Node ${process.version}`,
     ...versions,
