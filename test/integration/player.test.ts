@@ -1,15 +1,12 @@
 /** What a viewer gets: the built gateway, a real browser, the real players, and nginx as origin. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { openBrowser, type Browser } from '../support/browser.js';
+import { startGateway } from '../support/gateway.js';
 import { startNginx } from '../support/nginx.js';
 import { servePlayerPages, type PlayReport } from '../support/player-pages.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SAMPLE = fileURLToPath(new URL('../../src/web/sample/', import.meta.url));
 const SAMPLE_SECONDS = 14;
 const PLAY_MS = 60_000; // four times what it takes; a stalled player never ends
@@ -23,7 +20,7 @@ interface PageStats extends PlayReport {
 }
 
 t.test('the page at / plays the sample to its end without a stall', async (t) => {
-  const url = await startGateway(t, []);
+  const { url } = await startGateway(t);
   const { page, faults } = await browserFor(t);
   await page.goto(url);
   const first = await playToEnd<PageStats>(page, 'headgatePlayer.stats()');
@@ -46,7 +43,7 @@ t.test('the page at / plays the sample to its end without a stall', async (t) =>
 });
 
 t.test('the page at / says in plain words that a stream is missing', async (t) => {
-  const url = await startGateway(t, []);
+  const { url } = await startGateway(t);
   const { page } = await browserFor(t);
   await page.goto(`${url}/?src=/sample/missing.m3u8`);
   const alert = page.locator('[role=alert]');
@@ -55,14 +52,14 @@ t.test('the page at / says in plain words that a stream is missing', async (t) =
 });
 
 t.test('dash.js plays the manifest over the same segments, from another origin', async (t) => {
-  const url = await startGateway(t, []);
+  const { url } = await startGateway(t);
   await playCrossOrigin(t, 'dash', `${url}/sample/manifest.mpd`);
 });
 
 t.test('hls.js plays the sample through the gateway in front of nginx', async (t) => {
   const nginx = await startNginx({ root: SAMPLE });
   t.teardown(() => nginx.stop());
-  const url = await startGateway(t, [nginx.url]);
+  const { url } = await startGateway(t, { args: [nginx.url] });
   await playCrossOrigin(t, 'hls', `${url}/master.m3u8`);
 });
 
@@ -93,32 +90,4 @@ async function browserFor(t: Test): Promise<Browser> {
   const browser = await openBrowser();
   t.teardown(browser.close);
   return browser;
-}
-
-/** Starts the built gateway on free ports; resolves with its public address, without a last '/'. */
-async function startGateway(t: Test, origins: readonly string[]): Promise<string> {
-  const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '2'];
-  const child = spawn(process.execPath, ['dist/src/cli.js', 'serve', ...flags, ...origins], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output: string[] = [];
-  const exited = once(child, 'exit');
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    await exited;
-  });
-  child.stdout.on('data', (chunk: Buffer) => void output.push(chunk.toString())); // the log
-  const address = new Promise<string>((resolve) => {
-    createInterface(child.stderr).on('line', (line) => {
-      output.push(`${line}\n`);
-      const [, url] = /^\s*page\s+(https?:\S+?)\/?$/.exec(line) ?? [];
-      if (url !== undefined) resolve(url);
-    });
-  });
-  const died = exited.then(([code]) => {
-    throw new Error(`the gateway exited with ${String(code)}: ${output.join('')}`);
-  });
-  died.catch(() => undefined); // after a start it is the teardown that ends it
-  return Promise.race([address, died]);
 }
