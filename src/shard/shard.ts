@@ -379,9 +379,10 @@ export class Shard {
     index.dropIfEmpty(stored.entry, clock.now());
   }
 
-  #prefetchAfter({ request }: Waiter): void {
+  #prefetchAfter({ request, directives }: Waiter): void {
     const { config, metrics } = this.#context;
-    if (!config.prefetch.enabled || request.background) return;
+    // Who wants only what is cached is looking, not playing.
+    if (!config.prefetch.enabled || request.background || directives.onlyIfCached) return;
     const next = this.#playlists.after(request);
     if (next === undefined || this.#prefetching() >= config.prefetch.concurrency) return;
     if (this.#context.index.get(next.stream, next.key) !== undefined) return;

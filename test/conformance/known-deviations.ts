@@ -88,17 +88,6 @@ const DEVIATIONS: readonly Deviation[] = [
     target: 'headgate',
   },
   {
-    reason: 'Content-Range means nothing in a 200 (RFC 9110 section 14.4), so it is not passed on',
-    ids: ['headers-store-Content-Range'],
-    target: 'headgate',
-  },
-  {
-    reason: 'as above; the case was made optional by RFC 9111',
-    ids: ['304-etag-update-response-Content-Range'],
-    edition: 'npm',
-    target: 'headgate',
-  },
-  {
     reason:
       'an unknown transfer coding leaves the length of a body to guesswork, so the answer is 502',
     ids: ['headers-store-Transfer-Encoding'],
