@@ -15,7 +15,7 @@ const SAMPLE = fileURLToPath(new URL('../../src/web/sample/', import.meta.url));
 const SAMPLE_SECONDS = 14;
 /** The player holds no more than a segment or two ahead, so that it needs the gateway to the end. */
 const BUFFER_SECONDS = 3;
-const PLAY_MS = 60_000;
+const PLAY_MS = 150_000;
 const POLL_MS = 50;
 
 t.setTimeout(240_000);
