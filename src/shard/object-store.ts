@@ -168,18 +168,24 @@ export class ObjectStore {
     else this.#retired.push({ slot: body.slot, extents: body.extents });
   }
 
-  /** Frees what readers have left, and wakes fills that wait for room. */
+  /**
+   * Frees what readers have left, and wakes fills that wait for room. For a timer: a fill that woke
+   * others as it looks for room would be woken by them in turn, in microtasks, before any reader
+   * could leave.
+   */
   reclaim(): void {
-    if (this.#retired.length > 0) {
-      this.#retired = this.#retired.filter(({ slot, extents }) => {
-        if (this.arena.leases(slot) > 0) return true;
-        this.#free(slot, extents);
-        return false;
-      });
-    }
+    this.#freeRetired();
     const waiters = this.#spaceWaiters;
     this.#spaceWaiters = [];
     for (const wake of waiters) wake();
+  }
+
+  #freeRetired(): void {
+    this.#retired = this.#retired.filter(({ slot, extents }) => {
+      if (this.arena.leases(slot) > 0) return true;
+      this.#free(slot, extents);
+      return false;
+    });
   }
 
   /** Resolves at the next reclaim. */
@@ -226,7 +232,7 @@ export class ObjectStore {
   #makeRoom(allocate: () => Extent[] | undefined): Extent[] | undefined {
     let extents = allocate();
     if (extents === undefined && this.#retired.length > 0) {
-      this.reclaim();
+      this.#freeRetired();
       extents = allocate();
     }
     while (extents === undefined && this.#evictOne()) extents = allocate();

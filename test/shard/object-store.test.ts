@@ -151,3 +151,20 @@ t.test('ObjectStore.untilReclaim() resolves at the next reclaim', async (t) => {
   await waiting;
   t.pass();
 });
+
+t.test('a fill that finds no room does not wake those who wait for it', async (t) => {
+  const { store, reader } = storeOf(4);
+  const read = stored(store, 2 * BLOCK);
+  reader.acquire(read.slot, read.generation);
+  store.discard(read); // retired, and still read
+  let woken = false;
+  void store.untilReclaim().then(() => {
+    woken = true;
+  });
+  t.equal(store.reserve(4 * BLOCK), undefined);
+  await new Promise(setImmediate);
+  t.equal(woken, false, 'or two of them would wake each other for ever');
+  store.reclaim();
+  await new Promise(setImmediate);
+  t.equal(woken, true);
+});
