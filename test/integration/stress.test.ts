@@ -31,6 +31,7 @@ t.test('every body is right while objects are replaced, purged and evicted', asy
   t.ok(report.slow > 5, `${report.slow} of them read slowly`);
   t.ok(report.stalledMost > 0, 'slow readers held leases');
   t.ok(report.hardPurges > 50, `${report.hardPurges} hard purges`);
+  t.equal(report.purgesRefused, 0, `the slowest took ${report.slowestPurgeMs} ms`);
   t.ok(report.softPurges > 10, `${report.softPurges} soft purges`);
   t.ok(report.checkedAfterPurge > 100, 'bodies were held against a purge');
   t.ok(report.seen > 20, `${report.seen} changes of version were seen`);

@@ -160,14 +160,25 @@ export interface PurgeOrder {
   readonly soft?: boolean;
 }
 
-/** Resolves with the count when the gateway has acknowledged the order. */
-export async function purge({ adminUrl }: Gateway, order: PurgeOrder): Promise<number> {
+/** Resolves with the count when the gateway has acknowledged the order; undefined: with a 503. */
+export async function tryPurge(
+  { adminUrl }: Gateway,
+  order: PurgeOrder,
+): Promise<number | undefined> {
   const response = await fetch(`${adminUrl}/purge`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(order),
   });
-  if (response.status !== 200)
-    throw new Error(`purge: ${response.status} ${await response.text()}`);
-  return ((await response.json()) as { purged: number }).purged;
+  const text = await response.text();
+  if (response.status === 503) return undefined;
+  if (response.status !== 200) throw new Error(`purge: ${response.status} ${text}`);
+  return (JSON.parse(text) as { purged: number }).purged;
+}
+
+/** The same, where an order is never refused. */
+export async function purge(gateway: Gateway, order: PurgeOrder): Promise<number> {
+  const count = await tryPurge(gateway, order);
+  if (count === undefined) throw new Error('the gateway did not purge');
+  return count;
 }

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Gateway, metricsOf, purge } from './gateway.js';
+import { type Gateway, metricsOf, type PurgeOrder, tryPurge } from './gateway.js';
 import { type RawAnswer, RawClient } from './raw-client.js';
 import {
   explainDifference,
@@ -35,6 +35,8 @@ export interface StressReport {
   readonly refused: ReadonlyMap<number, number>; // by status
   readonly hardPurges: number;
   readonly softPurges: number;
+  readonly purgesRefused: number; // a worker had no time for them
+  readonly slowestPurgeMs: number;
   readonly replaced: number; // versions made
   readonly seen: number; // objects of which more than one version was seen
   readonly stalledMost: number; // slow readers at once
@@ -77,6 +79,8 @@ class Stress {
     refused: new Map<number, number>(),
     hardPurges: 0,
     softPurges: 0,
+    purgesRefused: 0,
+    slowestPurgeMs: 0,
     replaced: 0,
     seen: 0,
     stalledMost: 0,
@@ -176,14 +180,14 @@ class Stress {
   }
 
   async #purge(): Promise<void> {
-    const { gateway, objects, random } = this.#options;
+    const { objects, random } = this.#options;
     const object = this.#pick();
     const what = random();
     const folder = object.path.slice(0, object.path.lastIndexOf('/') + 1);
     if (what < 0.3) {
       this.report.softPurges += 1;
       const scope = what < 0.15 ? 'exact' : 'prefix';
-      await purge(gateway, { scope, path: scope === 'exact' ? object.path : folder, soft: true });
+      await this.#order({ scope, path: scope === 'exact' ? object.path : folder, soft: true });
     } else if (what < 0.9) {
       await this.#purgeHard([object], { scope: 'exact', path: object.path });
     } else {
@@ -199,12 +203,21 @@ class Stress {
   ): Promise<void> {
     if (objects.length === 1) for (const object of objects) object.version += 1;
     const current = objects.map(({ version }) => version);
-    await purge(this.#options.gateway, order);
+    if (!(await this.#order(order))) return;
     this.report.hardPurges += 1;
     objects.forEach((object, i) => {
       const floor = this.#floors.get(object);
       if (floor !== undefined) floor.version = Math.max(floor.version, current[i] ?? 0);
     });
+  }
+
+  /** False: refused, so that it holds for nothing. */
+  async #order(order: PurgeOrder): Promise<boolean> {
+    const startMs = Date.now();
+    const count = await tryPurge(this.#options.gateway, order);
+    this.report.slowestPurgeMs = Math.max(this.report.slowestPurgeMs, Date.now() - startMs);
+    if (count === undefined) this.report.purgesRefused += 1;
+    return count !== undefined;
   }
 
   async #watch(): Promise<void> {
