@@ -63,9 +63,11 @@ export class EdgeServer {
 
   /**
    * The port listened on, shared with the other workers (SO_REUSEPORT): that nobody else has it must
-   * have been made sure before. @throws GatewayError GW_PORT_IN_USE
+   * have been made sure before. @throws GatewayError GW_PORT_IN_USE, GW_SHUTTING_DOWN
    */
   async listen(host: string, port: number): Promise<number> {
+    // A socket opened behind `close` would be nobody's, and abort the process with its thread.
+    if (this.#state !== 'open') throw new GatewayError('GW_SHUTTING_DOWN', 'told to stop already');
     const socket = await new Promise<us_listen_socket | false>((resolve) => {
       this.#app.listen(host, port, resolve);
     });
