@@ -125,6 +125,17 @@ t.test(
   },
 );
 
+t.test('SIGTERM at any moment of a restart ends in order', async (t) => {
+  for (const afterMs of [0, 100, 200, 350]) {
+    const gateway = await startFaulty(t);
+    const client = await RawClient.open(gateway.port);
+    client.send('GET /fault/exit HTTP/1.1\r\nHost: test\r\n\r\n');
+    await client.rest(); // closed: the worker is gone
+    await delay(afterMs);
+    t.equal(await gateway.stop(), 0, `${afterMs} ms behind its end: ${gateway.log().slice(-500)}`);
+  }
+});
+
 t.test('a worker that dies again and again is given up: the process ends with 1', async (t) => {
   const { code, status, tookMs, log } = await givenUp;
   t.equal(status, 200, 'the other worker answers meanwhile');
