@@ -63,7 +63,7 @@ export class BodyWriter implements Stalled {
     return this.#sent;
   }
 
-  get steady(): boolean {
+  get #retries(): boolean {
     return this.#options.total >= 0;
   }
 
@@ -93,7 +93,7 @@ export class BodyWriter implements Stalled {
   /** The kernel may take more after all; also keeps uWS's own time-out from cutting this client. */
   retry(): void {
     // Of an unknown length each `write` is copied whole: trying again would only buffer more.
-    if (this.#state !== 'stalled' || !this.steady) return;
+    if (this.#state !== 'stalled' || !this.#retries) return;
     this.responder.cork(() => {
       this.#resume(this.responder.offset());
     });

@@ -61,13 +61,13 @@ export class RelayWriter implements Stalled {
     if (!this.#responder.gone) this.#responder.close();
   }
 
-  get steady(): boolean {
+  get #retries(): boolean {
     return this.#total >= 0;
   }
 
   retry(): void {
     // Of an unknown length each `write` is copied whole: trying again would only buffer more.
-    if (!this.steady) return;
+    if (!this.#retries) return;
     this.#responder.cork(() => {
       this.#resume();
     });

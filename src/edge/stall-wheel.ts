@@ -5,9 +5,7 @@
  */
 
 export interface Stalled {
-  readonly sent: number; // bytes
-  /** False: `sent` moves in large steps only, when all that was handed over has left. */
-  readonly steady: boolean;
+  readonly sent: number; // bytes that the kernel has taken
   retry(): void;
   cut(): void;
 }
@@ -18,15 +16,16 @@ export interface StallLimits {
 }
 
 interface Watch {
-  sinceMs: number;
+  readonly sinceMs: number; // when it first stalled
   sentThen: number;
+  movedMs: number; // when `sent` was last seen to grow
 }
 
 const TICK_MS = 1_000;
 /** A record is visited once in so many ticks; uWS's own time-out is 10 s or more. */
 const SPOKES = 4;
-/** What moves in steps of a kernel buffer is given so many times the grace for each step. */
-const STEP_PATIENCE = 4;
+/** A reader that takes nothing at all is given so many times the grace. */
+const STILL_PATIENCE = 4;
 
 export class StallWheel {
   readonly #limits: StallLimits;
@@ -55,10 +54,15 @@ export class StallWheel {
   }
 
   add(writer: Stalled): void {
-    const record = this.#records.get(writer) ?? { sinceMs: this.#now(), sentThen: writer.sent };
+    const record = this.#records.get(writer) ?? this.#newWatch(writer);
     this.#records.set(writer, record);
     // The spoke just passed: the longest time until it is visited.
     this.#spokes[(this.#spoke + SPOKES - 1) % SPOKES]?.set(writer, record);
+  }
+
+  #newWatch(writer: Stalled): Watch {
+    const nowMs = this.#now();
+    return { sinceMs: nowMs, sentThen: writer.sent, movedMs: nowMs };
   }
 
   remove(writer: Stalled): void {
@@ -79,20 +83,28 @@ export class StallWheel {
   }
 
   #visit(writer: Stalled, record: Watch, nowMs: number): void {
-    const elapsedMs = nowMs - record.sinceMs;
-    const sent = writer.sent - record.sentThen;
-    const { minRate, minRateGrace } = this.#limits;
-    if (elapsedMs >= minRateGrace * (writer.steady ? 1 : STEP_PATIENCE)) {
-      const slow = writer.steady ? (sent * 1_000) / elapsedMs < minRate : sent === 0;
-      if (slow && minRate > 0) {
-        this.remove(writer);
-        this.#onCut();
-        writer.cut();
-        return;
-      }
-      record.sinceMs = nowMs;
+    if (writer.sent > record.sentThen) {
       record.sentThen = writer.sent;
+      record.movedMs = nowMs;
+    }
+    if (this.#isSlow(writer, record, nowMs)) {
+      this.remove(writer);
+      this.#onCut();
+      writer.cut();
+      return;
     }
     writer.retry();
+  }
+
+  /**
+   * Over the whole response, not over a window: what the kernel holds and the client's window move
+   * in steps of a hundred kilobytes, which a slow but honest reader takes half a minute for.
+   */
+  #isSlow(writer: Stalled, record: Watch, nowMs: number): boolean {
+    const { minRate, minRateGrace } = this.#limits;
+    if (minRate <= 0) return false;
+    if (nowMs - record.movedMs >= minRateGrace * STILL_PATIENCE) return true;
+    const elapsedMs = nowMs - record.sinceMs;
+    return elapsedMs >= minRateGrace && (writer.sent * 1_000) / elapsedMs < minRate;
   }
 }
