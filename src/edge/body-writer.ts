@@ -59,6 +59,10 @@ export class BodyWriter implements Stalled {
     return this.#state === 'over';
   }
 
+  get begun(): boolean {
+    return this.#started;
+  }
+
   get sent(): number {
     return this.#sent;
   }

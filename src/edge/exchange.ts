@@ -93,6 +93,9 @@ export class Exchange implements AskHandler {
       get over() {
         return writer.over;
       },
+      get begun() {
+        return writer.begun;
+      },
       pump: (quantum) => {
         writer.pump(quantum);
       },

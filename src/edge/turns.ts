@@ -5,6 +5,7 @@
 
 export interface Writer {
   readonly over: boolean;
+  readonly begun: boolean; // its first bytes have been sent
   pump(quantum: number): void;
 }
 
@@ -17,24 +18,28 @@ const CROWD = 16;
 const TURN_BUDGET = 8_388_608;
 
 export class Turns {
-  #ready: Writer[] = [];
+  #ready = new Set<Writer>();
   #scheduled = false;
 
   /** Bytes a writer may send in one go, given how many wait. */
   get quantum(): number {
-    return this.#ready.length < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
+    return this.#ready.size < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
   }
 
   /** `writer` has more to send: after the others. */
   later(writer: Writer): void {
-    this.#ready.push(writer);
+    this.#ready.add(writer);
     this.#schedule();
   }
 
   /** New bytes for many at once. */
   wake(writers: ReadonlySet<Writer>): void {
-    const first = writers.size < CROWD ? LONE_QUANTUM : FIRST_QUANTUM;
-    for (const writer of [...writers]) writer.pump(first);
+    const crowd = writers.size >= CROWD;
+    for (const writer of [...writers]) {
+      if (!crowd) writer.pump(LONE_QUANTUM);
+      else if (!writer.begun) writer.pump(FIRST_QUANTUM);
+      else this.later(writer);
+    }
   }
 
   #schedule(): void {
@@ -45,22 +50,19 @@ export class Turns {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    const ready = this.#ready;
-    this.#ready = [];
-    const { length } = ready;
-    const quantum = length < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
-    let budget = TURN_BUDGET;
-    let at = 0;
-    for (; at < length && budget > 0; at += 1) {
-      const writer = ready[at];
-      if (writer === undefined || writer.over) continue;
-      writer.pump(quantum);
-      budget -= quantum;
-    }
-    if (at < length) {
-      // Those not reached go before those that have just been served.
-      this.#ready = [...ready.slice(at), ...this.#ready];
-      this.#schedule();
-    }
+    const ready = [...this.#ready].filter((writer) => !writer.over);
+    this.#ready.clear();
+    const crowd = ready.length >= CROWD;
+    const begun = crowd ? ready.filter((writer) => writer.begun) : ready;
+    // Everybody's first bytes go before anybody's next.
+    if (crowd) for (const writer of ready) if (!writer.begun) writer.pump(FIRST_QUANTUM);
+    this.#serve(begun, crowd ? CROWD_QUANTUM : LONE_QUANTUM);
   };
+
+  #serve(writers: readonly Writer[], quantum: number): void {
+    const fit = Math.ceil(TURN_BUDGET / quantum);
+    // Those not reached go before those that are served now and will come back.
+    for (const writer of writers.slice(fit)) this.later(writer);
+    for (const writer of writers.slice(0, fit)) if (!writer.over) writer.pump(quantum);
+  }
 }

@@ -22,6 +22,7 @@ class Client implements AskHandler {
   readonly #follows: boolean;
   readonly follower: Follower = {
     over: false,
+    begun: true,
     pump: () => {
       this.pumped += 1;
     },

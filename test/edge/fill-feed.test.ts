@@ -5,7 +5,7 @@ import { FillFeed, type Follower } from '../../src/edge/fill-feed.js';
 import { describedAs } from '../support/descriptor.js';
 
 function follower(): Follower {
-  return { over: false, pump: () => undefined, failed: () => undefined };
+  return { over: false, begun: true, pump: () => undefined, failed: () => undefined };
 }
 
 function feedOf(): { feed: FillFeed; leases: () => number; deserted: () => number } {

@@ -4,6 +4,7 @@ import { settled } from '../support/shard.js';
 
 class Sink implements Writer {
   over = false;
+  begun = true;
   got: number[] = [];
   readonly #name: string;
   readonly #order: string[];
@@ -88,4 +89,21 @@ t.test('Turns.wake() reaches all followers, also when one leaves meanwhile', (t)
   turns.wake(followers);
   t.same(order, ['0', '1', '2', '3', '4']);
   t.end();
+});
+
+t.test('Turns gives everyone in a crowd a first small portion before anyone a next', async (t) => {
+  const turns = new Turns();
+  const order: string[] = [];
+  const sinks = Array.from({ length: 200 }, (_, i) => {
+    const sink = new Sink(i % 2 === 0 ? 'next' : 'first', order);
+    sink.begun = i % 2 === 0;
+    return sink;
+  });
+  for (const sink of sinks) turns.later(sink);
+  await settled();
+  t.same(new Set(order.slice(0, 100)), new Set(['first']));
+  t.ok((sinks[1]?.got[0] ?? 0) < (sinks[0]?.got[0] ?? 0), 'little, so that it is soon done');
+  order.length = 0;
+  turns.wake(new Set(sinks));
+  t.same(new Set(order), new Set(['first']), 'at once; the others in their turn');
 });
