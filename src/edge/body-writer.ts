@@ -88,8 +88,17 @@ export class BodyWriter implements Stalled {
       this.#state = 'starved';
       return;
     }
+    if (this.#options.total >= 0) {
+      this.responder.cork(() => {
+        this.#begin();
+        this.#write(quantum);
+      });
+      return;
+    }
     this.responder.cork(() => {
       this.#begin();
+    });
+    this.responder.uncorked(() => {
       this.#write(quantum);
     });
   }

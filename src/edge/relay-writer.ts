@@ -44,8 +44,17 @@ export class RelayWriter implements Stalled {
       this.#taken = resolve;
       this.#chunk = chunk;
       this.#chunkAt = this.#sent;
+      if (this.#total >= 0) {
+        this.#responder.cork(() => {
+          this.#begin();
+          this.#push();
+        });
+        return;
+      }
       this.#responder.cork(() => {
         this.#begin();
+      });
+      this.#responder.uncorked(() => {
         this.#push();
       });
     });

@@ -69,6 +69,15 @@ export class Responder {
     });
   }
 
+  /**
+   * Runs what calls `write`. Not inside `cork`, nor in a request handler, which uWS corks: what it
+   * holds back is flushed before a large chunk, and when the kernel takes only part of that, uWS
+   * drops the chunk whose size it has sent.
+   */
+  uncorked(write: () => void): void {
+    if (this.#response !== undefined) this.#guard(write);
+  }
+
   /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */
   head(status: number, cacheStatusAndLines: string): void {
     if (this.#response === undefined) return;
@@ -116,7 +125,7 @@ export class Responder {
     return this.#response?.getWriteOffset() ?? 0;
   }
 
-  /** A chunk of a body of unknown length. False: buffered, so wait for `onWritable`. */
+  /** A chunk of a body of unknown length, in `uncorked`. False: buffered, so wait for `onWritable`. */
   write(chunk: Uint8Array): boolean {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
