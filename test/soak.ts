@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { metricsOf, startGateway } from './support/gateway.js';
 import { seededRandom } from './support/random.js';
-import { runStress, STRESS_ARGS, stressObjects } from './support/stress.js';
+import { runStress, STRESS_ARGS, STRESS_GATEWAY, stressObjects } from './support/stress.js';
 import { startVersionedOrigin } from './support/versioned-origin.js';
 
 const ROUND_S = 60;
@@ -17,7 +17,10 @@ const scope = { teardown: (close: () => unknown) => void closing.unshift(close) 
 const random = seededRandom(seed);
 const objects = stressObjects();
 const origin = await startVersionedOrigin(objects, random);
-const gateway = await startGateway(scope, { args: [origin.url, ...STRESS_ARGS] });
+const gateway = await startGateway(scope, {
+  ...STRESS_GATEWAY,
+  args: [origin.url, ...STRESS_ARGS],
+});
 console.log(`seed ${seed}, ${seconds} s`);
 try {
   await soak();

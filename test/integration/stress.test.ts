@@ -2,8 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { metricsOf, startGateway } from '../support/gateway.js';
+import { rawGet } from '../support/raw-client.js';
 import { seededRandom } from '../support/random.js';
-import { runStress, STRESS_ARGS, stressObjects } from '../support/stress.js';
+import { runStress, STRESS_ARGS, STRESS_GATEWAY, stressObjects } from '../support/stress.js';
+import { httpServer } from '../support/upstream.js';
 import { startVersionedOrigin } from '../support/versioned-origin.js';
 
 const SECONDS = 20;
@@ -18,7 +20,7 @@ t.test('every body is right while objects are replaced, purged and evicted', asy
   t.ok(workingSet > 60 * MIB, `${workingSet} bytes want to be cached`);
   const origin = await startVersionedOrigin(objects, random);
   t.teardown(() => origin.stop());
-  const gateway = await startGateway(t, { args: [origin.url, ...STRESS_ARGS] });
+  const gateway = await startGateway(t, { ...STRESS_GATEWAY, args: [origin.url, ...STRESS_ARGS] });
   const report = await runStress({ gateway, origin, objects, random, seconds: SECONDS });
   const metric = await metricsOf(gateway);
   const peakMib = await peakRssMib(gateway.pid);
@@ -44,6 +46,26 @@ t.test('every body is right while objects are replaced, purged and evicted', asy
   t.ok(peakMib < 512, `${peakMib} MiB of memory at most`);
   const log = gateway.log();
   t.equal(await gateway.stop(), 0, log.slice(-2_000));
+});
+
+t.test('bodies of unknown length reach slow readers whole', async (t) => {
+  const size = 3_000_000;
+  const whole = Buffer.alloc(size);
+  for (let at = 0; at < size; at += 4) whole.writeUInt32LE(at, at);
+  const url = await httpServer(t, (request, response) => {
+    const stored = request.url?.includes('stored') === true;
+    response.writeHead(200, { 'Cache-Control': stored ? 'max-age=60' : 'no-store' });
+    for (let at = 0; at < size; at += 375_000) response.write(whole.subarray(at, at + 375_000));
+    response.end();
+  });
+  const gateway = await startGateway(t, { ...STRESS_GATEWAY, args: [url, '--log-level', 'error'] });
+  const answers = Array.from({ length: 24 }, async (_, n) => {
+    const path = n % 2 === 0 ? `/stored-${n % 3}.ts` : `/passed-${n % 3}.ts`;
+    const answer = await rawGet(gateway.port, path, [], { rate: [0, 2e6, 3e6, 6e6][n % 4] ?? 0 });
+    return `${path}: ${answer.status}, whole ${answer.whole}, same ${answer.body.equals(whole)}`;
+  });
+  for (const answer of await Promise.all(answers)) t.match(answer, ': 200, whole true, same true');
+  t.equal(await gateway.stop(), 0);
 });
 
 async function peakRssMib(pid: number): Promise<number> {

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Gateway, metricsOf, type PurgeOrder, tryPurge } from './gateway.js';
+import { FAULTY_CLI, type Gateway, metricsOf, type PurgeOrder, tryPurge } from './gateway.js';
 import { type RawAnswer, RawClient } from './raw-client.js';
 import {
   explainDifference,
@@ -354,6 +354,9 @@ export const STRESS_ARGS = [
   ...['--set', 'cache.maxObject=6MiB', '--set', 'origin.connections=256'],
   ...['--set', 'origin.breaker.failures=1000'],
 ] as const;
+
+/** Small send buffers: slow readers stall their writers, which hold leases, instead of the kernel. */
+export const STRESS_GATEWAY = { entry: FAULTY_CLI, env: { SEND_BUFFER: '32768' } } as const;
 
 /** Objects of 1 KB to 1.5 MB, 70 MB in all, and six of 5.5 MB, of every manner. */
 export function stressObjects(): VersionedObject[] {

@@ -9,10 +9,13 @@
  *   /fault/block          the thread stands still for 500 ms
  *
  * Every answer but those of the hit path says in X-Worker which worker gave it; a query keeps a
- * request off the hit path. WORKER_DIES=<index> in the environment ends that worker as it starts.
+ * request off the hit path. In the environment, WORKER_DIES=<index> ends that worker as it starts
+ * again, and SEND_BUFFER=<bytes> has the kernel take little off slow readers' hands.
  */
 import type { EdgeBoot } from '../../../src/control/edge-boot.js';
 import runEdgeWorker from '../../../workers/edge.js';
+import { setListenSocketBuffers } from '../../../native/addon.js';
+import { EdgeServer } from '../../../src/edge/edge-server.js';
 import { HitPath } from '../../../src/edge/hit-path.js';
 import { NearIndex } from '../../../src/edge/near-index.js';
 import { Responder } from '../../../src/edge/responder.js';
@@ -58,6 +61,13 @@ function breakAtWill(index: number): void {
   HitPath.prototype.serve = function (response, request) {
     if (request.getUrl() === '/fault/hit-path') throw new Error('fault: on the hit path');
     return serve.call(this, response, request);
+  };
+  const { listen } = EdgeServer.prototype;
+  EdgeServer.prototype.listen = async function (host, port) {
+    const localPort = await listen.call(this, host, port);
+    const sendBufferBytes = Number(process.env['SEND_BUFFER'] ?? 0);
+    if (sendBufferBytes > 0) setListenSocketBuffers({ localPort, sendBufferBytes });
+    return localPort;
   };
   const { find } = NearIndex.prototype;
   NearIndex.prototype.find = function (key, headers) {
