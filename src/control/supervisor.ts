@@ -1,7 +1,7 @@
 /**
  * Keeps the edge workers alive: starts each as one long piscina task, joins them to a mesh, restarts
  * what dies with back-off, and stops all in order. Main thread. Never terminates a thread, aborts a
- * task or destroys the pool while a uWS app may be open: each would take the process down (FACTS 1).
+ * task or destroys the pool while a uWS app may be open: each would take the process down.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';

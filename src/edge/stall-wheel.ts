@@ -1,7 +1,7 @@
 /**
  * The worker's one timer for clients that read more slowly than we send. Each stalled writer is
  * tried again every few seconds, which also re-arms uWS's own time-out for slow but honest readers
- * (FACTS: it cuts them otherwise), and is cut when it stays under the minimum rate.
+ * (it cuts them otherwise), and is cut when it stays under the minimum rate.
  */
 
 export interface Stalled {

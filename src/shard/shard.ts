@@ -18,7 +18,7 @@ import { coveringPart, fillRange, mergeParts, reachesSoon } from './parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
 
-/** How long a queued ask may wait for a free fill, by lane (DESIGN.md section 7). */
+/** How long a queued ask may wait for a free fill, by lane. */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
 
 export class Shard {
