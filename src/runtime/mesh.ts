@@ -1,6 +1,7 @@
 /**
  * A worker's channels to every worker of the node, itself included. What is sent in one turn of the
- * loop goes out as one array per peer: a post costs thirty times what a message in an array does. Owned by one thread.
+ * loop goes out as one array per peer: a post costs thirty times what a message in an array does.
+ * Owned by one thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 
