@@ -72,6 +72,6 @@ export function asGatewayError(reason: unknown): GatewayError {
   return new GatewayError('GW_INTERNAL', message, { cause: reason });
 }
 
-function isErrorCode(code: string): code is ErrorCode {
+export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }

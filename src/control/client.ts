@@ -1,6 +1,6 @@
 /** The admin port as the command line uses it. */
 import { z } from 'zod';
-import { ERRORS, GatewayError, type ErrorCode } from '../errors.js';
+import { GatewayError, isErrorCode } from '../errors.js';
 import { decodeDocument, documentType, encodeDocument, JSON_TYPE, MSGPACK } from './documents.js';
 import type { PurgeOrder } from './gateway-control.js';
 
@@ -63,8 +63,4 @@ async function post(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new GatewayError('GW_ADMIN_UNREACHABLE', `${url}: ${why}`, { cause: reason });
   }
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERRORS, code);
 }

@@ -7,6 +7,7 @@ import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
+import { contentLength } from '../http/fields.js';
 import { isBodyless } from '../origin/origin.js';
 import type { AskHandler } from './asks.js';
 import { type BodySource, BodyWriter } from './body-writer.js';
@@ -14,7 +15,7 @@ import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import type { FillFeed, Follower } from './fill-feed.js';
 import { LocalObject, SMALL_BYTES } from './local-object.js';
-import { lengthOf, passedHead, passThrough } from './pass.js';
+import { passedHead, passThrough } from './pass.js';
 import { refuse } from './refusal.js';
 import { RelayWriter } from './relay-writer.js';
 import { servedStatus } from '../cache/render.js';
@@ -126,7 +127,7 @@ export class Exchange implements AskHandler {
     const writeHead = (): void => {
       responder.head(head.status, passedHead(this.#context, served, head.fields));
     };
-    const total = lengthOf(head.fields);
+    const total = contentLength(head.fields);
     const { method } = this.#request;
     if (isBodyless(method, head.status)) {
       responder.cork(() => {

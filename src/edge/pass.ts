@@ -1,7 +1,7 @@
 /** Requests that no cache answers: other methods and uncacheable objects, streamed both ways. */
 import { invalidatedTargets } from '../cache/invalidate.js';
 import { asGatewayError } from '../errors.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
+import { contentLength, fieldValue, type FieldLines } from '../http/fields.js';
 import { normalizeTarget } from '../http/target.js';
 import type { OriginRequest, OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -66,7 +66,7 @@ async function relay(
   const writeHead = (): void => {
     responder.head(status, passedHead(context, served, headers));
   };
-  const total = lengthOf(headers);
+  const total = contentLength(headers);
   if (request.method === 'HEAD' || status === 204 || status === 304) {
     discardBody(response.body);
     responder.cork(() => {
@@ -97,11 +97,6 @@ export function passedHead(context: EdgeContext, served: Served, fields: FieldLi
 }
 
 const RENDERED_BY_US = new Set(['cache-status', 'content-length', 'date', 'connection']);
-
-export function lengthOf(fields: FieldLines): number {
-  const value = fieldValue(fields, 'content-length');
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
-}
 
 /** Before the client hears of success, nobody gets what it has made outdated (RFC 9111 4.4). */
 async function invalidateAfter(

@@ -120,3 +120,9 @@ function closingQuote(value: string, open: number): number {
 function isBlank(code: number): boolean {
   return code === SPACE || code === TAB;
 }
+
+/** The body's length in bytes as Content-Length states it; -1 when it does not, or not validly. */
+export function contentLength(lines: FieldLines): number {
+  const value = fieldValue(lines, 'content-length');
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
+}

@@ -149,3 +149,8 @@ export function keepStored(stored: Stored, discard: (stored: Stored) => void): v
   if (before !== undefined) discard(before);
   for (const part of parts) discard(part);
 }
+
+/** All that a variant holds, as a list of its own: discarding changes the variant. */
+export function storedIn(variant: Variant): Stored[] {
+  return variant.whole === undefined ? [...variant.parts] : [variant.whole, ...variant.parts];
+}

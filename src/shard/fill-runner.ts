@@ -16,7 +16,7 @@ import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
-import { type Entry, keepStored, NO_ENCODINGS, type Stored } from './entry.js';
+import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
@@ -264,9 +264,7 @@ export class FillRunner {
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
     for (const variant of [...entry.variants.values()]) {
-      for (const stored of [variant.whole, ...variant.parts]) {
-        if (stored !== undefined) this.#hooks.discard(stored);
-      }
+      for (const stored of storedIn(variant)) this.#hooks.discard(stored);
     }
     entry.vary = vary;
   }

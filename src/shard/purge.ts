@@ -1,7 +1,7 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
-import { type Entry, type Stored, type Variant } from './entry.js';
+import { type Entry, type Stored, storedIn } from './entry.js';
 import { renewStored } from './renew.js';
 
 export type PurgeOrder =
@@ -44,10 +44,6 @@ function* matching(context: ShardContext, order: PurgeOrder): Generator<Entry> {
   } else {
     yield* context.index.matching((key) => key.startsWith(order.prefix));
   }
-}
-
-function storedIn(variant: Variant): Stored[] {
-  return variant.whole === undefined ? [...variant.parts] : [variant.whole, ...variant.parts];
 }
 
 /** Its lifetime has just ended. */

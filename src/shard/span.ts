@@ -1,5 +1,5 @@
 /** Which bytes of a representation an origin's answer brings. */
-import { fieldValue, type FieldLines } from '../http/fields.js';
+import { contentLength, fieldValue } from '../http/fields.js';
 import { parseContentRange } from '../http/range.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { Fill } from './fill.js';
@@ -12,7 +12,7 @@ export interface Span {
 
 /** Which bytes of the representation an answer brings; undefined when it is not what we asked for. */
 export function spanOf(fill: Fill, response: OriginResponse): Span | undefined {
-  const length = lengthOf(response.headers);
+  const length = contentLength(response.headers);
   if (response.status !== 206) return { first: 0, length, total: length };
   if (fill.range === '') return undefined;
   const range = parseContentRange(fieldValue(response.headers, 'content-range') ?? '');
@@ -20,9 +20,4 @@ export function spanOf(fill: Fill, response: OriginResponse): Span | undefined {
   const count = range.end - range.start + 1;
   if (length >= 0 && length !== count) return undefined;
   return { first: range.start, length: count, total: range.total };
-}
-
-function lengthOf(headers: FieldLines): number {
-  const value = fieldValue(headers, 'content-length');
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }
