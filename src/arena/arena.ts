@@ -4,11 +4,20 @@
  *
  * A lease and a retirement race like this, and one side always sees the other (sequentially
  * consistent atomics):
- *   reader: leases[slot] += 1, then reads generation[slot]
- *   owner:  generation[slot] += 1, then reads leases[slot]
+ *   reader: leases[slot] += 1, then reads the slot's generation
+ *   owner:  generation += 1, then reads leases[slot]
+ *
+ * A read that is over before the thread does anything else needs no count of its own: one cell per
+ * worker names the slot, a hazard pointer (Michael 2004, "Hazard Pointers: Safe Memory Reclamation
+ * for Lock-Free Objects"). Always the same cell, it is in the cache where a lease among millions
+ * is not.
  */
 import type { Extent } from './buddy.js';
-import { type ArenaLayout, layoutOf } from './layout.js';
+import { type ArenaLayout, HAZARD_BYTES, layoutOf, RECORD, RECORD_BYTES } from './layout.js';
+
+const CELLS = RECORD_BYTES / 4;
+const HAZARD_CELLS = HAZARD_BYTES / 4;
+const NOTHING = 0;
 
 export class ArenaView {
   readonly buffer: SharedArrayBuffer;
@@ -16,29 +25,48 @@ export class ArenaView {
   /** Visits per slot, saturating at 3; the eviction hand reads and clears it. */
   readonly hits: Uint8Array;
   readonly data: Uint8Array;
-  readonly #generations: Int32Array;
-  readonly #written: Int32Array;
+  readonly #records: Int32Array;
   readonly #leases: Int32Array;
+  readonly #hazards: Int32Array;
   readonly #mine: number; // index of this worker's first lease cell
+  readonly #hazard: number; // index of this worker's hazard cell
 
   /** `worker` is the index of the thread that holds this view. */
   constructor(buffer: SharedArrayBuffer, worker: number) {
     const layout = layoutOf(buffer);
     this.buffer = buffer;
     this.layout = layout;
-    this.#generations = new Int32Array(buffer, layout.generationOffset, layout.slots);
-    this.#written = new Int32Array(buffer, layout.writtenOffset, layout.slots);
-    this.#leases = new Int32Array(buffer, layout.leaseOffset, layout.slots * layout.workers);
-    this.hits = new Uint8Array(buffer, layout.hitsOffset, layout.slots);
+    const { slots, workers, recordOffset } = layout;
+    this.#records = new Int32Array(buffer, recordOffset, slots * CELLS);
+    this.#leases = new Int32Array(buffer, layout.leaseOffset, slots * workers);
+    this.#hazards = new Int32Array(buffer, layout.hazardOffset, workers * HAZARD_CELLS);
+    this.hits = new Uint8Array(buffer, layout.hitsOffset, slots);
     this.data = new Uint8Array(buffer, layout.dataOffset, layout.dataBytes);
-    this.#mine = worker * layout.slots;
+    this.#mine = worker * slots;
+    this.#hazard = worker * HAZARD_CELLS;
+  }
+
+  /**
+   * Guards the slot while it still holds that generation, for a read without a turn of the loop and
+   * without another `protect` in between. False: gone, ask the owner.
+   */
+  protect(slot: number, generation: number): boolean {
+    Atomics.store(this.#hazards, this.#hazard, slot + 1);
+    if (this.generation(slot) === generation) return true;
+    Atomics.store(this.#hazards, this.#hazard, NOTHING);
+    return false;
+  }
+
+  /** Once for each protect that gave true. */
+  unprotect(): void {
+    Atomics.store(this.#hazards, this.#hazard, NOTHING);
   }
 
   /** Pins the slot if it still holds that generation. False: gone, ask the owner. */
   acquire(slot: number, generation: number): boolean {
     const cell = this.#mine + slot;
     Atomics.add(this.#leases, cell, 1);
-    if (Atomics.load(this.#generations, slot) === generation) return true;
+    if (this.generation(slot) === generation) return true;
     Atomics.sub(this.#leases, cell, 1);
     return false;
   }
@@ -55,22 +83,22 @@ export class ArenaView {
   }
 
   generation(slot: number): number {
-    return Atomics.load(this.#generations, slot);
+    return Atomics.load(this.#records, slot * CELLS + RECORD.generation);
   }
 
   /** Bytes of the body that are in place; a reader may send up to here. */
   written(slot: number): number {
-    return Atomics.load(this.#written, slot);
+    return Atomics.load(this.#records, slot * CELLS + RECORD.written);
   }
 
   /** Owner only: bytes up to `bytes` are in place and will not change under this generation. */
   publishWritten(slot: number, bytes: number): void {
-    Atomics.store(this.#written, slot, bytes);
+    Atomics.store(this.#records, slot * CELLS + RECORD.written, bytes);
   }
 
   /** Owner only: makes every descriptor of the slot invalid and gives the new generation. */
   bumpGeneration(slot: number): number {
-    return (Atomics.add(this.#generations, slot, 1) + 1) | 0;
+    return (Atomics.add(this.#records, slot * CELLS + RECORD.generation, 1) + 1) | 0;
   }
 
   /** Owner only: readers of the slot on all workers. Meaningful after a bump. */
@@ -78,6 +106,7 @@ export class ArenaView {
     let sum = 0;
     for (let worker = 0; worker < this.layout.workers; worker += 1) {
       sum += Atomics.load(this.#leases, worker * this.layout.slots + slot);
+      if (Atomics.load(this.#hazards, worker * HAZARD_CELLS) === slot + 1) sum += 1;
     }
     return sum;
   }
@@ -85,6 +114,7 @@ export class ArenaView {
   /** Owner only: forgets the leases of a worker whose thread has ended. */
   clearLeases(worker: number): void {
     const { slots } = this.layout;
+    Atomics.store(this.#hazards, worker * HAZARD_CELLS, NOTHING);
     for (let slot = 0; slot < slots; slot += 1) {
       Atomics.store(this.#leases, worker * slots + slot, 0);
     }

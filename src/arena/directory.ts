@@ -4,22 +4,12 @@
  *
  * A record is valid while its `published` cell equals the slot's generation. The owner writes the
  * other cells and the text first and `published` last; it rewrites them only when the generation
- * has moved on and no lease is left. A reader leases first and reads then.
+ * has moved on and no reader is left. A reader protects the slot first and reads then.
  */
 import { ArenaView } from './arena.js';
-import { RECORD_BYTES } from './layout.js';
+import { RECORD, RECORD_BYTES } from './layout.js';
 
-/** Int32 cells of a record; the two times are Float64 cells. */
 const CELLS = RECORD_BYTES / 4;
-const PUBLISHED = 0; // generation
-const HASH = 1;
-const BODY_OFFSET = 2; // bytes into the data
-const BODY_BYTES = 3;
-const TEXT_OFFSET = 4; // the key's characters, then the field lines
-const KEY_BYTES = 5;
-const FIELDS_BYTES = 6;
-const BORN = 4; // Float64 cells from here on
-const FRESH_UNTIL = 5;
 const TIMES = RECORD_BYTES / 8;
 
 const EMPTY = 0;
@@ -57,38 +47,42 @@ export class Directory {
     this.#mask = layout.tableSize - 1;
   }
 
-  /** The slot that holds the key, leased for the caller; -1 when there is none to be had. */
-  lease(key: string, hash: number): number {
+  /** The slot that holds the key, protected until `view.unprotect()`; -1 when there is none to be had. */
+  protect(key: string, hash: number): number {
     let at = hash & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
       const cell = this.#table[at] ?? EMPTY;
       if (cell === EMPTY) return -1;
-      if (cell !== GONE && this.#leaseIf(cell - 1, key, hash)) return cell - 1;
+      if (cell !== GONE && this.#protectIf(cell - 1, key, hash)) return cell - 1;
       at = (at + 1) & this.#mask;
     }
     return -1;
   }
 
-  /** Of a leased slot. */
+  /** Of a protected slot, as all that follow. */
   freshUntilMs(slot: number): number {
-    return this.#times[slot * TIMES + FRESH_UNTIL] ?? 0;
+    return this.#times[slot * TIMES + RECORD.freshUntil] ?? 0;
   }
 
   bornMs(slot: number): number {
-    return this.#times[slot * TIMES + BORN] ?? 0;
+    return this.#times[slot * TIMES + RECORD.born] ?? 0;
   }
 
-  /** Borrowed: the lease guards it. */
+  /** Borrowed: gone with `unprotect`. */
   body(slot: number): Uint8Array {
     const base = slot * CELLS;
-    return this.#bytes(this.#unsigned(base + BODY_OFFSET), this.#records[base + BODY_BYTES] ?? 0);
+    return this.#bytes(
+      this.#unsigned(base + RECORD.bodyOffset),
+      this.#records[base + RECORD.bodyBytes] ?? 0,
+    );
   }
 
-  /** Borrowed: the lease guards it. */
+  /** Borrowed: gone with `unprotect`. */
   fields(slot: number): Uint8Array {
     const base = slot * CELLS;
-    const from = this.#unsigned(base + TEXT_OFFSET) + (this.#records[base + KEY_BYTES] ?? 0);
-    return this.#bytes(from, this.#records[base + FIELDS_BYTES] ?? 0);
+    const from =
+      this.#unsigned(base + RECORD.textOffset) + (this.#records[base + RECORD.keyBytes] ?? 0);
+    return this.#bytes(from, this.#records[base + RECORD.fieldsBytes] ?? 0);
   }
 
   /** Owner only. False: the table is crowded around this key; the object is served on asking. */
@@ -96,15 +90,15 @@ export class Directory {
     const { slot } = publication;
     const base = slot * CELLS;
     const records = this.#records;
-    records[base + HASH] = publication.hash | 0;
-    records[base + BODY_OFFSET] = publication.bodyOffset | 0;
-    records[base + BODY_BYTES] = publication.bodyBytes;
-    records[base + TEXT_OFFSET] = publication.textOffset | 0;
-    records[base + KEY_BYTES] = publication.keyBytes;
-    records[base + FIELDS_BYTES] = publication.fieldsBytes;
-    this.#times[slot * TIMES + BORN] = publication.bornMs;
-    this.#times[slot * TIMES + FRESH_UNTIL] = publication.freshUntilMs;
-    Atomics.store(records, base + PUBLISHED, publication.generation);
+    records[base + RECORD.hash] = publication.hash | 0;
+    records[base + RECORD.bodyOffset] = publication.bodyOffset | 0;
+    records[base + RECORD.bodyBytes] = publication.bodyBytes;
+    records[base + RECORD.textOffset] = publication.textOffset | 0;
+    records[base + RECORD.keyBytes] = publication.keyBytes;
+    records[base + RECORD.fieldsBytes] = publication.fieldsBytes;
+    this.#times[slot * TIMES + RECORD.born] = publication.bornMs;
+    this.#times[slot * TIMES + RECORD.freshUntil] = publication.freshUntilMs;
+    Atomics.store(records, base + RECORD.published, publication.generation);
     // A renewed one has its cell: another, in a gap nearer to its place, would outlive it.
     return this.#positionOf(slot) >= 0 || this.#insert(slot, publication.hash);
   }
@@ -121,20 +115,20 @@ export class Directory {
     if (this.#gone > this.#mask / 4) this.#rebuild();
   }
 
-  #leaseIf(slot: number, key: string, hash: number): boolean {
+  #protectIf(slot: number, key: string, hash: number): boolean {
     const base = slot * CELLS;
-    if (this.#records[base + HASH] !== (hash | 0)) return false;
-    const generation = Atomics.load(this.#records, base + PUBLISHED);
-    if (!this.view.acquire(slot, generation)) return false;
+    if (this.#records[base + RECORD.hash] !== (hash | 0)) return false;
+    const generation = Atomics.load(this.#records, base + RECORD.published);
+    if (!this.view.protect(slot, generation)) return false;
     if (this.#holds(base, key)) return true;
-    this.view.release(slot);
+    this.view.unprotect();
     return false;
   }
 
   #holds(base: number, key: string): boolean {
-    if (this.#records[base + KEY_BYTES] !== key.length) return false;
+    if (this.#records[base + RECORD.keyBytes] !== key.length) return false;
     const { data } = this.view;
-    const offset = this.#unsigned(base + TEXT_OFFSET);
+    const offset = this.#unsigned(base + RECORD.textOffset);
     for (let i = 0; i < key.length; i += 1) {
       if (data[offset + i] !== key.charCodeAt(i)) return false;
     }
@@ -157,7 +151,7 @@ export class Directory {
   }
 
   #positionOf(slot: number): number {
-    let at = (this.#records[slot * CELLS + HASH] ?? 0) & this.#mask;
+    let at = (this.#records[slot * CELLS + RECORD.hash] ?? 0) & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
       const cell = this.#table[at] ?? EMPTY;
       if (cell === slot + 1) return at;
@@ -172,7 +166,7 @@ export class Directory {
     const slots = this.#table.filter((cell) => cell > EMPTY).map((cell) => cell - 1);
     this.#table.fill(EMPTY);
     this.#gone = 0;
-    for (const slot of slots) this.#insert(slot, this.#records[slot * CELLS + HASH] ?? 0);
+    for (const slot of slots) this.#insert(slot, this.#records[slot * CELLS + RECORD.hash] ?? 0);
   }
 
   #bytes(from: number, length: number): Uint8Array {

@@ -3,20 +3,35 @@
  *
  *   offset                cells                     meaning                      written by
  *   0                     Int32   header[16]        layout facts below           creator, once
- *   generationOffset      Int32   [slots]           reuse count of a slot        owner
- *   writtenOffset         Int32   [slots]           bytes of the body so far     owner
+ *   hazardOffset          64 bytes [workers]        slot + 1 that is being read  that worker (owner clears a dead one's)
+ *   recordOffset          64 bytes [slots]          all that a hit needs         owner
  *   leaseOffset           Int32   [workers][slots]  readers' pins, per worker    that worker (owner clears a dead one's)
  *   hitsOffset            Uint8   [slots]           visits, saturating at 3      any worker, unsynchronised; owner's hand
- *   recordOffset          64 bytes [slots]          what a hit needs to know     owner (directory.ts has the cells)
  *   tableOffset           Int32   [tableSize]       key hash → slot              owner
  *   dataOffset            Uint8   [dataBytes]       bodies                       owner
  *
- * Leases are worker-major so that two workers never write the same cache line.
+ * Leases are worker-major so that two workers never write the same cache line. A record is one
+ * cache line: among a million objects nearly every line that a hit looks at comes from memory.
  */
 
 export const MIN_BLOCK_BYTES = 4_096;
-/** One cache line a slot. */
-export const RECORD_BYTES = 64;
+const LINE_BYTES = 64;
+export const RECORD_BYTES = LINE_BYTES;
+export const HAZARD_BYTES = LINE_BYTES;
+/** Cells of a record, by number: Int32 but for the two times, which are Float64. */
+export const RECORD = {
+  published: 0, // generation that the cells up to `fieldsBytes` and the times hold for
+  hash: 1,
+  bodyOffset: 2, // bytes into the data
+  bodyBytes: 3,
+  textOffset: 4, // the key's characters, then the field lines
+  keyBytes: 5,
+  fieldsBytes: 6,
+  generation: 7, // how often the slot was given out or voided
+  born: 4, // Float64
+  freshUntil: 5, // Float64
+  written: 12, // bytes of the body so far
+} as const;
 const HEADER_BYTES = 64;
 const MAGIC = 0x48_47_41_31; // "HGA1"
 const PAGE_BYTES = 4_096;
@@ -26,11 +41,10 @@ const FIELD = { magic: 0, slots: 1, workers: 2, dataPages: 3 } as const;
 export interface ArenaLayout {
   readonly slots: number;
   readonly workers: number;
-  readonly generationOffset: number;
-  readonly writtenOffset: number;
+  readonly hazardOffset: number;
+  readonly recordOffset: number;
   readonly leaseOffset: number;
   readonly hitsOffset: number;
-  readonly recordOffset: number;
   readonly tableOffset: number;
   readonly tableSize: number; // cells, a power of two, at most half of them used
   readonly dataOffset: number;
@@ -42,23 +56,21 @@ export interface ArenaLayout {
 export function arenaLayout(dataBytes: number, workers: number): ArenaLayout {
   const blocks = Math.max(1, Math.floor(dataBytes / MIN_BLOCK_BYTES));
   const slots = blocks;
-  const generationOffset = HEADER_BYTES;
-  const writtenOffset = align(generationOffset + slots * 4, 64);
-  const leaseOffset = align(writtenOffset + slots * 4, 64);
-  const hitsOffset = align(leaseOffset + slots * 4 * workers, 64);
-  const recordOffset = align(hitsOffset + slots, 64);
-  const tableOffset = recordOffset + slots * RECORD_BYTES;
+  const hazardOffset = HEADER_BYTES;
+  const recordOffset = hazardOffset + workers * HAZARD_BYTES;
+  const leaseOffset = recordOffset + slots * RECORD_BYTES;
+  const hitsOffset = leaseOffset + slots * 4 * workers;
+  const tableOffset = align(hitsOffset + slots, LINE_BYTES);
   const tableSize = 2 ** Math.ceil(Math.log2(slots * 2));
   const dataOffset = align(tableOffset + tableSize * 4, PAGE_BYTES);
   const bytes = blocks * MIN_BLOCK_BYTES;
   return {
     slots,
     workers,
-    generationOffset,
-    writtenOffset,
+    hazardOffset,
+    recordOffset,
     leaseOffset,
     hitsOffset,
-    recordOffset,
     tableOffset,
     tableSize,
     dataOffset,

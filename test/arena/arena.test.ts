@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
+import { createArena, RECORD } from '../../src/arena/layout.js';
 
 const BLOCK = 4_096;
 
@@ -32,12 +32,32 @@ t.test('acquire() pins a slot of that generation alone', (t) => {
 
 t.test('generations go on past the largest 32-bit number', (t) => {
   const [owner, reader] = views(t) as [ArenaView, ArenaView];
-  const { generationOffset, slots } = owner.layout;
-  new Int32Array(owner.buffer, generationOffset, slots)[0] = 0x7f_ff_ff_ff;
+  new Int32Array(owner.buffer, owner.layout.recordOffset)[RECORD.generation] = 0x7f_ff_ff_ff;
   const wrapped = owner.bumpGeneration(0);
   t.equal(wrapped, -0x80_00_00_00);
   t.ok(reader.acquire(0, wrapped));
   t.notOk(reader.acquire(0, 0x7f_ff_ff_ff));
+  t.end();
+});
+
+t.test('a protected slot counts as leased until it is no longer, and only one is', (t) => {
+  const [owner, first, second] = views(t, 3) as [ArenaView, ArenaView, ArenaView];
+  const [three, four] = [owner.bumpGeneration(3), owner.bumpGeneration(4)];
+  t.ok(first.protect(3, three));
+  t.ok(second.protect(3, three));
+  t.same([owner.leases(3), owner.leases(4)], [2, 0]);
+  second.unprotect();
+  t.ok(second.protect(4, four));
+  t.same([owner.leases(3), owner.leases(4)], [1, 1]);
+  second.unprotect();
+  t.notOk(second.protect(4, four - 1), 'a generation that has passed');
+  t.equal(owner.leases(4), 0, 'and the attempt leaves nothing');
+  first.unprotect();
+  t.equal(owner.leases(3), 0);
+  t.ok(first.protect(0, owner.bumpGeneration(0)), 'the first slot has a mark of its own');
+  t.equal(owner.leases(0), 1);
+  owner.clearLeases(1);
+  t.equal(owner.leases(0), 0, 'void with its worker');
   t.end();
 });
 

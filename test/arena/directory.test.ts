@@ -43,10 +43,10 @@ class DirectoryBench {
 
   /** The body that another worker finds; undefined when there is none. */
   read(key: string): string | undefined {
-    const slot = this.reader.lease(key, hash32(key));
+    const slot = this.reader.protect(key, hash32(key));
     if (slot < 0) return undefined;
     const body = Buffer.from(this.reader.body(slot)).toString('latin1');
-    this.reader.view.release(slot);
+    this.reader.view.unprotect();
     return body;
   }
 
@@ -58,16 +58,16 @@ class DirectoryBench {
   }
 }
 
-t.test('Directory gives any worker what the owner has published, under a lease', (t) => {
+t.test('Directory gives any worker what the owner has published, protected', (t) => {
   const bench = new DirectoryBench();
   t.ok(bench.publish(3, '/v/1.m4s'));
-  const slot = bench.reader.lease('/v/1.m4s', hash32('/v/1.m4s'));
+  const slot = bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s'));
   t.equal(slot, 3);
   t.equal(bench.leases, 1);
   t.equal(Buffer.from(bench.reader.body(slot)).toString(), 'body of /v/1.m4s');
   t.equal(Buffer.from(bench.reader.fields(slot)).toString(), 'x: y');
   t.same([bench.reader.bornMs(slot), bench.reader.freshUntilMs(slot)], [1_000, 2_000]);
-  bench.reader.view.release(slot);
+  bench.reader.view.unprotect();
   t.equal(bench.read('/v/2.m4s'), undefined);
   t.equal(bench.leases, 0);
   t.end();
@@ -94,8 +94,8 @@ t.test('Directory finds nothing that was renewed, replaced or given up', (t) => 
 t.test('Directory tells keys of the same hash apart', (t) => {
   const bench = new DirectoryBench();
   bench.publish(3, '/v/1.m4s');
-  t.equal(bench.reader.lease('/v/2.m4s', hash32('/v/1.m4s')), -1);
-  t.equal(bench.reader.lease('/v/1.m4', hash32('/v/1.m4s')), -1);
+  t.equal(bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s')), -1);
+  t.equal(bench.reader.protect('/v/1.m4', hash32('/v/1.m4s')), -1);
   t.equal(bench.leases, 0);
   t.end();
 });

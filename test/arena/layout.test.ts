@@ -1,5 +1,11 @@
 import t from 'tap';
-import { arenaLayout, createArena, layoutOf, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
+import {
+  arenaLayout,
+  createArena,
+  layoutOf,
+  MIN_BLOCK_BYTES,
+  RECORD_BYTES,
+} from '../../src/arena/layout.js';
 
 const MIB = 1_048_576;
 
@@ -15,14 +21,15 @@ t.test('arenaLayout() puts the cells one behind the other, aligned for what they
     const layout = arenaLayout(bytes, workers);
     const { slots, dataBytes } = layout;
     const why = `${bytes} bytes, ${workers} workers`;
-    t.ok(layout.writtenOffset >= layout.generationOffset + slots * 4, why);
-    t.ok(layout.leaseOffset >= layout.writtenOffset + slots * 4, why);
+    t.ok(layout.recordOffset >= layout.hazardOffset + workers * 64, why);
+    t.ok(layout.leaseOffset >= layout.recordOffset + slots * RECORD_BYTES, why);
     t.ok(layout.hitsOffset >= layout.leaseOffset + slots * workers * 4, why);
-    t.ok(layout.dataOffset >= layout.hitsOffset + slots, why);
+    t.ok(layout.tableOffset >= layout.hitsOffset + slots, why);
+    t.ok(layout.dataOffset >= layout.tableOffset + layout.tableSize * 4, why);
     t.equal(layout.totalBytes, layout.dataOffset + dataBytes, why);
     t.equal(dataBytes, Math.max(1, Math.floor(bytes / MIN_BLOCK_BYTES)) * MIN_BLOCK_BYTES, why);
     t.ok(slots * MIN_BLOCK_BYTES >= dataBytes, 'no block without a slot');
-    for (const at of [layout.generationOffset, layout.writtenOffset, layout.leaseOffset]) {
+    for (const at of [layout.hazardOffset, layout.recordOffset, layout.leaseOffset]) {
       t.equal(at % 64, 0, 'cache lines of their own');
     }
     t.equal(layout.dataOffset % 4_096, 0, 'bodies begin on a page');

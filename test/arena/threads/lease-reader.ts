@@ -1,4 +1,4 @@
-/** Thread entry of arena.test.ts: leases slots that their owner reuses all the while, and looks at the bytes. */
+/** Thread entry of arena.test.ts: leases or protects slots that their owner reuses all the while, and looks at the bytes. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ArenaView } from '../../../src/arena/arena.js';
 
@@ -19,11 +19,15 @@ parentPort?.postMessage('ready');
 while (Atomics.load(stopped, 0) === 0) {
   for (let slot = 0; slot < slots; slot += 1) {
     const generation = Atomics.load(generations, slot);
-    if (generation === 0 || !arena.acquire(slot, generation)) continue;
+    if (generation === 0) continue;
+    const leases = reads % 2 === 0;
+    const guarded = leases ? arena.acquire(slot, generation) : arena.protect(slot, generation);
+    if (!guarded) continue;
     const want = generation & 0xff;
     const bytes = arena.view([{ offset: slot * BLOCK, length: BLOCK }], 0, BLOCK);
     for (let at = 0; at < BLOCK; at += 64) if (bytes[at] !== want) torn += 1;
-    arena.release(slot);
+    if (leases) arena.release(slot);
+    else arena.unprotect();
     reads += 1;
   }
 }
