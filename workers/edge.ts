@@ -11,7 +11,6 @@ import {
 import { loadUws } from '../native/uws.js';
 import { ArenaView } from '../src/arena/arena.js';
 import { Directory } from '../src/arena/directory.js';
-import { RenderedFields } from '../src/cache/render.js';
 import { isToShard, type MeshMessage } from '../src/cache/messages.js';
 import type { EdgeBoot } from '../src/control/edge-boot.js';
 import { Asks } from '../src/edge/asks.js';
@@ -20,6 +19,7 @@ import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
 import { LocalObject } from '../src/edge/local-object.js';
 import { NearIndex } from '../src/edge/near-index.js';
+import { Plans } from '../src/edge/response-plan.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
 import { Turns } from '../src/edge/turns.js';
 import { asGatewayError } from '../src/errors.js';
@@ -159,7 +159,7 @@ class EdgeWorker {
       access: new AccessLog({ log: this.#log, fraction: config.log.access, random: Math.random }),
       metrics: this.#metrics,
       directories: this.#directories,
-      rendered: new RenderedFields(),
+      plans: new Plans(),
       near: this.#near,
       asks: this.#asks,
       turns: this.#turns,
@@ -233,6 +233,9 @@ class EdgeWorker {
           log: this.#log,
           metrics: this.#metrics,
           send: (to, message) => this.#mesh.reply(to, message),
+          urge: () => {
+            this.#mesh.urge();
+          },
         }),
       );
     }

@@ -33,20 +33,6 @@ export function renderLines(fields: FieldLines): string {
   return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
 }
 
-/** A crowd that follows one fill gets the same lines: they are made once for a descriptor. */
-export class RenderedFields {
-  readonly #known = new WeakMap<Descriptor, string>();
-
-  of(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
-    if (encoded !== undefined) return renderFields(descriptor, encoded);
-    const known = this.#known.get(descriptor);
-    if (known !== undefined) return known;
-    const lines = renderFields(descriptor, undefined);
-    this.#known.set(descriptor, lines);
-    return lines;
-  }
-}
-
 /** A stored object's own lines. A coding of ours makes the validator weak, as its bytes differ. */
 export function renderFields(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
   let fields = fieldsOf(descriptor, encoded);

@@ -15,8 +15,8 @@ import type { Turns } from './turns.js';
 /** One request's side of an ask. Exactly one of the first five is called, once, unless cancelled. */
 export interface AskHandler {
   object(descriptor: Descriptor, served: Served): void;
-  /** The bytes are coming: join `feed`. */
-  filling(feed: FillFeed, served: Served): void;
+  /** The bytes are coming: join `feed`, and send up to `quantum` of those that are there. */
+  filling(feed: FillFeed, served: Served, quantum: number): void;
   /** Not for the cache: `chunk`s follow, then `relayEnded`. */
   head(head: Head, served: Served): void;
   /** Fetch it yourself. */
@@ -290,8 +290,12 @@ export class Asks {
     feed.whenDeserted = (deserted) => {
       this.#desert(deserted);
     };
-    for (const [i, member] of members.entries()) member.filling(feed, servedTo(i, served));
-    feed.settle();
+    const quantum = this.#options.turns.firstQuantum(feed.followers.size + members.length);
+    feed.admit(() => {
+      for (const [i, member] of members.entries()) {
+        member.filling(feed, servedTo(i, served), quantum);
+      }
+    });
   }
 
   #progress(id: number, message: Extract<ToEdge, { kind: 'progress' }>): void {

@@ -19,6 +19,7 @@ export interface ClientRequest {
   readonly upstreamTarget: string; // path and the query that goes upstream
   readonly directives: RequestDirectives;
   readonly range: string;
+  readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
 }
 
@@ -37,10 +38,12 @@ export function readRequest(
   rules: RequestRules,
 ): ClientRequest | RequestFault {
   const rawFields: FieldLine[] = [];
+  const method = request.getCaseSensitiveMethod();
+  let plain = method === 'GET';
   request.forEach((name, value) => {
     rawFields.push([name, value]);
+    if (asksForMore(name)) plain = false;
   });
-  const method = request.getCaseSensitiveMethod();
   const fault = checkFields(rawFields, rules.fields) ?? checkFraming(method, rawFields);
   if (fault !== undefined) return { error: fault };
   const query = request.getQuery() as string | undefined;
@@ -62,6 +65,7 @@ export function readRequest(
     upstreamTarget: target.query === '' ? target.path : `${target.path}?${target.query}`,
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    plain,
     lane: laneOf(target.path),
   };
 }
@@ -70,4 +74,29 @@ export function readRequest(
 function laneOf(path: string): Lane {
   const kind = mediaKind(path);
   return kind === 'segment' || kind === 'playlist' || kind === 'mpd' || kind === 'key' ? 0 : 1;
+}
+
+/**
+ * Header fields that make a request more than "the object, please". One `forEach` is cheaper than
+ * asking for each of them by name (measured: 0.3 µs for 13 fields, 0.65 µs for 9 look-ups).
+ */
+export function asksForMore(name: string): boolean {
+  switch (name.length) {
+    case 5:
+      return name === 'range';
+    case 6:
+      return name === 'pragma' || name === 'expect';
+    case 8:
+      return name === 'if-match' || name === 'if-range';
+    case 13:
+      return name === 'if-none-match' || name === 'cache-control';
+    case 14:
+      return name === 'content-length';
+    case 17:
+      return name === 'if-modified-since' || name === 'transfer-encoding';
+    case 19:
+      return name === 'if-unmodified-since';
+    default:
+      return false;
+  }
 }

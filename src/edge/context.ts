@@ -1,7 +1,6 @@
 /** What every part of one edge worker works with; built by the worker's entry, on one thread. */
 import type { ArenaView } from '../arena/arena.js';
 import type { Directory } from '../arena/directory.js';
-import type { RenderedFields } from '../cache/render.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
@@ -12,6 +11,7 @@ import type { Asks } from './asks.js';
 import type { RequestRules } from './client-request.js';
 import type { NearIndex } from './near-index.js';
 import type { StallWheel } from './stall-wheel.js';
+import type { Plans } from './response-plan.js';
 import type { Turns } from './turns.js';
 
 export interface EdgeContext {
@@ -25,7 +25,7 @@ export interface EdgeContext {
   readonly metrics: WorkerMetrics;
   /** By shard; replaced when an owner restarts. */
   readonly directories: readonly Directory[];
-  readonly rendered: RenderedFields;
+  readonly plans: Plans;
   readonly near: NearIndex;
   readonly asks: Asks;
   readonly turns: Turns;

@@ -20,7 +20,7 @@ import { refuse } from './refusal.js';
 import { RelayWriter } from './relay-writer.js';
 import { servedStatus } from '../cache/render.js';
 import type { Responder } from './responder.js';
-import { planResponse, type ResponsePlan } from './response-plan.js';
+import type { ResponsePlan } from './response-plan.js';
 
 /** An object may be replaced between answer and lease; that often in a row it is a defect. */
 const MAX_ASKS = 8;
@@ -71,7 +71,7 @@ export class Exchange implements AskHandler {
     if (object === undefined || !this.#serve(object, served, false)) this.#ask();
   }
 
-  filling(feed: FillFeed, served: Served): void {
+  filling(feed: FillFeed, served: Served, quantum: number): void {
     if (this.#responder.gone) return;
     const { descriptor, source } = feed;
     if (!this.#isSelected(descriptor)) {
@@ -110,7 +110,7 @@ export class Exchange implements AskHandler {
     this.#responder.whenGone(() => {
       feed.leave(follower);
     });
-    if (source.written > 0) this.#context.turns.later(follower);
+    if (source.written > 0) follower.pump(quantum);
   }
 
   head(head: Head, served: Served): void {
@@ -234,12 +234,11 @@ export class Exchange implements AskHandler {
   }
 
   #plan(descriptor: Descriptor): ResponsePlan | undefined {
-    const { clock, config, random, rendered } = this.#context;
+    const { clock, config, random, plans } = this.#context;
     const request = this.#wantsWhole ? { ...this.#request, range: '' } : this.#request;
-    return planResponse(request, descriptor, {
+    return plans.of(request, descriptor, {
       nowMs: clock.now(),
       maxRanges: config.limits.ranges,
-      rendered,
       boundary: () => `hg${random().toString(36).slice(2)}${random().toString(36).slice(2)}`,
     });
   }

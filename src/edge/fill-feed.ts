@@ -23,6 +23,7 @@ export class FillFeed {
   readonly asks = new Set<{ readonly id: number; readonly shard: number }>();
   whenDeserted: ((feed: FillFeed) => void) | undefined;
   readonly #arena: ArenaView;
+  #admitting = false;
   #state: 'open' | 'ended' | 'closed' = 'open';
 
   /** The slot is leased already; the feed gives the lease back. */
@@ -40,6 +41,17 @@ export class FillFeed {
     };
   }
 
+  /** Runs what lets followers in: the first may have all it wants before the second is there. */
+  admit(run: () => void): void {
+    this.#admitting = true;
+    try {
+      run();
+    } finally {
+      this.#admitting = false;
+      this.settle();
+    }
+  }
+
   follow(follower: Follower): void {
     this.followers.add(follower);
   }
@@ -55,9 +67,17 @@ export class FillFeed {
 
   /** Gives the lease back when nobody follows. */
   settle(): void {
-    if (this.followers.size > 0 || this.#state === 'closed') return;
-    if (this.#state === 'open') this.whenDeserted?.(this);
+    if (this.followers.size > 0 || this.#admitting || this.#state === 'closed') return;
+    if (this.#state === 'open') {
+      if (this.#hasAll) return; // its end is on the way, and says what may be kept near
+      this.whenDeserted?.(this);
+    }
     this.close();
+  }
+
+  get #hasAll(): boolean {
+    const { storedBytes } = this.descriptor;
+    return storedBytes >= 0 && this.source.written >= storedBytes;
   }
 
   close(): void {

@@ -10,7 +10,7 @@ import { byterangesBody } from '../http/multipart.js';
 import { type ByteRange, formatContentRange, parseRange } from '../http/range.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
-import { fieldsOf, type RenderedFields, renderFields, renderLines } from '../cache/render.js';
+import { fieldsOf, renderFields, renderLines } from '../cache/render.js';
 
 export interface ResponsePlan {
   readonly status: number;
@@ -25,7 +25,27 @@ export interface PlanContext {
   readonly nowMs: number;
   readonly maxRanges: number;
   readonly boundary: () => string;
-  readonly rendered: RenderedFields;
+}
+
+/** A crowd that follows one fill gets the same: what a plain request gets is made once. */
+export class Plans {
+  readonly #plain = new WeakMap<Descriptor, ResponsePlan>();
+
+  /** As `planResponse`. */
+  of(
+    request: ClientRequest,
+    descriptor: Descriptor,
+    context: PlanContext,
+  ): ResponsePlan | undefined {
+    if (!request.plain || descriptor.encodings.length > 0) {
+      return planResponse(request, descriptor, context);
+    }
+    const known = this.#plain.get(descriptor);
+    if (known !== undefined) return known;
+    const plan = planResponse(request, descriptor, context);
+    if (plan !== undefined) this.#plain.set(descriptor, plan);
+    return plan;
+  }
 }
 
 /** Undefined: the part at hand is not what the request wants; ask for the whole object. */
@@ -36,7 +56,7 @@ export function planResponse(
 ): ResponsePlan | undefined {
   const { fields } = request;
   const selectable = descriptor.status === 200 || descriptor.status === 206;
-  if (!selectable) return whole(request, descriptor, { encoded: undefined, context });
+  if (!selectable) return whole(request, descriptor, undefined);
   const verdict = evaluateConditions(
     conditionsOf(request),
     validatorsOf(descriptor),
@@ -52,7 +72,7 @@ export function planResponse(
   }
   if (ranged !== undefined) return partial(ranged, descriptor, context);
   if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;
-  return whole(request, descriptor, { encoded, context });
+  return whole(request, descriptor, encoded);
 }
 
 function conditionsOf({ method, fields }: ClientRequest): Parameters<typeof evaluateConditions>[0] {
@@ -135,13 +155,13 @@ function partial(
 function whole(
   { method }: ClientRequest,
   descriptor: Descriptor,
-  { encoded, context }: { encoded: EncodedBody | undefined; context: PlanContext },
+  encoded: EncodedBody | undefined,
 ): ResponsePlan {
   const total = encoded?.bytes ?? descriptor.totalBytes;
   const empty = total === 0 || descriptor.status === 204;
   return {
     status: descriptor.status,
-    lines: context.rendered.of(descriptor, encoded),
+    lines: renderFields(descriptor, encoded),
     pieces: total > 0 ? [{ from: 0, length: total }] : [],
     total,
     bodyless: method === 'HEAD' || empty,

@@ -13,7 +13,7 @@ export interface Writer {
 const LONE_QUANTUM = 1_048_576;
 const CROWD_QUANTUM = 131_072;
 /** First bytes to a crowd: enough to begin with, soon sent. */
-const FIRST_QUANTUM = 16_384;
+const FIRST_QUANTUM = 4_096;
 const CROWD = 16;
 const TURN_BUDGET = 8_388_608;
 
@@ -24,6 +24,11 @@ export class Turns {
   /** Bytes a writer may send in one go, given how many wait. */
   get quantum(): number {
     return this.#ready.size < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
+  }
+
+  /** Bytes for the first write to each of so many. */
+  firstQuantum(writers: number): number {
+    return writers < CROWD ? LONE_QUANTUM : FIRST_QUANTUM;
   }
 
   /** `writer` has more to send: after the others. */

@@ -16,7 +16,7 @@ export interface MeshOptions<M> {
 
 interface Peer<M> {
   port: MessagePort | undefined; // undefined: this worker itself, or a peer that is down
-  outbox: M[];
+  readonly outbox: M[];
 }
 
 export class Mesh<M> {
@@ -77,20 +77,23 @@ export class Mesh<M> {
     this.#state = 'closed';
     for (const peer of this.#peers.values()) {
       peer.port?.close();
-      peer.outbox = [];
     }
     this.#peers.clear();
   }
 
+  /** Sends peers now what would wait for the turn's end: for what many clients wait for. */
+  urge(): void {
+    for (const { port, outbox } of this.#peers.values()) {
+      if (outbox.length > 0 && port !== undefined) port.postMessage(outbox.splice(0));
+    }
+  }
+
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    for (const [index, peer] of this.#peers) {
-      if (peer.outbox.length === 0) continue;
-      const batch = peer.outbox;
-      peer.outbox = [];
-      if (index === this.#options.self) this.#deliverAll(batch, index);
-      else peer.port?.postMessage(batch);
-    }
+    // Peers can work while this thread does what it told itself.
+    this.urge();
+    const own = this.#peers.get(this.#options.self);
+    if (own !== undefined) this.#deliverAll(own.outbox.splice(0), this.#options.self);
   };
 
   #deliverAll(batch: readonly M[], from: number): void {

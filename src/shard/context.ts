@@ -27,4 +27,6 @@ export interface ShardContext {
   readonly owners: (Stored | undefined)[];
   /** False: the worker is down or its outbox is full. */
   readonly send: (worker: number, message: ToEdge) => boolean;
+  /** What was sent goes out now rather than at the turn's end. */
+  readonly urge: () => void;
 }

@@ -2,6 +2,7 @@
  * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { storePlan, type StorePlan } from '../cache/policy.js';
 import { mayServeOnError } from '../cache/reuse.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
@@ -35,6 +36,8 @@ const ERROR_PAUSE_MS = 1_000;
 /** After an uncacheable answer to a crowd: that long, each goes alone. */
 const ALONE_MS = 5_000;
 const OUTGROWN_MS = 300_000;
+/** A fill that has brought so much leaves the thread to others for a turn. */
+const TURN_BYTES = 524_288;
 const RELAY_WINDOW_BYTES = 1_048_576;
 const STALE_ON_STATUS = new Set([500, 502, 503, 504]);
 
@@ -270,31 +273,42 @@ export class FillRunner {
   }
 
   async #pump(fill: Fill, response: OriginResponse): Promise<void> {
-    const { store, metrics, config } = this.#context;
-    const { arena } = store;
-    const body = fill.body;
+    const { metrics, urge } = this.#context;
     const length = fill.descriptor?.storedBytes ?? -1;
-    if (body === undefined) return;
+    let turnEndsAt = 0;
     for await (const chunk of response.body) {
       metrics.add('originBytes', chunk.length);
-      const end = fill.written + chunk.length;
-      if (length >= 0 && end > length) {
-        throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
-      }
-      if (end > config.cache.maxObject) {
-        // Those who try again must not fail again: it passes by for a while.
-        fill.entry.aloneUntilMs = this.#context.clock.now() + OUTGROWN_MS;
-        throw new GatewayError('GW_ARENA_FULL', 'object of unknown length outgrew cache.maxObject');
-      }
-      if (length < 0 && end > body.bytes) await this.#growTo(fill, end);
-      arena.write(body.extents, fill.written, chunk);
-      fill.written = end;
-      arena.publishWritten(body.slot, end);
-      this.#answers.progressed(fill);
+      await this.#take(fill, chunk, length);
+      if (fill.written < turnEndsAt || fill.written === length) continue;
+      // Many may wait for the first bytes, on all workers. And libuv would read megabytes of what
+      // follows before anybody on this thread could write.
+      turnEndsAt = fill.written + TURN_BYTES;
+      urge();
+      await nextTurn();
     }
     if (length >= 0 && fill.written !== length) {
       throw new GatewayError('GW_ORIGIN_BODY_SHORT', `${fill.written} of ${length} bytes`);
     }
+  }
+
+  async #take(fill: Fill, chunk: Uint8Array, length: number): Promise<void> {
+    const { arena } = this.#context.store;
+    const { body } = fill;
+    if (body === undefined) return;
+    const end = fill.written + chunk.length;
+    if (length >= 0 && end > length) {
+      throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
+    }
+    if (end > this.#context.config.cache.maxObject) {
+      // Those who try again must not fail again: it passes by for a while.
+      fill.entry.aloneUntilMs = this.#context.clock.now() + OUTGROWN_MS;
+      throw new GatewayError('GW_ARENA_FULL', 'object of unknown length outgrew cache.maxObject');
+    }
+    if (length < 0 && end > body.bytes) await this.#growTo(fill, end);
+    arena.write(body.extents, fill.written, chunk);
+    fill.written = end;
+    arena.publishWritten(body.slot, end);
+    this.#answers.progressed(fill);
   }
 
   /** The origin is paused by not being pulled while this waits. */

@@ -25,6 +25,7 @@ export interface ShardOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly send: ShardContext['send'];
+  readonly urge: ShardContext['urge'];
 }
 
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */

@@ -8,10 +8,10 @@ function follower(): Follower {
   return { over: false, begun: true, pump: () => undefined, failed: () => undefined };
 }
 
-function feedOf(): { feed: FillFeed; leases: () => number; deserted: () => number } {
+function feedOf(written = 42): { feed: FillFeed; leases: () => number; deserted: () => number } {
   const arena = new ArenaView(createArena(65_536, 1), 0);
   const generation = arena.bumpGeneration(2);
-  arena.publishWritten(2, 42);
+  arena.publishWritten(2, written);
   arena.acquire(2, generation);
   const feed = new FillFeed(1, 0, describedAs({ slot: 2, generation }), arena);
   let deserted = 0;
@@ -56,5 +56,33 @@ t.test('FillFeed tells when everyone has left a fill that goes on', (t) => {
   t.equal(leases(), 0);
   feed.settle();
   t.equal(deserted(), 1);
+  t.end();
+});
+
+t.test('FillFeed stays while followers are let in, though the first has all it wants', (t) => {
+  const { feed, leases, deserted } = feedOf();
+  feed.admit(() => {
+    for (const one of [follower(), follower()]) {
+      feed.follow(one);
+      feed.leave(one);
+      t.equal(leases(), 1);
+    }
+  });
+  t.equal(deserted(), 1);
+  t.equal(leases(), 0);
+  t.end();
+});
+
+t.test('FillFeed whose bytes are all there waits for the end, also without followers', (t) => {
+  const { feed, leases, deserted } = feedOf(100); // of 100
+  const a = follower();
+  feed.follow(a);
+  feed.leave(a);
+  t.equal(deserted(), 0);
+  t.equal(leases(), 1);
+  feed.finish();
+  feed.settle();
+  t.equal(deserted(), 0);
+  t.equal(leases(), 0);
   t.end();
 });

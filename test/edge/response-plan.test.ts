@@ -1,9 +1,8 @@
 import t from 'tap';
 import type { Descriptor } from '../../src/cache/descriptor.js';
-import { RenderedFields } from '../../src/cache/render.js';
 import { NO_DIRECTIVES } from '../../src/cache/reuse.js';
 import type { ClientRequest } from '../../src/edge/client-request.js';
-import { planResponse, type ResponsePlan } from '../../src/edge/response-plan.js';
+import { planResponse, Plans, type ResponsePlan } from '../../src/edge/response-plan.js';
 import { fieldValue, type FieldLine } from '../../src/http/fields.js';
 import { describedAs } from '../support/descriptor.js';
 
@@ -23,6 +22,9 @@ const OBJECT = describedAs({
 });
 const PART = describedAs({ ...OBJECT, status: 206, firstByte: 40, storedBytes: 20 });
 
+const BROTLI = { coding: 'br', slot: 5, generation: 1, extents: [], bytes: 30 } as const;
+const CONTEXT = { nowMs: MODIFIED, maxRanges: 4, boundary: () => 'cut' };
+
 function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest {
   return {
     method,
@@ -35,6 +37,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     upstreamTarget: OBJECT.key,
     directives: NO_DIRECTIVES,
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    plain: method === 'GET' && fields.length === 0,
     lane: 0,
   };
 }
@@ -44,9 +47,7 @@ function plan(
   fields: readonly FieldLine[] = [],
   method = 'GET',
 ): ResponsePlan | undefined {
-  const rendered = new RenderedFields();
-  const context = { nowMs: MODIFIED, maxRanges: 4, boundary: () => 'cut', rendered };
-  return planResponse(requestOf(fields, method), descriptor, context);
+  return planResponse(requestOf(fields, method), descriptor, CONTEXT);
 }
 
 t.test('planResponse() sends the whole, or says how long it would have been', (t) => {
@@ -68,6 +69,22 @@ t.test('planResponse() sends the whole, or says how long it would have been', (t
     bodyless: false,
   });
   t.match(plan(OBJECT)?.lines, /\r\nAccept-Ranges: bytes/);
+  t.end();
+});
+
+t.test('Plans makes one plan for all plain requests of an object, and none for others', (t) => {
+  const plans = new Plans();
+  const range: FieldLine = ['range', 'bytes=0-9'];
+  const first = plans.of(requestOf([]), OBJECT, CONTEXT);
+  t.equal(first?.status, 200);
+  t.equal(plans.of(requestOf([]), OBJECT, CONTEXT), first, 'the very same');
+  t.equal(plans.of(requestOf([range]), OBJECT, CONTEXT)?.status, 206);
+  t.equal(plans.of(requestOf([], 'HEAD'), OBJECT, CONTEXT)?.bodyless, true);
+  const coded = describedAs({ ...OBJECT, encodings: [BROTLI] });
+  const br: FieldLine = ['accept-encoding', 'br'];
+  t.equal(plans.of({ ...requestOf([br]), plain: true }, coded, CONTEXT)?.encoded, BROTLI);
+  t.equal(plans.of(requestOf([]), coded, CONTEXT)?.encoded, undefined);
+  t.equal(plans.of(requestOf([]), PART, CONTEXT), undefined, 'a part is not the whole');
   t.end();
 });
 

@@ -57,6 +57,12 @@ t.test('Turns gives a crowd smaller portions than a few', async (t) => {
   t.ok(few > crowd, `${few} and ${crowd}`);
 });
 
+t.test('Turns begins with little when many wait', (t) => {
+  const turns = new Turns();
+  t.ok(turns.firstQuantum(1) > 100 * turns.firstQuantum(1_000));
+  t.end();
+});
+
 t.test('Turns serves everyone once before anyone twice, whatever the budget', async (t) => {
   const turns = new Turns();
   const order: string[] = [];

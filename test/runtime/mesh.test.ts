@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { Mesh } from '../../src/runtime/mesh.js';
 
@@ -74,6 +74,28 @@ t.test('Mesh sends what comes up in one turn as one post', async (t) => {
   const [batch] = (await once(port2, 'message')) as [unknown];
   t.same(batch, ['x', 'y', 'z']);
 });
+
+t.test(
+  'Mesh.urge() posts to peers before the turn ends, and loses or repeats nothing',
+  async (t) => {
+    const a = meshOf(t, 0);
+    const { port1, port2 } = new MessageChannel();
+    a.mesh.connect(1, port1);
+    t.teardown(() => {
+      port2.close();
+    });
+    a.mesh.send(1, 'x');
+    a.mesh.send(0, 'own');
+    a.mesh.urge();
+    a.mesh.urge();
+    a.mesh.send(1, 'y');
+    t.same(receiveMessageOnPort(port2)?.message, ['x'], 'there already');
+    t.same(a.heard, [], 'what it told itself waits for its turn');
+    await a.whenHeard(1);
+    t.same(receiveMessageOnPort(port2)?.message, ['y']);
+    t.equal(receiveMessageOnPort(port2), undefined);
+  },
+);
 
 t.test('Mesh goes on behind a message whose handler fails', async (t) => {
   const a = meshOf(t, 0);

@@ -47,11 +47,14 @@ t.test('Shard tells each following worker of progress once a turn, not each ask'
   request.head(200, [...FRESH, length('abcd')]);
   await until(() => bench.kinds(3).length > 0);
   await until(() => bench.sent.some(({ message }) => message.kind === 'progress'));
-  const before = bench.sent.length;
-  for (const text of ['a', 'b', 'c']) request.chunk(text);
-  await until(() => bench.sent.length > before);
-  const news = bench.sent.slice(before).map(({ message }) => message);
-  t.match(news, [{ kind: 'progress', written: 3, end: undefined }]);
+  const written = async (...chunks: string[]): Promise<unknown[]> => {
+    const before = bench.sent.length;
+    for (const chunk of chunks) request.chunk(chunk);
+    await until(() => bench.sent.length > before);
+    return bench.sent.slice(before).map(({ message }) => message);
+  };
+  t.match(await written('a'), [{ kind: 'progress', written: 1, end: undefined }], 'at once');
+  t.match(await written('b', 'c'), [{ kind: 'progress', written: 3, end: undefined }]);
   request.fail('GW_ORIGIN_TIMEOUT');
   await until(() => bench.shard.activeFills === 0);
 });

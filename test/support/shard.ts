@@ -59,6 +59,7 @@ export class ShardBench {
         this.sent.push({ worker, message });
         return true;
       },
+      urge: () => undefined,
     });
   }
 
