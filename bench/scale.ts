@@ -2,9 +2,11 @@
  * Question: does a hit cost more when more is cached? CPU of the server's process tree per hit of a
  * 1 KB object with 1,000, 10,000, 100,000 and 1,000,000 of them cached, asked for by a Zipf law
  * (exponent 0.9) and evenly, over all of them.
- * Setup: server on core 0 with 6 GiB of cache, filled through the server from the origin; wrk with
- * 64 connections on core 1. A point counts only if (nearly) all its requests were hits: the origin's
- * counter tells. Each server is started once and grows from size to size.
+ * Setup: two servers of a kind on core 0 with 6 GiB of cache each, filled through them from the origin;
+ * wrk with 64 connections on core 1. One grows from size to size, the other keeps 1,000 objects: they
+ * are measured in turn, and growth is the median of the pairs' ratios, so that what the machine does
+ * meanwhile (10 % and more from minute to minute) falls out. The first size, 1,000 to 1,000, shows
+ * what is left of it. A point counts only if (nearly) all its requests were hits: the origin tells.
  * Command: npm run bench -- --only scale
  * Results and conclusion: RESULTS.md, written by the same command.
  */
@@ -21,6 +23,8 @@ import { varnish } from './support/varnish.js';
 import { runWrk, wrkMissing } from './support/wrk.js';
 
 const SIZE = 1_024;
+const STEADY_OBJECTS = 1_000;
+const PAIRS_PER_ROUND = 3;
 const PROBES = 200; // bodies compared at each size
 const GOAL_GROWTH = 0.1;
 const ORDERS = ['zipf', 'uniform'] as const;
@@ -30,9 +34,25 @@ interface Point {
   readonly objects: number;
   readonly order: (typeof ORDERS)[number];
   readonly cpuMicros: number;
+  readonly growth: number; // 1: as with 1,000 objects
   readonly p99Us: number;
   readonly missShare: number;
   readonly rssBytes: number;
+}
+
+/** One server under load for a moment. */
+interface Sample {
+  readonly cpuMicros: number; // a hit
+  readonly p99Us: number;
+  readonly missShare: number;
+}
+
+interface Bench {
+  readonly contender: string;
+  readonly origin: BenchOrigin;
+  readonly grown: RunningServer;
+  readonly steady: RunningServer;
+  readonly options: BenchOptions;
 }
 
 export async function scale(options: BenchOptions): Promise<Report> {
@@ -59,63 +79,71 @@ async function grow(
 ): Promise<Point[]> {
   const origin = await startOrigin();
   const plan = { originPort: origin.port, core: SERVER_CORE, workers: 1, cacheBytes: 6 * GIB };
-  const server = await contender.start(plan);
+  const servers: RunningServer[] = [];
   const points: Point[] = [];
   try {
+    const steady = await contender.start(plan);
+    servers.push(steady);
+    const grown = await contender.start(plan);
+    servers.push(grown);
+    const bench = { contender: contender.name, origin, grown, steady, options };
+    await fillFast({ port: steady.port, size: SIZE, from: 0, to: STEADY_OBJECTS });
     let filled = 0;
     for (const objects of sizes) {
       const startedMs = performance.now();
-      await fillFast({ port: server.port, size: SIZE, from: filled, to: objects });
+      await fillFast({ port: grown.port, size: SIZE, from: filled, to: objects });
       const seconds = (performance.now() - startedMs) / 1_000; // minutes for a million: say so
       console.error(`${contender.name}: ${objects} objects, filled in ${formatNumber(seconds)} s`);
       filled = objects;
       for (let probe = 0; probe < PROBES; probe++) {
-        await checkObject(server.port, SIZE, Math.floor((probe * objects) / PROBES));
+        await checkObject(grown.port, SIZE, Math.floor((probe * objects) / PROBES));
       }
-      for (const order of ORDERS) {
-        points.push(await measure({ contender, server, origin }, { objects, order }, options));
-      }
+      for (const order of ORDERS) points.push(await compare(bench, objects, order));
     }
   } finally {
-    await server.stop();
+    for (const server of servers) await server.stop();
     await origin.stop();
   }
   return points;
 }
 
-async function measure(
-  {
-    contender,
-    server,
-    origin,
-  }: { contender: Contender; server: RunningServer; origin: BenchOrigin },
-  { objects, order }: Pick<Point, 'objects' | 'order'>,
-  options: BenchOptions,
-): Promise<Point> {
-  const load = { port: server.port, connections: 64, size: SIZE, objects, order };
-  await runWrk({ ...load, seconds: options.quick ? 1 : 4 });
-  const costs: number[] = [];
-  const p99s: number[] = [];
-  let missShare = 0;
-  for (let round = 0; round < options.rounds; round++) {
-    await origin.reset();
-    const before = cpuSeconds(server.pid);
-    const result = await runWrk({ ...load, seconds: options.quick ? 2 : 5 });
-    costs.push(((cpuSeconds(server.pid) - before) * 1e6) / result.requests);
-    p99s.push(result.p99Us);
-    if (result.errors > 0) throw new Error(`${contender.name}: ${result.errors} failed requests`);
-    const { requests } = await origin.counts();
-    missShare = Math.max(missShare, requests / result.requests);
+async function compare(bench: Bench, objects: number, order: Point['order']): Promise<Point> {
+  const { contender, grown, steady, options } = bench;
+  const pairs: { steady: Sample; grown: Sample }[] = [];
+  // The first pair warms both and does not count.
+  for (let pair = 0; pair <= PAIRS_PER_ROUND * options.rounds; pair++) {
+    pairs.push({
+      steady: await sample(bench, steady, { objects: STEADY_OBJECTS, order }),
+      grown: await sample(bench, grown, { objects, order }),
+    });
   }
+  const counted = pairs.slice(1);
   return {
-    contender: contender.name,
+    contender,
     objects,
     order,
-    cpuMicros: median(costs),
-    p99Us: median(p99s),
-    missShare,
-    rssBytes: residentBytes(server.pid),
+    cpuMicros: median(counted.map((pair) => pair.grown.cpuMicros)),
+    growth: median(counted.map((pair) => pair.grown.cpuMicros / pair.steady.cpuMicros)),
+    p99Us: median(counted.map((pair) => pair.grown.p99Us)),
+    missShare: Math.max(...counted.map((pair) => pair.grown.missShare)),
+    rssBytes: residentBytes(grown.pid),
   };
+}
+
+async function sample(
+  { contender, origin, options }: Bench,
+  { port, pid }: RunningServer,
+  { objects, order }: Pick<Point, 'objects' | 'order'>,
+): Promise<Sample> {
+  await origin.reset();
+  const before = cpuSeconds(pid);
+  const seconds = options.quick ? 1 : 2;
+  const load = { port, connections: 64, size: SIZE, objects, order, seconds };
+  const { requests, errors, p99Us } = await runWrk(load);
+  const cpuMicros = ((cpuSeconds(pid) - before) * 1e6) / requests;
+  if (errors > 0) throw new Error(`${contender}: ${errors} failed requests`);
+  const missShare = (await origin.counts()).requests / requests;
+  return { cpuMicros, p99Us, missShare };
 }
 
 function tableOf(points: readonly Point[]): Report['tables'][number] {
@@ -126,7 +154,7 @@ function tableOf(points: readonly Point[]): Report['tables'][number] {
       `${point.contender}, ${point.order}`,
       formatNumber(point.objects),
       formatNumber(point.cpuMicros),
-      growthOf(point, points).toFixed(2),
+      point.growth.toFixed(2),
       formatNumber(point.p99Us),
       `${formatNumber(100 * point.missShare)} %`,
       formatNumber(point.rssBytes / 1e6),
@@ -138,16 +166,11 @@ function conclusionsOf(order: Point['order'], points: readonly Point[]): string[
   const own = points.filter((p) => p.contender === 'headgate' && p.order === order);
   const last = own.at(-1);
   if (!last || own.length < 2) return [];
-  const growth = growthOf(last, points) - 1;
+  const growth = last.growth - 1;
   const percent = `${(100 * growth).toFixed(0)} %`;
   const what = `${order}: hit cost grows by ${percent} to ${formatNumber(last.objects)} objects (to reach: < 10 %)`;
   const lines = [verdict(what, growth < GOAL_GROWTH)];
   if (last.missShare > 0.001)
     lines.push(`${order}: ${formatNumber(100 * last.missShare)} % were misses`);
   return lines;
-}
-
-function growthOf(point: Point, points: readonly Point[]): number {
-  const same = points.filter((p) => p.contender === point.contender && p.order === point.order);
-  return point.cpuMicros / (same[0]?.cpuMicros ?? NaN);
 }

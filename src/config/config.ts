@@ -264,7 +264,7 @@ const shutdown = group({
 });
 
 const arena = group({
-  hugePages: toggle(false, 'Ask the kernel for huge pages for the arenas: fewer TLB misses.'),
+  hugePages: toggle(true, 'Ask the kernel for huge pages for the arenas: fewer TLB misses.'),
   pretouch: toggle(
     false,
     'Touch all cache memory at start: slower start, no page faults while serving.',

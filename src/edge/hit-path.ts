@@ -72,9 +72,9 @@ export class HitPath {
     if (directory === undefined) return undefined;
     const slot = directory.protect(path, this.#hashes.key);
     if (slot < 0) return undefined;
-    const leftMs = this.#leftMs(directory.freshUntilMs(slot));
-    let sent: number | undefined;
-    if (leftMs > 0 && this.#isPlain(request)) {
+    try {
+      const leftMs = this.#leftMs(directory.freshUntilMs(slot));
+      if (leftMs <= 0 || !this.#isPlain(request)) return undefined;
       const ageMs = Math.max(0, clock.coarse() - directory.bornMs(slot));
       const body = directory.body(slot);
       response.writeHeader(
@@ -84,10 +84,10 @@ export class HitPath {
       response.writeHeader(PUBLISHED_KEY, directory.fields(slot));
       response.end(body);
       directory.view.touch(slot);
-      sent = body.length;
+      return body.length;
+    } finally {
+      directory.view.unprotect();
     }
-    directory.view.unprotect();
-    return sent;
   }
 
   #leftMs(freshUntilMs: number): number {
@@ -110,11 +110,14 @@ export class HitPath {
       near.drop(object);
       return undefined;
     }
-    response.writeHeader(BLOCK_KEY, body.hitBlock(clock.coarse()));
-    response.end(body.view);
-    arena.touch(body.slot);
-    arena.unprotect();
-    return body.view.length;
+    try {
+      response.writeHeader(BLOCK_KEY, body.hitBlock(clock.coarse()));
+      response.end(body.view);
+      arena.touch(body.slot);
+      return body.view.length;
+    } finally {
+      arena.unprotect();
+    }
   }
 
   /** Nothing in the request's fields asks for more than the object. */
