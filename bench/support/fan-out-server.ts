@@ -11,7 +11,7 @@ const QUIET_MS = 1_000; // as long as the origin thinks
 
 const body = bodyOf(SIZE, 7);
 const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n\r\n`);
-const waiting: Socket[] = [];
+let waiting: Socket[] = [];
 let answeredNs = 0n;
 let timer: NodeJS.Timeout | undefined;
 
@@ -39,7 +39,10 @@ serveCalls({
 
 /** First bytes to all, then the bodies. */
 function answerAll(): void {
+  const sockets = waiting;
+  waiting = [];
+  timer = undefined;
   answeredNs = process.hrtime.bigint();
-  for (const socket of waiting) socket.write(head);
-  for (const socket of waiting) socket.write(body);
+  for (const socket of sockets) socket.write(head);
+  for (const socket of sockets) socket.write(body);
 }

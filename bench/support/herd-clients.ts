@@ -11,6 +11,8 @@ import { serveCalls } from './script.js';
 const READ_BYTES = 65_536;
 const HELD_READ_BYTES = 4_096; // a first byte must not cost a copy of 64 KB
 const HOLD_LIMIT_MS = 20_000;
+/** A server that never answers must not hold up the others. */
+const CROWD_LIMIT_MS = 180_000;
 
 let crowd: Crowd | undefined;
 
@@ -63,8 +65,15 @@ class Crowd {
     const limit = setTimeout(() => {
       this.#release();
     }, HOLD_LIMIT_MS);
+    const end = setTimeout(() => {
+      for (const connection of this.#connections) connection.close();
+      this.#failures += this.#plan.clients - this.#done - this.#failures;
+      this.#lastReason = `not served within ${CROWD_LIMIT_MS / 1_000} s`;
+      this.#check();
+    }, CROWD_LIMIT_MS);
     await finished;
     clearTimeout(limit);
+    clearTimeout(end);
     return {
       askingMs: Number(askedAllNs - askedNs) / 1e6,
       firstByteNs: this.#firstByteNs.map(String),
