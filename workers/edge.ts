@@ -2,6 +2,7 @@
  * Thread entry of an edge worker, and the inline one of `--workers 0`. Wiring only: what a worker
  * decides lives in src/edge/ and src/shard/.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   adviseHugePages,
   pinThreadToCore,
@@ -36,6 +37,7 @@ import { WorkerMetrics } from '../src/telemetry/metrics.js';
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;
 const GAUGE_TICK_MS = 1_000;
+const PURGE_SLICE_MS = 4;
 /**
  * uWS reads 512 KiB at a time, and on without end while it gets as much: `pause()` takes effect only
  * behind that, so a fast upload would come to lie here whole. The kernel doubles this for itself.
@@ -135,6 +137,7 @@ class EdgeWorker {
       turns: this.#turns,
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
+      isUp: (worker) => this.#mesh.isUp(worker),
       arenaOf: this.#arenaOf,
       onFilled: (descriptor) => {
         const arena = this.#arenaOf(descriptor.shard, descriptor.epoch);
@@ -263,7 +266,7 @@ class EdgeWorker {
         void this.#listen(message.host, message.port);
         return;
       case 'purge':
-        this.#tell({ kind: 'purged', id: message.id, count: this.#purge(message.order) });
+        void this.#purge(message.id, message.order);
         return;
       case 'purge-over':
         this.#asks.joinNoMore();
@@ -296,15 +299,21 @@ class EdgeWorker {
     this.#tell({ kind: 'drained' });
   }
 
-  #purge(order: WorkerPurge): number {
-    const { soft, path, scope } = order;
+  /** A few milliseconds at a time: who watches must not notice that a million titles go. */
+  async #purge(id: number, { soft, path, scope }: WorkerPurge): Promise<void> {
+    const order =
+      scope === 'exact' ? { keys: [path], soft } : { prefix: scope === 'all' ? '' : path, soft };
     let count = 0;
+    let sliceEndsMs = performance.now() + PURGE_SLICE_MS;
     for (const shard of this.#shards.values()) {
-      count += shard.purge(
-        scope === 'exact' ? { keys: [path], soft } : { prefix: scope === 'all' ? '' : path, soft },
-      );
+      for (const purged of shard.purging(order)) {
+        count += purged;
+        if (performance.now() < sliceEndsMs) continue;
+        await nextTurn();
+        sliceEndsMs = performance.now() + PURGE_SLICE_MS;
+      }
     }
-    return count;
+    this.#tell({ kind: 'purged', id, count });
   }
 
   #gauge(): void {

@@ -14,7 +14,7 @@ interface PurgeOptions extends SourceOptions {
   readonly soft?: true;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 90_000; // the node itself gives up after 60 s
 
 export function addPurge(program: Command, terminal: Terminal): void {
   addSourceOptions(program.command('purge'))

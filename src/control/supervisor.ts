@@ -44,7 +44,8 @@ const MAX_BACKOFF_MS = 5_000;
 const STEADY_MS = 60_000;
 /** One worker that dies as it starts comes to 17 in a minute, given its back-off. */
 const MAX_RESTARTS_PER_MINUTE = 10;
-const PURGE_PATIENCE_MS = 5_000;
+/** Workers purge in slices between requests; a million objects on a busy one take a while. */
+const PURGE_PATIENCE_MS = 60_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;

@@ -33,6 +33,8 @@ export interface AsksOptions {
   readonly turns: Turns;
   readonly now: () => number;
   readonly send: (worker: number, message: ToShard) => boolean;
+  /** False: its thread has ended and its successor is not there yet. */
+  readonly isUp: (worker: number) => boolean;
   /** The arena a descriptor lies in; undefined when its epoch has passed. */
   readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
   /** A fill has ended with an object that may be kept near. */
@@ -57,8 +59,7 @@ export class Asks {
   readonly #joinable = new Map<string, Ask>();
   readonly #byHandler = new Map<AskHandler, Ask>();
   readonly #feeds = new Map<number, FillFeed>();
-  readonly #invalidations = new Map<number, () => void>();
-  readonly #down = new Set<number>(); // workers
+  readonly #invalidations = new Map<number, { worker: number; resolve: () => void }>();
   #nextId = 1;
 
   constructor(options: AsksOptions) {
@@ -130,9 +131,10 @@ export class Asks {
           new Promise<void>((resolve) => {
             const id = this.#nextId++;
             const shard = shardOf(stream, this.#options.shards);
-            this.#invalidations.set(id, resolve);
+            const worker = this.#workerOf(shard);
+            this.#invalidations.set(id, { worker, resolve });
             const message: ToShard = { kind: 'invalidate', id, shard, keys: [key] };
-            if (!this.#options.send(this.#workerOf(shard), message)) this.#invalidated(id);
+            if (!this.#options.send(worker, message)) this.#invalidated(id);
           }),
       ),
     );
@@ -155,15 +157,17 @@ export class Asks {
   tick(): void {
     const beforeMs = this.#options.now() - LOST_PATIENCE_MS;
     for (const ask of [...this.#asks.values()]) {
-      if (ask.sinceMs > beforeMs || !this.#down.has(this.#workerOf(ask.shard))) continue;
+      if (ask.sinceMs > beforeMs || this.#options.isUp(this.#workerOf(ask.shard))) continue;
       const members = this.#drop(ask, false);
       for (const member of members) member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
     }
   }
 
-  /** A worker's thread has ended: its fills will say no more. */
+  /** A worker's thread has ended: its fills will say no more, and it has forgotten all it held. */
   onPeerDown(worker: number): void {
-    this.#down.add(worker);
+    for (const [id, waiting] of this.#invalidations) {
+      if (waiting.worker === worker) this.#invalidated(id);
+    }
     for (const feed of [...this.#feeds.values()]) {
       if (feed.worker === worker) this.#endFeed(feed, lostEnd());
     }
@@ -176,7 +180,6 @@ export class Asks {
 
   /** A worker is back: what it was asked before is asked again. */
   onPeerUp(worker: number): void {
-    this.#down.delete(worker);
     for (const ask of this.#asks.values()) {
       if (this.#workerOf(ask.shard) === worker) this.#post(ask);
     }
@@ -203,7 +206,7 @@ export class Asks {
   #post(ask: Ask): void {
     const { id, shard, request } = ask;
     const worker = this.#workerOf(shard);
-    if (this.#down.has(worker)) return;
+    if (!this.#options.isUp(worker)) return;
     if (this.#options.send(worker, { kind: 'ask', id, shard, request })) return;
     for (const member of this.#drop(ask, false)) {
       member.refused('GW_MAILBOX_FULL', 'too many messages to one worker', 1);
@@ -342,7 +345,7 @@ export class Asks {
   }
 
   #invalidated(id: number): void {
-    this.#invalidations.get(id)?.();
+    this.#invalidations.get(id)?.resolve();
     this.#invalidations.delete(id);
   }
 }

@@ -6,7 +6,7 @@ import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
-import type { EntryIndex, Stored } from './entry.js';
+import type { EntryIndex } from './entry-index.js';
 import type { LineInterner } from './line-interner.js';
 import type { ObjectStore } from './object-store.js';
 
@@ -23,8 +23,6 @@ export interface ShardContext {
   readonly index: EntryIndex;
   readonly store: ObjectStore;
   readonly interner: LineInterner;
-  /** By slot: whose body lies there. */
-  readonly owners: (Stored | undefined)[];
   /** False: the worker is down or its outbox is full. */
   readonly send: (worker: number, message: ToEdge) => boolean;
   /** What was sent goes out now rather than at the turn's end. */

@@ -9,11 +9,14 @@ import { contentTypeOf } from '../media/kind.js';
 /** The worker writes these itself, for each response. */
 const RENDERED_LATER = new Set(['age', 'date', 'content-length', 'cache-status', 'accept-ranges']);
 
-function isRenderedLater(name: string, status: number): boolean {
+/** True for what is no part of a descriptor's fields. */
+export function isRenderedLater(name: string, status: number): boolean {
   return RENDERED_LATER.has(name) || (name === 'content-range' && status === 206);
 }
 
 export type StoringPlan = Extract<StorePlan, { store: true }>;
+/** What a descriptor takes from a plan. */
+export type StoringFacts = Freshness & Pick<StoringPlan, 'vary' | 'stripFields'>;
 
 export interface Placement {
   readonly key: string;
@@ -33,7 +36,7 @@ export interface Placement {
 export function describe(
   status: number,
   originFields: FieldLines,
-  plan: StoringPlan,
+  plan: StoringFacts,
   place: Placement,
 ): Descriptor {
   const strip = new Set(plan.stripFields);
@@ -62,7 +65,7 @@ export function describe(
   };
 }
 
-export function freshnessOf(plan: StoringPlan): Freshness {
+export function freshnessOf(plan: Freshness): Freshness {
   const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = plan;
   return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate };
 }
@@ -71,4 +74,10 @@ export function freshnessOf(plan: StoringPlan): Freshness {
 export function pathOf(key: string): string {
   const query = key.indexOf('?');
   return query < 0 ? key : key.slice(0, query);
+}
+
+/** The stream a key belongs to: all that lies in the same folder. */
+export function streamOf(key: string): string {
+  const path = pathOf(key);
+  return path.slice(0, path.lastIndexOf('/') + 1);
 }

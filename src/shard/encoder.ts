@@ -38,7 +38,7 @@ export class Encoder {
   }
 
   async #run(stored: Stored): Promise<void> {
-    const { config, store, owners } = this.#context;
+    const { config, store, index } = this.#context;
     const { brotliQuality, gzipLevel } = config.compression;
     const bytes = Buffer.from(readBody(store.arena, stored.body.extents, stored.body.bytes));
     const [br, gz] = await Promise.all([
@@ -51,7 +51,7 @@ export class Encoder {
       }),
       gzipAsync(bytes, { level: gzipLevel }),
     ]);
-    if (owners[stored.body.slot] !== stored) return; // purged, replaced or evicted meanwhile
+    if (!index.isHeld(stored)) return; // purged, replaced or evicted meanwhile
     const encodings: EncodedBody[] = [];
     for (const [coding, encoded] of [
       ['br', br],
@@ -60,23 +60,23 @@ export class Encoder {
       if (encoded.length > bytes.length * WORTHWHILE) continue;
       const body = this.#place(stored, coding, encoded);
       if (body !== undefined) encodings.push(body);
-      if (owners[stored.body.slot] !== stored) return; // its own place was taken for the encoding
+      if (!index.isHeld(stored)) return; // its own place was taken for the encoding
     }
     stored.descriptor = { ...stored.descriptor, encodings, keep: true };
   }
 
   #place(stored: Stored, coding: 'br' | 'gzip', encoded: Uint8Array): EncodedBody | undefined {
-    const { store, owners } = this.#context;
+    const { store, index } = this.#context;
     const body = store.reserve(encoded.length);
     if (body === undefined) return undefined;
-    if (owners[stored.body.slot] !== stored) {
+    if (!index.isHeld(stored)) {
       store.release(body);
       return undefined;
     }
     store.arena.write(body.extents, 0, encoded);
     store.arena.publishWritten(body.slot, encoded.length);
     store.store(body, encoded.length, hash32(`${stored.entry.key}\n${coding}`));
-    owners[body.slot] = stored;
+    index.own(body.slot, stored);
     if (stored.encodings.size === 0) stored.encodings = new Map();
     stored.encodings.set(coding, body);
     const { slot, generation, extents } = body;

@@ -1,7 +1,4 @@
-/**
- * What a shard knows by key: the stored variants of each resource and the fills under way for it.
- * Two steps (stream, then object) so that a stream is found, walked and dropped as one.
- */
+/** What a shard knows of one resource: its stored variants and the fills under way for it. */
 import type { Descriptor } from '../cache/descriptor.js';
 import type { EncodedBody } from '../cache/descriptor.js';
 import type { FieldLines } from '../http/fields.js';
@@ -39,73 +36,6 @@ export interface Entry {
 /** Shared by the many that have none, a million empty maps being half a gigabyte. Never written. */
 export const NO_FILLS = new Map<string, Fill>();
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
-const NO_NAMES: readonly string[] = [];
-
-export class EntryIndex {
-  readonly #streams = new Map<string, Map<string, Entry>>();
-  /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
-  readonly #lingering = new Set<Entry>();
-  #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
-
-  get(stream: string, key: string): Entry | undefined {
-    return this.#streams.get(stream)?.get(key);
-  }
-
-  ensure(stream: string, key: string): Entry {
-    let entries = this.#streams.get(stream);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#streams.set(stream, entries);
-    }
-    let entry = entries.get(key);
-    if (entry === undefined) {
-      entry = {
-        key,
-        stream,
-        vary: NO_NAMES,
-        variants: new Map(),
-        fills: NO_FILLS,
-        aloneUntilMs: 0,
-      };
-      entries.set(key, entry);
-      this.#count += 1;
-    }
-    return entry;
-  }
-
-  /** Forgets an entry that holds nothing any more. */
-  dropIfEmpty(entry: Entry, nowMs: number): void {
-    if (entry.variants.size > 0 || entry.fills.size > 0) return;
-    const entries = this.#streams.get(entry.stream);
-    if (entries?.get(entry.key) !== entry) return;
-    if (entry.aloneUntilMs > nowMs) {
-      this.#lingering.add(entry);
-      return;
-    }
-    entries.delete(entry.key);
-    this.#count -= 1;
-    if (entries.size === 0) this.#streams.delete(entry.stream);
-  }
-
-  /** Forgets the empty entries that were kept for their `aloneUntilMs`, which has passed. */
-  sweep(nowMs: number): void {
-    for (const entry of this.#lingering) {
-      if (entry.aloneUntilMs > nowMs) continue;
-      this.#lingering.delete(entry);
-      this.dropIfEmpty(entry, nowMs);
-    }
-  }
-
-  *matching(accept: (key: string) => boolean): Generator<Entry> {
-    for (const entries of this.#streams.values()) {
-      for (const entry of entries.values()) if (accept(entry.key)) yield entry;
-    }
-  }
-}
 
 /** Takes `stored` out of its entry's variants; true when it was there. */
 export function unlink(stored: Stored): boolean {

@@ -105,7 +105,7 @@ export class FillRunner {
   }
 
   #isHeld(stored: Stored): boolean {
-    return this.#context.owners[stored.body.slot] === stored;
+    return this.#context.index.isHeld(stored);
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
@@ -329,7 +329,7 @@ export class FillRunner {
   }
 
   #finish(fill: Fill, arrival: Arrival): void {
-    const { store, owners, config } = this.#context;
+    const { store, index, config } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
@@ -363,7 +363,7 @@ export class FillRunner {
       descriptor: { ...described, extents: body.extents, published: body.text !== undefined },
       retryAtMs: 0,
     };
-    owners[body.slot] = stored;
+    index.own(body.slot, stored);
     keepStored(stored, this.#hooks.discard);
     this.#hooks.onStored(stored);
     this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });

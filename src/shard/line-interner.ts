@@ -17,10 +17,23 @@ const OWN = new Set([
 
 export class LineInterner {
   readonly #lines = new Map<string, FieldLine>();
+  readonly #ids = new Map<FieldLine, number>();
+  readonly #byId: FieldLine[] = [];
 
   /** Equal lines; those that were seen before are the same objects as then. */
   lines(fields: FieldLines): FieldLines {
     return fields.map((line) => this.#one(line));
+  }
+
+  /** A number for a line that this interner gave, for as long as it lives; undefined for others. */
+  idOf(line: FieldLine): number | undefined {
+    return this.#ids.get(line);
+  }
+
+  at(id: number): FieldLine {
+    const line = this.#byId[id];
+    if (line === undefined) throw new RangeError(`no line ${id}`);
+    return line;
   }
 
   #one(line: FieldLine): FieldLine {
@@ -29,7 +42,11 @@ export class LineInterner {
     const text = `${name}: ${value}`;
     const known = this.#lines.get(text);
     if (known !== undefined) return known;
-    if (this.#lines.size < MAX_LINES) this.#lines.set(text, line);
+    if (this.#byId.length < MAX_LINES) {
+      this.#lines.set(text, line);
+      this.#ids.set(line, this.#byId.length);
+      this.#byId.push(line);
+    }
     return line;
   }
 }

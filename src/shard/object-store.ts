@@ -31,8 +31,8 @@ export interface ObjectStoreOptions {
   readonly arena: ArenaView;
   readonly allocator: BuddyAllocator;
   readonly eviction: Eviction;
-  /** A stored body was taken for room: forget everything that names it. */
-  readonly onEvicted: (body: Body) => void;
+  /** A stored body is taken for room: forget everything that names it, and give it back. */
+  readonly onEvicted: (slot: number) => Body | undefined;
 }
 
 interface Retired {
@@ -45,8 +45,7 @@ export class ObjectStore {
   readonly #directory: Directory;
   readonly #allocator: BuddyAllocator;
   readonly #eviction: Eviction;
-  readonly #onEvicted: (body: Body) => void;
-  readonly #bodies: (Body | undefined)[];
+  readonly #onEvicted: ObjectStoreOptions['onEvicted'];
   readonly #freeSlots: number[] = [];
   #retired: Retired[] = [];
   #spaceWaiters: (() => void)[] = [];
@@ -60,7 +59,6 @@ export class ObjectStore {
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
     const { slots } = options.arena.layout;
-    this.#bodies = new Array<Body | undefined>(slots).fill(undefined);
     for (let slot = slots - 1; slot >= 0; slot -= 1) this.#freeSlots.push(slot);
   }
 
@@ -98,15 +96,13 @@ export class ObjectStore {
       return undefined;
     }
     this.arena.publishWritten(slot, 0);
-    const body: Body = {
+    return {
       slot,
       generation: this.arena.bumpGeneration(slot),
       extents,
       bytes,
       text: undefined,
     };
-    this.#bodies[slot] = body;
-    return body;
   }
 
   /** Appends at least `bytes` to a body that fills. False: no room now. */
@@ -162,7 +158,6 @@ export class ObjectStore {
   /** Gives up a body that was never stored. */
   release(body: Body): void {
     this.arena.bumpGeneration(body.slot);
-    this.#bodies[body.slot] = undefined;
     if (body.text !== undefined) this.#directory.withdraw(body.slot);
     if (this.arena.leases(body.slot) === 0) this.#free(body.slot, body.extents);
     else this.#retired.push({ slot: body.slot, extents: body.extents });
@@ -243,11 +238,10 @@ export class ObjectStore {
     // A leased body frees nothing now and is being watched: take another.
     const slot = this.#eviction.victim((candidate) => this.arena.leases(candidate) > 0);
     if (slot < 0) return false;
-    const body = this.#bodies[slot];
+    const body = this.#onEvicted(slot);
     if (body === undefined) return true;
     this.#evictions += 1;
     this.#storedBytes -= body.bytes;
-    this.#onEvicted(body);
     this.release(body);
     return true;
   }

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { ShardContext } from './context.js';
-import { EntryIndex, type Stored } from './entry.js';
+import { EntryIndex } from './entry-index.js';
 import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
 import { Shard } from './shard.js';
@@ -35,8 +35,8 @@ const MAX_BLOCK_BYTES = 8_388_608;
 export function openShard(options: ShardOptions): Shard {
   const { arena, config } = options;
   const { slots, dataBytes } = arena.layout;
-  const owners: (Stored | undefined)[] = new Array<Stored | undefined>(slots).fill(undefined);
-  let onEvicted: (body: Body) => void = () => undefined;
+  const interner = new LineInterner();
+  let onEvicted: (slot: number) => Body | undefined = () => undefined;
   const store = new ObjectStore({
     arena,
     allocator: new BuddyAllocator({
@@ -45,17 +45,14 @@ export function openShard(options: ShardOptions): Shard {
       maxBlockBytes: Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, dataBytes)),
     }),
     eviction: new S3Fifo({ slots, hits: arena.hits }),
-    onEvicted: (body) => {
-      onEvicted(body);
-    },
+    onEvicted: (slot) => onEvicted(slot),
   });
   const { cache } = config;
   const shard = new Shard({
     ...options,
-    index: new EntryIndex(),
-    interner: new LineInterner(),
+    index: new EntryIndex({ shard: options.shard, epoch: options.epoch, slots, interner }),
+    interner,
     store,
-    owners,
     policy: {
       heuristicFraction: cache.ttl.heuristicFraction,
       heuristicMaxMs: cache.ttl.heuristicMax,
@@ -63,8 +60,6 @@ export function openShard(options: ShardOptions): Shard {
       staleIfErrorMs: cache.staleIfError,
     },
   });
-  onEvicted = (body) => {
-    shard.onEvicted(body);
-  };
+  onEvicted = (slot) => shard.onEvicted(slot);
   return shard;
 }

@@ -12,6 +12,7 @@ import { readBody } from './read-body.js';
 
 /** Parts of one representation that may lie apart; past it the oldest goes. */
 const MAX_PARTS = 64;
+const MAX_JOIN_RATIO = 2;
 /** A first range of a whole-file download: fetch the file. */
 const FROM_START = /^bytes\s*=\s*0-$/i;
 /** A fill of the whole that is this close to the first byte asked for is waited for. */
@@ -61,20 +62,26 @@ export function coveringPart(variant: Variant, range: string): Stored | undefine
   });
 }
 
-/** Joins a new part with those it touches; a part that has become the whole is served as such. */
+/**
+ * Joins a new part with what it touches, and all parts once they make up the whole, which is served
+ * as such. A part is joined to one at most twice its size: were each small range added to all that
+ * came before it, reading a film from end to end would copy it a thousand times over.
+ */
 export function mergeParts(
   context: ShardContext,
   added: Stored,
   discard: (stored: Stored) => void,
 ): void {
   const variant = variantOf(added.entry, added.secondary);
-  let merged = added;
   for (const other of variant.parts.filter((part) => part !== added)) {
-    if (!canCombine(other.originFields, added.originFields)) {
-      discard(other); // another representation: the newer one is what exists
-      continue;
-    }
-    merged = joined(context, merged, other, discard) ?? merged;
+    // Another representation: the newer one is what exists.
+    if (!canCombine(other.originFields, added.originFields)) discard(other);
+  }
+  let grown: Stored | undefined = added;
+  while (grown !== undefined) {
+    for (const other of [...variant.parts]) if (isInside(other, grown)) discard(other);
+    const group = toJoin(variant.parts, grown);
+    grown = group.length < 2 ? undefined : joined(context, group, discard);
   }
   while (variant.parts.length > MAX_PARTS) {
     const oldest = variant.parts[0];
@@ -83,39 +90,76 @@ export function mergeParts(
   }
 }
 
+/** Parts to make one of with `part`; it alone when that does not pay yet. */
+function toJoin(parts: readonly Stored[], part: Stored): Stored[] {
+  const run = runAround(parts, part);
+  const all = Math.min(...run.map(startOf)) === 0;
+  if (all && Math.max(...run.map(endOf)) === part.descriptor.totalBytes) return run;
+  const near = run.find((other) => {
+    if (other === part || startOf(other) > endOf(part) || endOf(other) < startOf(part))
+      return false;
+    const sizes = [other, part].map(({ descriptor }) => descriptor.storedBytes);
+    return Math.max(...sizes) <= MAX_JOIN_RATIO * Math.min(...sizes);
+  });
+  return run.filter((one) => one === part || one === near);
+}
+
+/** The parts that lie around one without a gap, itself among them. */
+function runAround(parts: readonly Stored[], part: Stored): Stored[] {
+  let run: Stored[] = [];
+  let end = -1;
+  for (const one of [...parts].sort((a, b) => startOf(a) - startOf(b))) {
+    if (startOf(one) > end) {
+      if (run.includes(part)) break;
+      run = [];
+    }
+    run.push(one);
+    end = Math.max(end, endOf(one));
+  }
+  return run;
+}
+
+function isInside(inner: Stored, outer: Stored): boolean {
+  return inner !== outer && startOf(inner) >= startOf(outer) && endOf(inner) <= endOf(outer);
+}
+
+/** One part, or the whole, in place of a group without gaps. Undefined: no room, or too large. */
 function joined(
   context: ShardContext,
-  a: Stored,
-  b: Stored,
+  group: readonly Stored[],
   discard: (stored: Stored) => void,
 ): Stored | undefined {
-  const { store, owners, config } = context;
-  const [low, high] = a.descriptor.firstByte <= b.descriptor.firstByte ? [a, b] : [b, a];
-  const start = low.descriptor.firstByte;
-  const end = Math.max(endOf(low), endOf(high));
-  if (high.descriptor.firstByte > endOf(low)) return undefined;
+  const { store, index, config } = context;
+  const [first] = group;
+  if (first === undefined) return undefined;
+  const born = ({ descriptor }: Stored): number => descriptor.freshness.bornMs;
+  const like = group.reduce((a, b) => (born(b) > born(a) ? b : a), first);
+  const start = Math.min(...group.map(startOf));
+  const end = Math.max(...group.map(endOf));
   if (end - start > config.cache.maxObject) return undefined;
   const body = store.reserve(end - start);
   if (body === undefined) return undefined;
-  // Making room may have evicted one of the two.
-  if (owners[low.body.slot] !== low || owners[high.body.slot] !== high) {
+  // Making room may have evicted one of them.
+  if (!group.every((part) => index.isHeld(part))) {
     store.release(body);
     return undefined;
   }
-  for (const part of [low, high]) {
+  for (const part of group) {
     const bytes = readBody(store.arena, part.body.extents, part.body.bytes);
-    store.arena.write(body.extents, part.descriptor.firstByte - start, bytes);
+    store.arena.write(body.extents, startOf(part) - start, bytes);
   }
   store.arena.publishWritten(body.slot, end - start);
-  store.store(body, end - start, hash32(a.entry.key));
-  const whole = start === 0 && end === a.descriptor.totalBytes;
+  store.store(body, end - start, hash32(like.entry.key));
+  const whole = start === 0 && end === like.descriptor.totalBytes;
   const stored: Stored = {
-    ...a,
+    ...like,
     body,
     encodings: NO_ENCODINGS,
-    originFields: whole ? a.originFields.filter(([name]) => !OF_A_PART.has(name)) : a.originFields,
+    originFields: whole
+      ? like.originFields.filter(([name]) => !OF_A_PART.has(name))
+      : like.originFields,
     descriptor: {
-      ...a.descriptor,
+      ...like.descriptor,
       slot: body.slot,
       generation: body.generation,
       extents: body.extents,
@@ -124,19 +168,23 @@ function joined(
       storedBytes: end - start,
     },
   };
-  owners[body.slot] = stored;
-  discard(low);
-  discard(high);
-  const variant = variantOf(a.entry, a.secondary);
+  index.own(body.slot, stored);
+  for (const part of group) discard(part);
+  const variant = variantOf(like.entry, like.secondary);
   if (whole) replaceWhole(variant, stored, discard);
   else variant.parts.push(stored);
-  return stored;
+  return whole ? undefined : stored;
 }
 
 function replaceWhole(variant: Variant, stored: Stored, discard: (stored: Stored) => void): void {
   const before = variant.whole;
   variant.whole = stored;
   if (before !== undefined) discard(before);
+}
+
+/** Offset of its first byte in the representation. */
+function startOf({ descriptor }: Stored): number {
+  return descriptor.firstByte;
 }
 
 /** Offset behind its last byte in the representation. */

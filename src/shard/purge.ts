@@ -1,7 +1,6 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
 import type { ShardContext } from './context.js';
-import { pathOf } from './describe.js';
-import { type Entry, type Stored, storedIn } from './entry.js';
+import { type Stored, storedIn } from './entry.js';
 import { renewStored } from './renew.js';
 
 export type PurgeOrder =
@@ -9,16 +8,21 @@ export type PurgeOrder =
   | { readonly prefix: string; readonly soft: boolean }; // '' = everything
 
 /**
- * Objects purged. Hard: gone at once, for new requests and for what workers keep near. Soft: stale
- * from now on, so that the next request validates. Fills under way keep nothing.
+ * Gives the number of objects purged at each key, so that a thread with a million of them can do
+ * other things in between; what is stored behind its back meanwhile was asked for after the order.
+ * Hard: gone at once, for new requests and for what workers keep near. Soft: stale from now on, so
+ * that the next request validates. Fills under way keep nothing.
  */
-export function purgeMatching(
+export function* purgeMatching(
   context: ShardContext,
   order: PurgeOrder,
   discard: (stored: Stored) => void,
-): number {
-  let purged = 0;
-  for (const entry of [...matching(context, order)]) {
+): Generator<number, void> {
+  const { index, clock } = context;
+  for (const key of keysOf(context, order)) {
+    const entry = index.find(key);
+    if (entry === undefined) continue;
+    let purged = 0;
     for (const fill of entry.fills.values()) fill.purged = true;
     entry.fills.clear();
     entry.aloneUntilMs = 0;
@@ -29,21 +33,15 @@ export function purgeMatching(
         else discard(stored);
       }
     }
-    context.index.dropIfEmpty(entry, context.clock.now());
+    index.dropIfEmpty(entry, clock.now());
+    index.rest(entry, clock.now()); // now, not at the tick: there may be a million
+    yield purged;
   }
-  return purged;
 }
 
-function* matching(context: ShardContext, order: PurgeOrder): Generator<Entry> {
-  if ('keys' in order) {
-    for (const key of new Set(order.keys)) {
-      const path = pathOf(key);
-      const entry = context.index.get(path.slice(0, path.lastIndexOf('/') + 1), key);
-      if (entry !== undefined) yield entry;
-    }
-  } else {
-    yield* context.index.matching((key) => key.startsWith(order.prefix));
-  }
+function keysOf({ index }: ShardContext, order: PurgeOrder): Iterable<string> {
+  if ('keys' in order) return new Set(order.keys);
+  return index.keysMatching((key) => key.startsWith(order.prefix));
 }
 
 /** Its lifetime has just ended. */

@@ -99,35 +99,38 @@ export class Shard {
 
   /** Objects purged. Fills under way still answer those who wait, and keep nothing. */
   purge(order: PurgeOrder): number {
-    const purged = purgeMatching(this.#context, order, (stored) => {
-      this.#discard(stored);
-    });
-    this.#context.metrics.add('purged', purged);
+    let purged = 0;
+    for (const count of this.purging(order)) purged += count;
     return purged;
   }
 
-  /** A body was taken for room: its object goes, or loses that coding. */
-  onEvicted(body: Body): void {
-    const { owners, metrics, store, index, clock } = this.#context;
-    const stored = owners[body.slot];
-    metrics.add('evictions');
-    if (stored === undefined) return;
-    owners[body.slot] = undefined;
-    if (stored.body !== body) {
-      const encodings = stored.descriptor.encodings.filter(({ slot }) => slot !== body.slot);
-      stored.descriptor = { ...stored.descriptor, encodings };
-      for (const [coding, one] of stored.encodings) {
-        if (one === body) stored.encodings.delete(coding);
-      }
-      return;
+  /** As `purge`, key by key: the caller may let others have the thread between two. */
+  *purging(order: PurgeOrder): Generator<number, void> {
+    const keys = purgeMatching(this.#context, order, (stored) => {
+      this.#discard(stored);
+    });
+    for (const purged of keys) {
+      this.#context.metrics.add('purged', purged);
+      yield purged;
     }
+  }
+
+  /** A body is taken for room: its object goes, or loses that coding. */
+  onEvicted(slot: number): Body | undefined {
+    const { metrics, store, index, clock } = this.#context;
+    const stored = index.ownerOf(slot);
+    metrics.add('evictions');
+    if (stored === undefined) return undefined;
+    index.own(slot, undefined);
+    if (stored.body.slot !== slot) return withoutEncoding(stored, slot);
     unlink(stored);
     for (const encoding of stored.encodings.values()) {
-      owners[encoding.slot] = undefined;
+      index.own(encoding.slot, undefined);
       store.discard(encoding);
     }
     stored.encodings.clear();
     index.dropIfEmpty(stored.entry, clock.now());
+    return stored.body;
   }
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
@@ -368,11 +371,11 @@ export class Shard {
 
   /** Forgets a stored response and gives its memory back. */
   #discard(stored: Stored): void {
-    const { store, owners, index, clock } = this.#context;
-    if (owners[stored.body.slot] !== stored) return;
+    const { store, index, clock } = this.#context;
+    if (!index.isHeld(stored)) return;
     unlink(stored);
     for (const body of [stored.body, ...stored.encodings.values()]) {
-      owners[body.slot] = undefined;
+      index.own(body.slot, undefined);
       store.discard(body);
     }
     stored.encodings.clear();
@@ -385,7 +388,7 @@ export class Shard {
     if (!config.prefetch.enabled || request.background || directives.onlyIfCached) return;
     const next = this.#playlists.after(request);
     if (next === undefined || this.#prefetching() >= config.prefetch.concurrency) return;
-    if (this.#context.index.get(next.stream, next.key) !== undefined) return;
+    if (this.#context.index.has(next.stream, next.key)) return;
     metrics.add('prefetched');
     this.#ask(0, next, -1);
   }
@@ -395,6 +398,18 @@ export class Shard {
     for (const { leader } of this.#fills.values()) if (leader.worker === -1) count += 1;
     return count;
   }
+}
+
+/** Takes the coding that lies in `slot` out of what is told of an object, and gives its body. */
+function withoutEncoding(stored: Stored, slot: number): Body | undefined {
+  const encodings = stored.descriptor.encodings.filter((encoded) => encoded.slot !== slot);
+  stored.descriptor = { ...stored.descriptor, encodings };
+  for (const [coding, body] of stored.encodings) {
+    if (body.slot !== slot) continue;
+    stored.encodings.delete(coding);
+    return body;
+  }
+  return undefined;
 }
 
 /** Under which key the entry knows the fill for this ask, and what range that asks for. */

@@ -75,6 +75,7 @@ class AsksBench {
   readonly sent: { worker: number; message: ToShard }[] = [];
   readonly filled: Descriptor[] = [];
   readonly deaf = new Set<number>();
+  readonly down = new Set<number>();
   nowMs = 0;
   readonly asks = new Asks({
     shards: 4,
@@ -86,11 +87,17 @@ class AsksBench {
       this.sent.push({ worker, message });
       return true;
     },
+    isUp: (worker) => !this.down.has(worker),
     arenaOf: (_shard, epoch) => (epoch === 0 ? this.arena : undefined),
     onFilled: (descriptor) => {
       this.filled.push(descriptor);
     },
   });
+
+  peerDown(worker: number): void {
+    this.down.add(worker);
+    this.asks.onPeerDown(worker);
+  }
 
   ask(key: string, client = new Client(), joins = true): Client {
     this.asks.ask(askFor(key), client, joins);
@@ -296,10 +303,11 @@ t.test('Asks of a worker that is down wait for its return, but not for ever', (t
   const bench = new AsksBench();
   const key = keyOnWorker(1);
   const before = bench.ask(key);
-  bench.asks.onPeerDown(1);
+  bench.peerDown(1);
   const during = bench.ask(key, new Client(), false);
   t.equal(bench.sent.length, 1, 'nobody to send to');
   const other = bench.ask(keyOnWorker(0));
+  bench.down.delete(1);
   bench.asks.onPeerUp(1);
   t.same(
     bench.sent.map(({ worker, message }) => [worker, message.id]),
@@ -311,12 +319,25 @@ t.test('Asks of a worker that is down wait for its return, but not for ever', (t
     ],
     'both are asked again',
   );
-  bench.asks.onPeerDown(1);
+  bench.peerDown(1);
   bench.nowMs += 10_000;
   bench.asks.tick();
   t.same([before.heard, during.heard], [['refused GW_WORKER_LOST'], ['refused GW_WORKER_LOST']]);
   t.same(other.heard, [], 'a slow origin is no reason');
   t.equal(bench.asks.pending, 1);
+  t.end();
+});
+
+t.test('Asks of a worker that was down before this one began wait as well', (t) => {
+  const bench = new AsksBench();
+  bench.down.add(1);
+  bench.deaf.add(1);
+  const client = bench.ask(keyOnWorker(1));
+  t.same(client.heard, []);
+  bench.down.delete(1);
+  bench.deaf.delete(1);
+  bench.asks.onPeerUp(1);
+  t.equal(bench.sent.length, 1);
   t.end();
 });
 
@@ -327,7 +348,7 @@ t.test('Asks ends what a dead worker was sending', (t) => {
   bench.hear(bench.filling(1), 1);
   const relayed = bench.ask(key, new Client(), false);
   bench.hear({ kind: 'head', id: 2, head: { status: 200, fields: [] }, served: MISS }, 1);
-  bench.asks.onPeerDown(1);
+  bench.peerDown(1);
   t.same(follower.heard, ['filling', 'failed GW_WORKER_LOST']);
   t.same(relayed.heard, ['head', 'end GW_WORKER_LOST']);
   t.equal(bench.leases, 0);
@@ -370,6 +391,10 @@ t.test('Asks.invalidate() resolves when every shard has confirmed', async (t: Te
   t.equal(done, false);
   bench.hear({ kind: 'invalidated', id: ids[1] ?? NaN });
   await invalidating;
+  const lost = bench.asks.invalidate([{ key: '/a/1', stream: '/a/' }]);
+  bench.peerDown(0);
+  bench.peerDown(1);
+  await lost;
   bench.deaf.add(0).add(1);
   await bench.asks.invalidate([{ key: '/a/1', stream: '/a/' }]);
   t.pass('a shard that is down holds nothing');

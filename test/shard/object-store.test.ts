@@ -7,6 +7,9 @@ import { type Body, ObjectStore } from '../../src/shard/object-store.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 
+/** What a shard knows: whose body lies where. */
+const bodies = new WeakMap<ObjectStore, Map<number, Body>>();
+
 function storeOf(blocks: number): { store: ObjectStore; evicted: Body[]; reader: ArenaView } {
   const buffer = createArena(blocks * BLOCK, 2);
   const arena = new ArenaView(buffer, 0);
@@ -19,10 +22,14 @@ function storeOf(blocks: number): { store: ObjectStore; evicted: Body[]; reader:
       maxBlockBytes: blocks * BLOCK,
     }),
     eviction: new S3Fifo({ slots: arena.layout.slots, hits: arena.hits }),
-    onEvicted: (body) => {
-      evicted.push(body);
+    onEvicted: (slot) => {
+      const body = held.get(slot);
+      if (body !== undefined) evicted.push(body);
+      return body;
     },
   });
+  const held = new Map<number, Body>();
+  bodies.set(store, held);
   return { store, evicted, reader: new ArenaView(buffer, 1) };
 }
 
@@ -30,6 +37,7 @@ function stored(store: ObjectStore, bytes: number, hash = bytes): Body {
   const body = store.reserve(bytes);
   if (body === undefined) throw new Error('no room');
   store.store(body, bytes, hash);
+  bodies.get(store)?.set(body.slot, body);
   return body;
 }
 
@@ -54,10 +62,10 @@ t.test('ObjectStore hands out slots under generations that were never seen', (t)
 
 t.test('ObjectStore evicts for room, and says whom', (t) => {
   const { store, evicted } = storeOf(4);
-  const bodies = Array.from({ length: 4 }, (_, i) => stored(store, BLOCK, i));
+  const four = Array.from({ length: 4 }, (_, i) => stored(store, BLOCK, i));
   stored(store, 2 * BLOCK);
   t.ok(evicted.length >= 2);
-  for (const body of evicted) t.ok(bodies.includes(body));
+  for (const body of evicted) t.ok(four.includes(body));
   t.equal(store.count, 4 - evicted.length + 1);
   t.equal(store.evictions, evicted.length);
   t.end();
@@ -121,11 +129,11 @@ t.test('ObjectStore grows a body and cuts it to what was written', (t) => {
 
 t.test('ObjectStore holds empty bodies, which take a slot alone', (t) => {
   const { store, reader } = storeOf(4);
-  const bodies = Array.from({ length: 4 }, (_, i) => stored(store, 0, i));
+  const four = Array.from({ length: 4 }, (_, i) => stored(store, 0, i));
   t.equal(store.freeBytes, 4 * BLOCK);
-  for (const { slot, generation } of bodies) t.ok(reader.acquire(slot, generation));
+  for (const { slot, generation } of four) t.ok(reader.acquire(slot, generation));
   t.equal(store.reserve(0), undefined, 'all slots are read');
-  for (const { slot } of bodies) reader.release(slot);
+  for (const { slot } of four) reader.release(slot);
   t.ok(store.reserve(0), 'one was evicted');
   t.end();
 });

@@ -90,6 +90,45 @@ t.test('parts that touch or overlap become one, and at last the whole', async (t
   t.equal(bench.origin.requests[1]?.header('if-range'), '"v1"', 'only the same representation');
 });
 
+t.test('reading a file to its end in small ranges copies each byte a few times only', async (t) => {
+  const [count, size] = [256, 1_000];
+  const total = count * size;
+  const bench = new ShardBench();
+  const { data } = bench.view(0);
+  let copied = 0;
+  const set = data.set.bind(data);
+  data.set = (bytes, offset): void => {
+    copied += bytes.length;
+    set(bytes, offset);
+  };
+  const partAt = (at: number): string => String(at).padStart(size, '.');
+  for (let i = 0; i < count; i += 1) {
+    const [first, last] = [i * size, (i + 1) * size - 1];
+    const range = `bytes=${first}-${last}`;
+    bench.ask(i + 1, FILE, { range, headers: [['range', range]] });
+    const head: FieldLines = [
+      ['cache-control', 'max-age=60'],
+      ['etag', '"v1"'],
+      ['content-range', `bytes ${first}-${last}/${total}`],
+    ];
+    await bench.fill(head, partAt(i), 206);
+    t.ok(bench.shard.store.count <= 12, `${bench.shard.store.count} parts`);
+  }
+  t.equal(bench.shard.store.count, 1, 'the whole');
+  t.ok(copied < 16 * total, `${(copied / total).toFixed(1)} times`);
+  bench.ask(1_000, FILE);
+  const whole = Array.from({ length: count }, (_, i) => partAt(i)).join('');
+  t.equal(bench.body(1_000), whole);
+});
+
+t.test('a part that holds another takes its place', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(10, 11);
+  await bench.fetch(5, 16);
+  t.equal(bench.shard.store.count, 1);
+  t.equal(bench.body(bench.want(6, 15)), 'fghijklmnopq');
+});
+
 t.test('what was joined of parts is renewed as a whole', async (t) => {
   const bench = new PartsBench();
   await bench.fetch(0, 9);

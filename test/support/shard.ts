@@ -77,6 +77,7 @@ export class ShardBench {
 
   ask(id: number, key: string, more: Partial<AskRequest> & { worker?: number } = {}): void {
     const { worker = 0, ...request } = more;
+    this.shard.tick(); // so that it finds at rest what may rest
     this.shard.receive({ kind: 'ask', id, shard: 0, request: askFor(key, request) }, worker);
   }
 

@@ -1,0 +1,157 @@
+/**
+ * What a shard knows, by key (stream, then object, so that a stream is dropped as one) and by slot.
+ * What nothing happens to rests as one string; whoever looks at it wakes it, and the next tick puts
+ * it to rest again. An entry that somebody holds across turns must not be packable meanwhile.
+ */
+import { streamOf } from './describe.js';
+import type { Entry, Stored } from './entry.js';
+import { NO_FILLS } from './entry.js';
+import type { LineInterner } from './line-interner.js';
+import { isPackable, packStored, unpackStored } from './packed.js';
+
+const NO_NAMES: readonly string[] = [];
+
+export interface EntryIndexOptions {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly slots: number;
+  readonly interner: LineInterner;
+}
+
+export class EntryIndex {
+  readonly #options: EntryIndexOptions;
+  /** A number: the slot of the object that rests there. */
+  readonly #streams = new Map<string, Map<string, Entry | number>>();
+  /** By slot: whose body lies there, awake or at rest. */
+  readonly #owners: (Stored | string | undefined)[];
+  /** Looked at since the last `rest`. */
+  readonly #touched = new Set<Entry>();
+  /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
+  readonly #lingering = new Set<Entry>();
+  #count = 0;
+
+  constructor(options: EntryIndexOptions) {
+    this.#options = options;
+    this.#owners = new Array<Stored | string | undefined>(options.slots).fill(undefined);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  has(stream: string, key: string): boolean {
+    return this.#streams.get(stream)?.has(key) === true;
+  }
+
+  get(stream: string, key: string): Entry | undefined {
+    const found = this.#streams.get(stream)?.get(key);
+    if (typeof found === 'number') return this.#wake(found)?.entry;
+    if (found !== undefined) this.#touched.add(found);
+    return found;
+  }
+
+  ensure(stream: string, key: string): Entry {
+    const known = this.get(stream, key);
+    if (known !== undefined) return known;
+    const entry: Entry = {
+      key,
+      stream,
+      vary: NO_NAMES,
+      variants: new Map(),
+      fills: NO_FILLS,
+      aloneUntilMs: 0,
+    };
+    this.#put(entry, entry);
+    this.#count += 1;
+    this.#touched.add(entry);
+    return entry;
+  }
+
+  /** Whose body, or a coding of it, lies in a slot. */
+  ownerOf(slot: number): Stored | undefined {
+    const owner = this.#owners[slot];
+    return typeof owner === 'string' ? this.#wake(slot) : owner;
+  }
+
+  /** False: it was purged, replaced or evicted, and its slot may be another object's. */
+  isHeld(stored: Stored): boolean {
+    return this.#owners[stored.body.slot] === stored;
+  }
+
+  own(slot: number, stored: Stored | undefined): void {
+    this.#owners[slot] = stored;
+  }
+
+  /** Forgets an entry that holds nothing any more. */
+  dropIfEmpty(entry: Entry, nowMs: number): void {
+    const entries = this.#streams.get(entry.stream);
+    if (entries?.get(entry.key) !== entry) return;
+    if (entry.variants.size > 0 || entry.fills.size > 0) {
+      this.#touched.add(entry);
+      return;
+    }
+    if (entry.aloneUntilMs > nowMs) {
+      this.#lingering.add(entry);
+      return;
+    }
+    this.#touched.delete(entry);
+    entries.delete(entry.key);
+    this.#count -= 1;
+    if (entries.size === 0) this.#streams.delete(entry.stream);
+  }
+
+  /** Puts to rest what was looked at and may rest, and forgets what was kept for `aloneUntilMs` only. */
+  sweep(nowMs: number): void {
+    for (const entry of this.#touched) this.rest(entry, nowMs);
+    this.#touched.clear();
+    for (const entry of this.#lingering) {
+      if (entry.aloneUntilMs > nowMs) continue;
+      this.#lingering.delete(entry);
+      this.dropIfEmpty(entry, nowMs);
+    }
+  }
+
+  /** Nothing when the entry has more to it than a pack can say. */
+  rest(entry: Entry, nowMs: number): void {
+    this.#touched.delete(entry);
+    if (!isPackable(entry, nowMs)) return;
+    const whole = entry.variants.get('')?.whole;
+    if (whole === undefined || !this.isHeld(whole)) return;
+    const { slot } = whole.body;
+    this.#owners[slot] = packStored(whole, this.#options.interner);
+    this.#put(entry, slot);
+  }
+
+  /** The keys there are now, as a list of its own: what is done with one may change the index. */
+  keysMatching(accept: (key: string) => boolean): string[] {
+    const keys: string[] = [];
+    for (const entries of this.#streams.values()) {
+      for (const key of entries.keys()) if (accept(key)) keys.push(key);
+    }
+    return keys;
+  }
+
+  /** By its key alone. */
+  find(key: string): Entry | undefined {
+    return this.get(streamOf(key), key);
+  }
+
+  #wake(slot: number): Stored | undefined {
+    const text = this.#owners[slot];
+    if (typeof text !== 'string') return undefined;
+    const stored = unpackStored(text, this.#options);
+    this.#owners[slot] = stored;
+    this.#put(stored.entry, stored.entry);
+    this.#touched.add(stored.entry);
+    return stored;
+  }
+
+  #put({ stream, key }: Entry, value: Entry | number): void {
+    let entries = this.#streams.get(stream);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#streams.set(stream, entries);
+    }
+    entries.set(key, value);
+  }
+}

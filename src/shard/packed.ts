@@ -1,0 +1,104 @@
+/**
+ * A stored response as one string. As JavaScript objects it is some forty of them and two kilobytes:
+ * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
+ */
+import { isWhole } from '../cache/descriptor.js';
+import type { FieldLine } from '../http/fields.js';
+import type { MediaKind } from '../media/kind.js';
+import { describe, isRenderedLater, streamOf, type StoringFacts } from './describe.js';
+import { type Entry, NO_ENCODINGS, NO_FILLS, type Stored } from './entry.js';
+import type { LineInterner } from './line-interner.js';
+
+/** What the values of a pack are, in this order. */
+type Packed = [
+  key: string,
+  kind: MediaKind,
+  status: number,
+  lines: (number | FieldLine)[], // a number: the interner's
+  strip: string[],
+  times: [bornMs: number, ttlMs: number, swrMs: number, sieMs: number, retryAtMs: number],
+  flags: number,
+  body: [slot: number, generation: number, bytes: number],
+  extents: number[], // offset, length, offset, ...
+  text: [offset: number, capacity: number] | 0,
+];
+
+const MUST_REVALIDATE = 1;
+const ALWAYS_REVALIDATE = 2;
+
+/** True when a pack of it says all there is: a whole response that does not vary, all by itself. */
+export function isPackable({ fills, vary, variants, aloneUntilMs }: Entry, nowMs: number): boolean {
+  if (fills.size > 0 || vary.length > 0 || variants.size !== 1 || aloneUntilMs > nowMs)
+    return false;
+  const { whole, parts } = variants.get('') ?? { whole: undefined, parts: [] };
+  if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return false;
+  const { keep, freshness } = whole.descriptor;
+  if (!isWhole(whole.descriptor)) return false;
+  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
+  // `keep` is false while its codings are being made: whoever makes them holds on to this very object.
+  return keep && [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite);
+}
+
+export function packStored(stored: Stored, interner: LineInterner): string {
+  const { descriptor, body, originFields, kind, retryAtMs } = stored;
+  const { key, status, fields, freshness } = descriptor;
+  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = freshness;
+  const kept = new Set(fields.map(([name]) => name));
+  const strip = originFields.flatMap(([name]) =>
+    kept.has(name) || isRenderedLater(name, status) ? [] : name,
+  );
+  const packed: Packed = [
+    key,
+    kind,
+    status,
+    originFields.map((line) => interner.idOf(line) ?? line),
+    strip,
+    [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
+    (mustRevalidate ? MUST_REVALIDATE : 0) | (alwaysRevalidate ? ALWAYS_REVALIDATE : 0),
+    [body.slot, body.generation, body.bytes],
+    body.extents.flatMap(({ offset, length }) => [offset, length]),
+    body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
+  ];
+  return JSON.stringify(packed);
+}
+
+/** The same response again, in an entry of its own. */
+export function unpackStored(
+  text: string,
+  { shard, epoch, interner }: { shard: number; epoch: number; interner: LineInterner },
+): Stored {
+  const [key, kind, status, lines, stripFields, times, flags, placed, cells, room] = JSON.parse(
+    text,
+  ) as Packed;
+  const [bornMs, ttlMs, swrMs, sieMs, retryAtMs] = times;
+  const [slot, generation, bytes] = placed;
+  const extents = cells.flatMap((offset, i) =>
+    i % 2 === 0 ? { offset, length: cells[i + 1] ?? 0 } : [],
+  );
+  const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
+  const stream = streamOf(key);
+  const facts: StoringFacts = {
+    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields, vary: [] },
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+  };
+  const described = describe(status, originFields, facts, {
+    ...{ key, stream, shard, epoch, slot, generation, extents },
+    ...{ firstByte: 0, storedBytes: bytes, totalBytes: bytes, secondary: '', keep: true },
+  });
+  const entry: Entry = {
+    ...{ key, stream, vary: [], variants: new Map(), fills: NO_FILLS, aloneUntilMs: 0 },
+  };
+  const stored: Stored = {
+    ...{ entry, secondary: '', kind, requestHeaders: [], encodings: NO_ENCODINGS },
+    body: {
+      ...{ slot, generation, extents, bytes },
+      text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
+    },
+    originFields,
+    descriptor: { ...described, published: room !== 0 },
+    retryAtMs,
+  };
+  entry.variants.set('', { whole: stored, parts: [] });
+  return stored;
+}
