@@ -50,3 +50,19 @@ export function isWhole(descriptor: Descriptor): boolean {
   const { firstByte, storedBytes, totalBytes } = descriptor;
   return firstByte === 0 && storedBytes >= 0 && storedBytes === totalBytes;
 }
+
+/** True when another answer can be told to have the same bytes: by a strong tag, and a length. */
+export function isIdentified({ etag, totalBytes }: Descriptor): boolean {
+  return etag.startsWith('"') && totalBytes >= 0;
+}
+
+/** Of two that are identified. */
+export function isSameBytes(a: Descriptor, b: Descriptor): boolean {
+  return (
+    a.etag === b.etag &&
+    a.status === b.status &&
+    a.totalBytes === b.totalBytes &&
+    a.firstByte === b.firstByte &&
+    a.storedBytes === b.storedBytes
+  );
+}

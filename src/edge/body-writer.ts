@@ -39,7 +39,7 @@ const UNKNOWN_LENGTH_CHUNK = 65_536;
 
 export class BodyWriter implements Stalled {
   readonly responder: Responder;
-  readonly source: BodySource;
+  source: BodySource;
   readonly #options: BodyWriterOptions;
   #sent = 0; // of this response's body
   #started = false;
@@ -75,6 +75,13 @@ export class BodyWriter implements Stalled {
   abandon(): void {
     this.#state = 'over';
     this.#options.wheel.remove(this);
+  }
+
+  /** The same bytes from elsewhere: goes on where it is. */
+  continueFrom(source: BodySource, quantum: number): void {
+    if (this.#state === 'over') return;
+    this.source = source;
+    this.pump(quantum);
   }
 
   get waitsForClient(): boolean {

@@ -2,7 +2,7 @@
  * One GET or HEAD that the hit path could not answer: looks near, asks the shard, and serves what
  * comes back. Lives until its response is over.
  */
-import type { Descriptor } from '../cache/descriptor.js';
+import { type Descriptor, isIdentified, isSameBytes } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
@@ -36,6 +36,8 @@ export class Exchange implements AskHandler {
   #wantsWhole = false; // the stored part would not do
   #relay: RelayWriter | undefined;
   #relayed: Promise<void> = Promise.resolve();
+  /** The body that a lost worker was bringing: to be gone on with from its successor. */
+  #interrupted: { readonly writer: BodyWriter; readonly descriptor: Descriptor } | undefined;
 
   constructor(context: EdgeContext, request: ClientRequest, responder: Responder) {
     this.#context = context;
@@ -63,6 +65,10 @@ export class Exchange implements AskHandler {
 
   object(descriptor: Descriptor, served: Served): void {
     if (this.#responder.gone) return;
+    if (this.#interrupted !== undefined) {
+      this.#continueWith(descriptor);
+      return;
+    }
     if (!this.#isSelected(descriptor)) {
       this.#askAlone();
       return;
@@ -74,6 +80,10 @@ export class Exchange implements AskHandler {
   filling(feed: FillFeed, served: Served, quantum: number): void {
     if (this.#responder.gone) return;
     const { descriptor, source } = feed;
+    if (this.#interrupted !== undefined) {
+      this.#continueWith(descriptor, feed);
+      return;
+    }
     if (!this.#isSelected(descriptor)) {
       this.#askAlone();
       return;
@@ -90,32 +100,14 @@ export class Exchange implements AskHandler {
       return;
     }
     const writer = this.#writerFor(descriptor, { plan, served, source });
-    const follower: Follower = {
-      get over() {
-        return writer.over;
-      },
-      get begun() {
-        return writer.begun;
-      },
-      pump: (quantum) => {
-        writer.pump(quantum);
-      },
-      failed: (code) => {
-        writer.abandon();
-        feed.leave(follower);
-        this.#failed(code);
-      },
-    };
-    feed.follow(follower);
-    this.#responder.whenGone(() => {
-      feed.leave(follower);
-    });
-    if (source.written > 0) follower.pump(quantum);
+    this.#follow(feed, writer);
+    if (source.written > 0) writer.pump(quantum);
   }
 
   head(head: Head, served: Served): void {
     const { asks, wheel } = this.#context;
     const responder = this.#responder;
+    if (responder.headSent) responder.close(); // an interrupted body, and this is another
     if (responder.gone) {
       asks.cancel(this);
       return;
@@ -156,6 +148,7 @@ export class Exchange implements AskHandler {
   }
 
   alone(): void {
+    if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
     const { directives } = this.#request;
     void passThrough(this.#context, {
@@ -167,6 +160,7 @@ export class Exchange implements AskHandler {
   }
 
   refused(code: ErrorCode, _detail: string, retryAfterS: number): void {
+    if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
     refuse(this.#context, this.#responder, { code, retryAfterS });
   }
@@ -179,7 +173,7 @@ export class Exchange implements AskHandler {
     const { asks } = this.#context;
     this.#asks += 1;
     if (this.#asks > MAX_ASKS) {
-      refuse(this.#context, this.#responder, { code: 'GW_INTERNAL' });
+      this.refused('GW_INTERNAL', 'asked too often', 1);
       return;
     }
     if (this.#asks === 1) {
@@ -366,6 +360,63 @@ export class Exchange implements AskHandler {
     if (served.hit && served.detail !== undefined) metrics.add('staleServed');
     if (status === 304) metrics.add('notModified');
     if (status === 206) metrics.add('ranges');
+  }
+
+  #follow(feed: FillFeed, writer: BodyWriter): void {
+    const { descriptor } = feed;
+    const follower: Follower = {
+      get over() {
+        return writer.over;
+      },
+      get begun() {
+        return writer.begun;
+      },
+      pump: (quantum) => {
+        writer.pump(quantum);
+      },
+      failed: (code) => {
+        feed.leave(follower);
+        if (code === 'GW_WORKER_LOST' && writer.begun && isIdentified(descriptor)) {
+          this.#interrupted = { writer, descriptor };
+          this.#ask();
+          return;
+        }
+        writer.abandon();
+        this.#failed(code);
+      },
+    };
+    feed.follow(follower);
+    this.#responder.whenGone(() => {
+      feed.leave(follower);
+    });
+  }
+
+  /** With `feed`: it is being filled. Otherwise it is all there. */
+  #continueWith(descriptor: Descriptor, feed?: FillFeed): void {
+    const { arenaOf, turns } = this.#context;
+    const interrupted = this.#interrupted;
+    if (interrupted === undefined || !isSameBytes(interrupted.descriptor, descriptor)) {
+      this.#responder.close();
+      return;
+    }
+    const { writer } = interrupted;
+    this.#interrupted = undefined;
+    if (feed !== undefined) {
+      this.#follow(feed, writer);
+      writer.continueFrom(feed.source, turns.quantum);
+      return;
+    }
+    const { slot, generation, extents, storedBytes } = descriptor;
+    const arena = arenaOf(descriptor.shard, descriptor.epoch);
+    if (arena?.acquire(slot, generation) !== true) {
+      this.#interrupted = interrupted;
+      this.#ask();
+      return;
+    }
+    this.#responder.whenGone(() => {
+      arena.release(slot);
+    });
+    writer.continueFrom({ arena, slot, extents, written: storedBytes, ended: true }, turns.quantum);
   }
 
   /** What has been sent must not look whole; where nothing was sent yet, say what happened. */

@@ -49,17 +49,29 @@ export function reachesSoon(whole: Fill | undefined, range: string): boolean {
   return length >= 0 && length - Number(suffix) <= whole.written + NEAR_BYTES;
 }
 
-/** The stored part that holds all of the one range asked for. */
-export function coveringPart(variant: Variant, range: string): Stored | undefined {
-  if (range === '') return undefined;
-  return variant.parts.find(({ descriptor }) => {
-    const asked = parseRange(range, descriptor.totalBytes, 1);
-    if (asked.kind !== 'ranges') return false;
-    const [first] = asked.ranges;
-    if (first === undefined) return false;
-    const end = descriptor.firstByte + descriptor.storedBytes;
-    return first[0] >= descriptor.firstByte && first[1] < end;
-  });
+/**
+ * What holds all of the one range asked for; parts that do so together are joined for it. The whole,
+ * when that is what became of them.
+ */
+export function coveringPart(
+  context: ShardContext,
+  variant: Variant,
+  range: string,
+  discard: (stored: Stored) => void,
+): Stored | undefined {
+  const [any] = variant.parts;
+  if (range === '' || any === undefined) return undefined;
+  const asked = parseRange(range, any.descriptor.totalBytes, 1);
+  const [first] = asked.kind === 'ranges' ? asked.ranges : [];
+  if (first === undefined) return undefined;
+  const [from, to] = first;
+  const alone = variant.parts.find((part) => startOf(part) <= from && to < endOf(part));
+  if (alone !== undefined) return alone;
+  const one = variant.parts.find((part) => startOf(part) <= from && from < endOf(part));
+  const run = one === undefined ? [] : runAround(variant.parts, one);
+  const group = run.filter((part) => endOf(part) > from && startOf(part) <= to);
+  if (group.length < 2 || Math.max(...group.map(endOf)) <= to) return undefined;
+  return joined(context, group, discard) ?? variant.whole;
 }
 
 /**
@@ -169,10 +181,11 @@ function joined(
     },
   };
   index.own(body.slot, stored);
-  for (const part of group) discard(part);
   const variant = variantOf(like.entry, like.secondary);
   if (whole) replaceWhole(variant, stored, discard);
   else variant.parts.push(stored);
+  // Only now: with its last part an entry would be forgotten.
+  for (const part of group) discard(part);
   return whole ? undefined : stored;
 }
 

@@ -201,7 +201,7 @@ export class Shard {
   /** True when the waiter was answered from what is stored. */
   #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
     const { request, directives } = waiter;
-    const stored = variant.whole ?? coveringPart(variant, request.range);
+    const stored = variant.whole ?? this.#partOf(variant, request.range);
     if (stored === undefined) return false;
     const { freshness } = stored.descriptor;
     switch (judge(freshness, directives, nowMs)) {
@@ -229,6 +229,12 @@ export class Shard {
         this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
         return true;
     }
+  }
+
+  #partOf(variant: Variant, range: string): Stored | undefined {
+    return coveringPart(this.#context, variant, range, (stored) => {
+      this.#discard(stored);
+    });
   }
 
   #refresh(waiter: Waiter, variant: Variant): void {

@@ -202,3 +202,18 @@ t.test('a slow reader is cut by the wheel, one above the minimum rate is not', (
   }
   t.end();
 });
+
+t.test('BodyWriter goes on from another place with the bytes it has not sent', (t) => {
+  const bench = new WriterBench(t, { size: 3 * BLOCK, written: BLOCK });
+  bench.writer.pump(MIB);
+  t.equal(bench.fake.body.length, BLOCK);
+  const arena = new ArenaView(createArena(8 * BLOCK, 1), 0);
+  const extents = [{ offset: 4 * BLOCK, length: 3 * BLOCK }];
+  arena.write(extents, 0, bench.body);
+  bench.writer.continueFrom({ arena, slot: 1, extents, written: 3 * BLOCK, ended: true }, MIB);
+  t.ok(bench.writer.over);
+  t.ok(bench.fake.body.equals(bench.body));
+  bench.writer.continueFrom({ arena, slot: 1, extents, written: 3 * BLOCK, ended: true }, MIB);
+  t.equal(bench.fake.body.length, 3 * BLOCK, 'nothing when it is over');
+  t.end();
+});

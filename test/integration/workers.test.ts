@@ -96,6 +96,30 @@ t.test('a lost worker is back soon, and the other never misses a request', async
 });
 
 t.test(
+  'a body that a lost worker was bringing is gone on with, if it is still the same',
+  async (t) => {
+    const gateway = await startFaulty(t, ['--shards', '1']);
+    const [victims, others] = await connectionsByWorker(gateway);
+    const paths = ['/halting', '/halting-changed'] as const;
+    const before = (await metricsOf(gateway))('origin_bytes_total');
+    const answers = paths.map((path, i) => others[i]?.get(path) ?? Promise.reject(new Error(path)));
+    await untilMetric(gateway, (metric) => metric('origin_bytes_total') >= before + BODY.length);
+    await delay(100); // both halves are here; soon they are at the clients'
+    victims[0]?.send('GET /fault/exit HTTP/1.1\r\nHost: test\r\n\r\n');
+    const [same, changed] = await Promise.all(answers);
+    if (same === undefined || changed === undefined) throw new Error('no answers');
+    t.equal(same.status, 200);
+    t.ok(same.whole, 'to its end');
+    t.ok(same.body.equals(BODY), 'and every byte is right');
+    t.equal(changed.status, 200);
+    t.notOk(changed.whole, 'its connection was closed');
+    t.ok(changed.body.equals(BODY.subarray(0, BODY.length / 2)), 'with what there was');
+    await untilMetric(gateway, (metric) => metric('retired_bodies') === 0);
+    t.equal(await gateway.stop(), 0);
+  },
+);
+
+t.test(
   'a worker that dies under load takes no lease with it: its objects can be evicted',
   async (t) => {
     const gateway = await startFaulty(t, [
@@ -153,13 +177,25 @@ async function startFaulty(
   return startGateway(t, { entry: FAULTY_CLI, args: [await origin(t), ...QUIET, ...args], env });
 }
 
-/** Answers anything at once; `large` with LARGE, `never` not at all. */
+/**
+ * Answers anything at once; `large` with LARGE, `never` not at all. `halting` stops half-way the first
+ * time; `changed` is something else the second time.
+ */
 function origin(t: Test): Promise<string> {
+  const asked = new Map<string, number>();
   return httpServer(t, (request, response) => {
-    if (request.url?.includes('never') === true) return;
-    const body = request.url?.includes('large') === true ? LARGE : BODY;
-    response.writeHead(200, { 'Content-Length': body.length, 'Cache-Control': 'max-age=60' });
-    response.end(body);
+    const url = request.url ?? '/';
+    const times = (asked.get(url) ?? 0) + 1;
+    asked.set(url, times);
+    if (url.includes('never')) return;
+    const body = url.includes('large') ? LARGE : BODY;
+    response.writeHead(200, {
+      'Content-Length': body.length,
+      'Cache-Control': 'max-age=60',
+      ETag: url.includes('changed') ? `"v${times}"` : '"v1"',
+    });
+    if (url.includes('halting') && times === 1) response.write(body.subarray(0, body.length / 2));
+    else response.end(body);
   });
 }
 

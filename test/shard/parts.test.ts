@@ -121,6 +121,21 @@ t.test('reading a file to its end in small ranges copies each byte a few times o
   t.equal(bench.body(1_000), whole);
 });
 
+t.test('parts that answer a range only together are joined for it', async (t) => {
+  const bench = new PartsBench();
+  await bench.fetch(2, 3);
+  await bench.fetch(4, 9);
+  t.equal(bench.shard.store.count, 2, 'too unlike to be joined unasked');
+  t.equal(bench.body(bench.want(3, 5)), 'cdefghij');
+  t.equal(bench.shard.store.count, 1);
+  t.equal(bench.body(bench.want(9, 9)), 'cdefghij', 'and are found again');
+  await bench.fetch(0, 2);
+  await bench.fetch(10, 19);
+  t.equal(bench.body(bench.want(1, 12)), WHOLE, 'which may be the whole');
+  t.equal(bench.origin.requests.length, 4);
+  t.same(bench.kinds(bench.whole()), ['object']);
+});
+
 t.test('a part that holds another takes its place', async (t) => {
   const bench = new PartsBench();
   await bench.fetch(10, 11);
