@@ -61,8 +61,15 @@ export async function scale(options: BenchOptions): Promise<Report> {
   const present = able.filter((c) => c.missing() === undefined && isWanted(options, c.name));
   const sizes = options.quick ? [1_000, 100_000] : [1_000, 10_000, 100_000, 1_000_000];
   const points: Point[] = [];
-  for (const contender of present) points.push(...(await grow(contender, sizes, options)));
-  const missing = [...all.map((c) => c.missing()), wrkMissing()];
+  const faults: string[] = [];
+  for (const contender of present) {
+    try {
+      points.push(...(await grow(contender, sizes, options)));
+    } catch (reason) {
+      faults.push(String(reason)); // half an hour of the others' figures is not lost with one
+    }
+  }
+  const missing = [...all.map((c) => c.missing()), wrkMissing(), ...faults];
   return {
     name: 'scale',
     question: 'Cost of a hit as the number of cached 1 KB objects grows.',
