@@ -55,7 +55,7 @@ http {
   keepalive_requests 1000000000;
   keepalive_timeout 75s;
   reset_timedout_connection on;
-  open_file_cache max=20000 inactive=300s;
+  open_file_cache max=16000 inactive=300s;
   open_file_cache_valid 300s;
   open_file_cache_min_uses 1;
   client_body_temp_path ${place.folder}/temp;

@@ -400,8 +400,8 @@ export class Exchange implements AskHandler {
       return;
     }
     const { writer } = interrupted;
-    this.#interrupted = undefined;
     if (feed !== undefined) {
+      this.#interrupted = undefined;
       this.#follow(feed, writer);
       writer.continueFrom(feed.source, turns.quantum);
       return;
@@ -409,10 +409,10 @@ export class Exchange implements AskHandler {
     const { slot, generation, extents, storedBytes } = descriptor;
     const arena = arenaOf(descriptor.shard, descriptor.epoch);
     if (arena?.acquire(slot, generation) !== true) {
-      this.#interrupted = interrupted;
       this.#ask();
       return;
     }
+    this.#interrupted = undefined;
     this.#responder.whenGone(() => {
       arena.release(slot);
     });

@@ -4,12 +4,9 @@
  * it to rest again. An entry that somebody holds across turns must not be packable meanwhile.
  */
 import { streamOf } from './describe.js';
-import type { Entry, Stored } from './entry.js';
-import { NO_FILLS } from './entry.js';
+import { type Entry, newEntry, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
-import { isPackable, packStored, unpackStored } from './packed.js';
-
-const NO_NAMES: readonly string[] = [];
+import { packable, packStored, unpackStored } from './packed.js';
 
 export interface EntryIndexOptions {
   readonly shard: number;
@@ -53,14 +50,7 @@ export class EntryIndex {
   ensure(stream: string, key: string): Entry {
     const known = this.get(stream, key);
     if (known !== undefined) return known;
-    const entry: Entry = {
-      key,
-      stream,
-      vary: NO_NAMES,
-      variants: new Map(),
-      fills: NO_FILLS,
-      aloneUntilMs: 0,
-    };
+    const entry = newEntry(stream, key);
     this.#put(entry, entry);
     this.#count += 1;
     this.#touched.add(entry);
@@ -114,8 +104,7 @@ export class EntryIndex {
   /** Nothing when the entry has more to it than a pack can say. */
   rest(entry: Entry, nowMs: number): void {
     this.#touched.delete(entry);
-    if (!isPackable(entry, nowMs)) return;
-    const whole = entry.variants.get('')?.whole;
+    const whole = packable(entry, nowMs);
     if (whole === undefined || !this.isHeld(whole)) return;
     const { slot } = whole.body;
     this.#owners[slot] = packStored(whole, this.#options.interner);

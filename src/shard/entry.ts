@@ -37,6 +37,11 @@ export interface Entry {
 export const NO_FILLS = new Map<string, Fill>();
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
+/** An entry that holds nothing yet. */
+export function newEntry(stream: string, key: string): Entry {
+  return { key, stream, vary: [], variants: new Map(), fills: NO_FILLS, aloneUntilMs: 0 };
+}
+
 /** Takes `stored` out of its entry's variants; true when it was there. */
 export function unlink(stored: Stored): boolean {
   const variant = stored.entry.variants.get(stored.secondary);

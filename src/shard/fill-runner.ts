@@ -99,13 +99,10 @@ export class FillRunner {
    * or what we asked about was evicted or purged meanwhile and its slot may be another object's.
    */
   #isAbout(fill: Fill, headers: FieldLines): boolean {
+    const { index } = this.#context;
     const { stored } = fill;
-    if (stored === undefined || fill.purged || !this.#isHeld(stored)) return false;
+    if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
     return matches304(stored.originFields, headers);
-  }
-
-  #isHeld(stored: Stored): boolean {
-    return this.#context.index.isHeld(stored);
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
@@ -209,8 +206,8 @@ export class FillRunner {
   /** True: stale answers went out to all who waited. */
   #serveStale(fill: Fill, detail: string): boolean {
     const { stored } = fill;
-    const { clock } = this.#context;
-    if (stored === undefined || fill.purged || !this.#isHeld(stored)) return false;
+    const { clock, index } = this.#context;
+    if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
     const nowMs = clock.now();
     const usable = (waiter: Waiter): boolean =>
       mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);

@@ -6,7 +6,7 @@ import { isWhole } from '../cache/descriptor.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import { describe, isRenderedLater, streamOf, type StoringFacts } from './describe.js';
-import { type Entry, NO_ENCODINGS, NO_FILLS, type Stored } from './entry.js';
+import { type Entry, newEntry, NO_ENCODINGS, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
 
 /** What the values of a pack are, in this order. */
@@ -26,17 +26,18 @@ type Packed = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 
-/** True when a pack of it says all there is: a whole response that does not vary, all by itself. */
-export function isPackable({ fills, vary, variants, aloneUntilMs }: Entry, nowMs: number): boolean {
-  if (fills.size > 0 || vary.length > 0 || variants.size !== 1 || aloneUntilMs > nowMs)
-    return false;
+/** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
+export function packable(entry: Entry, nowMs: number): Stored | undefined {
+  const { fills, vary, variants, aloneUntilMs } = entry;
+  if (fills.size > 0 || vary.length > 0 || variants.size !== 1) return undefined;
+  if (aloneUntilMs > nowMs) return undefined;
   const { whole, parts } = variants.get('') ?? { whole: undefined, parts: [] };
-  if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return false;
+  if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return undefined;
   const { keep, freshness } = whole.descriptor;
-  if (!isWhole(whole.descriptor)) return false;
   const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   // `keep` is false while its codings are being made: whoever makes them holds on to this very object.
-  return keep && [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite);
+  if (!keep || !isWhole(whole.descriptor)) return undefined;
+  return [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite) ? whole : undefined;
 }
 
 export function packStored(stored: Stored, interner: LineInterner): string {
@@ -78,21 +79,41 @@ export function unpackStored(
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const stream = streamOf(key);
   const facts: StoringFacts = {
-    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields, vary: [] },
+    bornMs,
+    ttlMs,
+    swrMs,
+    sieMs,
+    stripFields,
+    vary: [],
     mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
     alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
   };
   const described = describe(status, originFields, facts, {
-    ...{ key, stream, shard, epoch, slot, generation, extents },
-    ...{ firstByte: 0, storedBytes: bytes, totalBytes: bytes, secondary: '', keep: true },
+    key,
+    stream,
+    shard,
+    epoch,
+    slot,
+    generation,
+    extents,
+    firstByte: 0,
+    storedBytes: bytes,
+    totalBytes: bytes,
+    secondary: '',
+    keep: true,
   });
-  const entry: Entry = {
-    ...{ key, stream, vary: [], variants: new Map(), fills: NO_FILLS, aloneUntilMs: 0 },
-  };
+  const entry = newEntry(stream, key);
   const stored: Stored = {
-    ...{ entry, secondary: '', kind, requestHeaders: [], encodings: NO_ENCODINGS },
+    entry,
+    secondary: '',
+    kind,
+    requestHeaders: [],
+    encodings: NO_ENCODINGS,
     body: {
-      ...{ slot, generation, extents, bytes },
+      slot,
+      generation,
+      extents,
+      bytes,
       text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
     },
     originFields,

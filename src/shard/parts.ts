@@ -6,7 +6,7 @@ import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
-import { NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
+import { keepStored, NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
 
@@ -181,18 +181,10 @@ function joined(
     },
   };
   index.own(body.slot, stored);
-  const variant = variantOf(like.entry, like.secondary);
-  if (whole) replaceWhole(variant, stored, discard);
-  else variant.parts.push(stored);
-  // Only now: with its last part an entry would be forgotten.
+  // First: with its last part an entry would be forgotten.
+  keepStored(stored, discard);
   for (const part of group) discard(part);
   return whole ? undefined : stored;
-}
-
-function replaceWhole(variant: Variant, stored: Stored, discard: (stored: Stored) => void): void {
-  const before = variant.whole;
-  variant.whole = stored;
-  if (before !== undefined) discard(before);
 }
 
 /** Offset of its first byte in the representation. */

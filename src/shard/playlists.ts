@@ -6,7 +6,7 @@ import type { ObjectFacts } from '../media/defaults.js';
 import { nextSegment, parsePlaylist, type HlsMediaPlaylist } from '../media/hls.js';
 import { resolveUri } from '../media/resolve.js';
 import { mediaKind } from '../media/kind.js';
-import { pathOf } from './describe.js';
+import { pathOf, streamOf } from './describe.js';
 
 /** Segments of media playlists remembered for prefetching; the oldest stream goes. */
 const MAX_SEGMENTS = 50_000;
@@ -59,7 +59,7 @@ export class Playlists {
   }
 
   #remember(path: string, playlist: HlsMediaPlaylist): void {
-    const stream = path.slice(0, path.lastIndexOf('/') + 1);
+    const stream = streamOf(path);
     const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
     this.#segments +=
       playlist.segments.length - (ofStream.get(path)?.playlist.segments.length ?? 0);
@@ -77,7 +77,7 @@ export class Playlists {
 
 /** Playlists name a segment as their author liked: by the bare name, or by a path. */
 function nextOf({ path, playlist }: Known, segmentPath: string): string | undefined {
-  const base = path.slice(0, path.lastIndexOf('/') + 1);
+  const base = streamOf(path);
   const relative = segmentPath.startsWith(base) ? segmentPath.slice(base.length) : segmentPath;
   const uri = nextSegment(playlist, relative) ?? nextSegment(playlist, segmentPath);
   return uri === undefined ? undefined : resolveUri(path, uri);

@@ -34,14 +34,25 @@ export class Shard {
   #nextFill = 1;
   #state: 'open' | 'closed' = 'open';
 
+  /** Forgets a stored response and gives its memory back. */
+  readonly #discard = (stored: Stored): void => {
+    const { store, index, clock } = this.#context;
+    if (!index.isHeld(stored)) return;
+    unlink(stored);
+    for (const body of [stored.body, ...stored.encodings.values()]) {
+      index.own(body.slot, undefined);
+      store.discard(body);
+    }
+    stored.encodings.clear();
+    index.dropIfEmpty(stored.entry, clock.now());
+  };
+
   constructor(context: ShardContext) {
     this.#context = context;
     this.#answers = new Answers(context);
     this.#queue = new LaneMailbox(context.config.limits.queue);
     this.#playlists = new Playlists(context.config);
-    this.#encoder = new Encoder(context, (stored) => {
-      this.#discard(stored);
-    });
+    this.#encoder = new Encoder(context, this.#discard);
     this.#runner = new FillRunner(context, this.#answers, {
       redecide: (waiter) => {
         this.#waiting.delete(`${waiter.worker}:${waiter.id}`);
@@ -53,9 +64,7 @@ export class Shard {
       onEnd: (fill) => {
         this.#onFillEnd(fill);
       },
-      discard: (stored) => {
-        this.#discard(stored);
-      },
+      discard: this.#discard,
       factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
     });
   }
@@ -106,9 +115,7 @@ export class Shard {
 
   /** As `purge`, key by key: the caller may let others have the thread between two. */
   *purging(order: PurgeOrder): Generator<number, void> {
-    const keys = purgeMatching(this.#context, order, (stored) => {
-      this.#discard(stored);
-    });
+    const keys = purgeMatching(this.#context, order, this.#discard);
     for (const purged of keys) {
       this.#context.metrics.add('purged', purged);
       yield purged;
@@ -201,7 +208,8 @@ export class Shard {
   /** True when the waiter was answered from what is stored. */
   #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
     const { request, directives } = waiter;
-    const stored = variant.whole ?? this.#partOf(variant, request.range);
+    const stored =
+      variant.whole ?? coveringPart(this.#context, variant, request.range, this.#discard);
     if (stored === undefined) return false;
     const { freshness } = stored.descriptor;
     switch (judge(freshness, directives, nowMs)) {
@@ -229,12 +237,6 @@ export class Shard {
         this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
         return true;
     }
-  }
-
-  #partOf(variant: Variant, range: string): Stored | undefined {
-    return coveringPart(this.#context, variant, range, (stored) => {
-      this.#discard(stored);
-    });
   }
 
   #refresh(waiter: Waiter, variant: Variant): void {
@@ -343,9 +345,7 @@ export class Shard {
 
   #onStored(stored: Stored): void {
     if (stored.descriptor.status === 206) {
-      mergeParts(this.#context, stored, (gone) => {
-        this.#discard(gone);
-      });
+      mergeParts(this.#context, stored, this.#discard);
       return;
     }
     this.#encoder.encode(stored);
@@ -373,19 +373,6 @@ export class Shard {
     fill.credit += bytes;
     fill.wakeRelay?.();
     fill.wakeRelay = undefined;
-  }
-
-  /** Forgets a stored response and gives its memory back. */
-  #discard(stored: Stored): void {
-    const { store, index, clock } = this.#context;
-    if (!index.isHeld(stored)) return;
-    unlink(stored);
-    for (const body of [stored.body, ...stored.encodings.values()]) {
-      index.own(body.slot, undefined);
-      store.discard(body);
-    }
-    stored.encodings.clear();
-    index.dropIfEmpty(stored.entry, clock.now());
   }
 
   #prefetchAfter({ request, directives }: Waiter): void {

@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { FieldLine } from '../../src/http/fields.js';
 import { describe } from '../../src/shard/describe.js';
-import { type Entry, NO_ENCODINGS, NO_FILLS, type Stored } from '../../src/shard/entry.js';
+import { type Entry, newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
-import { isPackable, packStored, unpackStored } from '../../src/shard/packed.js';
+import { packable, packStored, unpackStored } from '../../src/shard/packed.js';
 
 const PLACE = { shard: 3, epoch: 2 };
 const TIMES = { bornMs: 1_790_000_000_123.5, ttlMs: 60_000, swrMs: 5, sieMs: 7 };
@@ -31,9 +31,7 @@ interface Facts {
 function storedAs(facts: Facts, interner: LineInterner): Stored {
   const { key = '/v/ü/1.m4s?a=/b', status = 200, bytes = 100, published = false } = facts;
   const stream = '/v/ü/';
-  const entry: Entry = {
-    ...{ key, stream, vary: [], variants: new Map(), fills: NO_FILLS, aloneUntilMs: 0 },
-  };
+  const entry = newEntry(stream, key);
   const originFields = interner.lines(facts.fields ?? FIELDS);
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
@@ -100,14 +98,15 @@ t.test('packStored() writes common lines as numbers', (t) => {
   t.end();
 });
 
-t.test('isPackable() is true only of what a pack can say', (t) => {
+t.test('packable() gives a response only when a pack can say all of it', (t) => {
   const make = (): { stored: Stored; entry: Entry; whole: { parts: Stored[] } } => {
     const stored = storedAs({}, new LineInterner());
     const whole = stored.entry.variants.get('');
     if (whole === undefined) throw new Error('no variant');
     return { stored, entry: stored.entry, whole };
   };
-  t.ok(isPackable(make().entry, 0));
+  const plain = make();
+  t.equal(packable(plain.entry, 0), plain.stored);
   const { stored: one } = make();
   const faults: [string, (it: ReturnType<typeof make>) => void][] = [
     ['a fill is under way', ({ entry }) => (entry.fills = new Map([['', {} as never]]))],
@@ -144,7 +143,7 @@ t.test('isPackable() is true only of what a pack can say', (t) => {
   for (const [why, spoil] of faults) {
     const it = make();
     spoil(it);
-    t.notOk(isPackable(it.entry, 0), why);
+    t.equal(packable(it.entry, 0), undefined, why);
   }
   t.end();
 });
