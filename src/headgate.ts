@@ -7,9 +7,10 @@ import { loadUws } from '../native/uws.js';
 import runEdgeWorker from '../workers/edge.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
-import type { GatewayControl, GatewayState } from './control/gateway-control.js';
+import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway-control.js';
 import { Supervisor } from './control/supervisor.js';
 import { GatewayError } from './errors.js';
+import { hostPrefix } from './http/key.js';
 import { normalizeTarget } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
 import type { WorkerPurge } from './runtime/worker-messages.js';
@@ -127,7 +128,7 @@ class Node implements RunningHeadgate {
     return {
       state: () => this.#state(),
       purge: async (order) => ({
-        purged: await this.#supervisor.purge({ ...order, path: this.#purgePath(order) }),
+        purged: await this.#supervisor.purge(this.#purgeOrder(order)),
       }),
       counters: () => readMetrics(this.#metrics),
     };
@@ -150,9 +151,21 @@ class Node implements RunningHeadgate {
     };
   }
 
-  /** As keys have it. A prefix may end within a segment, so only whole paths are normalised. */
-  #purgePath({ scope, path: target }: WorkerPurge): string {
-    if (scope !== 'exact') return target;
+  /** @throws GatewayError GW_ADMIN_BAD_REQUEST */
+  #purgeOrder({ scope, path, host, soft }: PurgeOrder): WorkerPurge {
+    const apart = this.#config.key.host;
+    if (scope === 'all' && host !== undefined && !apart) {
+      throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'host: hosts share what is cached (key.host)');
+    }
+    const where = { soft, everyHost: apart && host === undefined };
+    const under = host === undefined ? '' : hostPrefix(apart, host);
+    if (scope === 'exact') return { ...where, key: under + this.#normalKey(path) };
+    // `//host` alone would be the beginning of longer names, too.
+    return { ...where, prefix: under === '' ? path : under + (path || '/') };
+  }
+
+  /** A prefix may end within a segment, so only whole paths are normalised. */
+  #normalKey(target: string): string {
     const mark = target.indexOf('?');
     const query = mark < 0 ? undefined : target.slice(mark + 1);
     const rules = { ...this.#config.key, maxUrl: this.#config.limits.url };

@@ -300,9 +300,8 @@ class EdgeWorker {
   }
 
   /** A few milliseconds at a time: who watches must not notice that a million titles go. */
-  async #purge(id: number, { soft, path, scope }: WorkerPurge): Promise<void> {
-    const order =
-      scope === 'exact' ? { keys: [path], soft } : { prefix: scope === 'all' ? '' : path, soft };
+  async #purge(id: number, purge: WorkerPurge): Promise<void> {
+    const order = 'key' in purge ? { ...purge, keys: [purge.key] } : purge;
     let count = 0;
     let sliceEndsMs = performance.now() + PURGE_SLICE_MS;
     for (const shard of this.#shards.values()) {

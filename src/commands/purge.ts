@@ -12,6 +12,7 @@ interface PurgeOptions extends SourceOptions {
   readonly prefix?: true;
   readonly all?: true;
   readonly soft?: true;
+  readonly host?: string;
 }
 
 const TIMEOUT_MS = 90_000; // the node itself gives up after 60 s
@@ -22,6 +23,7 @@ export function addPurge(program: Command, terminal: Terminal): void {
     .argument('[path]', 'path or URL of the object, as viewers ask for it, query included')
     .option('--prefix', 'every object whose path begins like this')
     .option('--all', 'every object')
+    .option('--host <name>', 'only what viewers ask of this host; a URL names its own (key.host)')
     .option('--soft', 'mark as stale instead of removing: served while it is fetched anew')
     .option('--admin <[host:]port>', 'admin port of the gateway (127.0.0.1:9090)')
     .addHelpText('after', '\nThe token is taken from HEADGATE_ADMIN_TOKEN or the file.')
@@ -42,22 +44,29 @@ export function addPurge(program: Command, terminal: Terminal): void {
 }
 
 /** @throws GatewayError GW_USAGE */
-function purgeOrder(path: string | undefined, { prefix, all, soft }: PurgeOptions): PurgeOrder {
-  if (all === true && (path !== undefined || prefix === true)) {
+function purgeOrder(given: string | undefined, options: PurgeOptions): PurgeOrder {
+  const { prefix, all } = options;
+  const soft = options.soft === true;
+  if (all === true && (given !== undefined || prefix === true)) {
     throw new GatewayError('GW_USAGE', '--all goes with neither a path nor --prefix');
   }
-  if (all === true) return { scope: 'all', path: '', soft: soft === true };
-  if (path === undefined) throw new GatewayError('GW_USAGE', 'want a path, or --all');
-  const target = /^https?:\/\//i.test(path) ? targetOf(path) : path;
-  if (!target.startsWith('/'))
-    throw new GatewayError('GW_USAGE', "want a path that begins with '/'");
-  return { scope: prefix === true ? 'prefix' : 'exact', path: target, soft: soft === true };
+  const target = given === undefined ? undefined : targetOf(given);
+  const host = options.host ?? target?.host;
+  const where = { soft, ...(host !== undefined && { host }) };
+  if (all === true) return { scope: 'all', path: '', ...where };
+  if (target === undefined) throw new GatewayError('GW_USAGE', 'want a path, or --all');
+  return { scope: prefix === true ? 'prefix' : 'exact', path: target.path, ...where };
 }
 
-function targetOf(url: string): string {
-  if (!URL.canParse(url)) throw new GatewayError('GW_USAGE', `${url} is not a URL`);
-  const { pathname, search } = new URL(url);
-  return pathname + search;
+/** @throws GatewayError GW_USAGE */
+function targetOf(given: string): { path: string; host?: string } {
+  if (/^https?:\/\//i.test(given)) {
+    if (!URL.canParse(given)) throw new GatewayError('GW_USAGE', `${given} is not a URL`);
+    const { host, pathname, search } = new URL(given);
+    return { path: pathname + search, host };
+  }
+  if (given.startsWith('/')) return { path: given };
+  throw new GatewayError('GW_USAGE', "want a path that begins with '/'");
 }
 
 /** The wildcard addresses are for listening only. */

@@ -1,9 +1,9 @@
 /**
- * Fetches what a playlist names through the gateway, so that the cache has it before viewers come.
- * Bounded: in requests at a time, in objects, in the size of a playlist.
+ * Fetches what a playlist or manifest names through the gateway, so that the cache has it before
+ * viewers come. Bounded: in requests at a time, in objects, in the size of a playlist.
  */
 import { GatewayError } from '../errors.js';
-import { parsePlaylist, playlistUris, type HlsPlaylist } from '../media/hls.js';
+import { listingOf, type Listing } from './warm-listing.js';
 
 export interface WarmPlan {
   readonly url: string;
@@ -57,10 +57,11 @@ class WarmRun {
     const top = await this.#playlist(url).catch((reason: unknown) => {
       throw new GatewayError('GW_WARM_FAILED', `${url}: ${why(reason)}`, { cause: reason });
     });
-    const renditions = this.#note(top.playlist, top.url);
+    const renditions = this.#admitAll(top.listing.playlists, top.url);
+    this.#noteMedia(top.listing, top.url);
     await this.#each(renditions, async (rendition) => {
-      const { playlist, url: base } = await this.#playlist(rendition);
-      if (playlist.kind === 'media') this.#note(playlist, base);
+      const { listing, url: base } = await this.#playlist(rendition);
+      this.#noteMedia(listing, base);
     });
     await this.#each(this.#segments, async (segment) => {
       await this.#fetch(segment, 'drop');
@@ -77,17 +78,12 @@ class WarmRun {
     };
   }
 
-  /** Notes what the playlist names; gives the playlists among it. */
-  #note(playlist: HlsPlaylist, base: string): string[] {
-    const uris = playlistUris(
-      playlist.kind === 'media'
-        ? { ...playlist, segments: playlist.segments.slice(0, this.#plan.first) }
-        : playlist,
-    );
-    const fresh = uris.flatMap((uri) => this.#admit(uri, base) ?? []);
-    if (playlist.kind === 'multivariant') return fresh;
-    for (const url of fresh) this.#segments.push(url);
-    return [];
+  #noteMedia({ media }: Listing, base: string): void {
+    for (const url of this.#admitAll(media, base)) this.#segments.push(url);
+  }
+
+  #admitAll(uris: readonly string[], base: string): string[] {
+    return uris.flatMap((uri) => this.#admit(uri, base) ?? []);
   }
 
   /** The absolute URL when it is new, on the same host and within the bound. */
@@ -103,11 +99,9 @@ class WarmRun {
     return url.href;
   }
 
-  async #playlist(url: string): Promise<{ playlist: HlsPlaylist; url: string }> {
+  async #playlist(url: string): Promise<{ listing: Listing; url: string }> {
     const fetched = await this.#fetch(url, 'keep');
-    const playlist = parsePlaylist(fetched.text);
-    if ('error' in playlist) throw new Error(`not an HLS playlist: ${playlist.error}`);
-    return { playlist, url: fetched.url };
+    return { listing: listingOf(fetched.text, fetched.url, this.#plan.first), url: fetched.url };
   }
 
   async #fetch(url: string, body: 'keep' | 'drop'): Promise<Fetched> {

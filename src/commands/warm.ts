@@ -1,4 +1,4 @@
-/** `headgate warm`: brings a playlist's renditions into the cache of a running gateway. */
+/** `headgate warm`: brings what a playlist or manifest names into the cache of a running gateway. */
 import cliProgress from 'cli-progress';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { formatDuration, formatListen, parseDuration } from '../config/units.js';
@@ -18,7 +18,9 @@ const SHOWN_FAILURES = 10;
 
 export function addWarm(program: Command, terminal: Terminal, outcome: Outcome): void {
   addSourceOptions(program.command('warm'))
-    .description("fetch an HLS playlist's renditions through the gateway into its cache")
+    .description(
+      'fetch the renditions of an HLS playlist or DASH manifest through the gateway into its cache',
+    )
     .argument('<playlist-url>', 'URL at the gateway, or a path on the configured listen address')
     .option('--first <n>', 'only the first n segments of each rendition', whole(1, 100_000))
     .option('--concurrency <n>', 'requests at a time', whole(1, 64), 4)

@@ -209,8 +209,16 @@ const limits = group({
   header: size('16KiB', ['4KiB', '1MiB'], 'Largest request head.'),
   url: size('8KiB', ['256', '64KiB'], 'Longest request target.'),
   body: size('1GiB', ['0', '1TiB'], 'Largest request body; bodies are streamed, never held.'),
-  headersTimeout: duration('15s', ['100ms', '10m'], 'Longest time a request head may take.'),
-  idleTimeout: duration('75s', ['1s', '1h'], 'How long an idle connection is kept open.'),
+  headersTimeout: duration(
+    '15s',
+    ['5s', '4m'],
+    'Longest time a request head may take, to about 4 s.',
+  ),
+  idleTimeout: duration(
+    '75s',
+    ['5s', '4m'],
+    'How long an idle connection is kept open, to about 4 s.',
+  ),
   bodyMinRate: size(
     '1KiB',
     ['0', '1GiB'],

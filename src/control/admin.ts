@@ -177,6 +177,7 @@ const PURGE_ORDER = z
   .strictObject({
     scope: z.enum(['exact', 'prefix', 'all']),
     path: z.string().max(8_192).default(''),
+    host: z.string().min(1).max(255).exactOptional(),
     soft: z.boolean().default(false),
   })
   .refine(({ scope, path }) => (scope === 'all' ? path === '' : path.startsWith('/')), {

@@ -19,6 +19,7 @@ export interface GatewayState {
 export interface PurgeOrder {
   readonly scope: 'exact' | 'prefix' | 'all';
   readonly path: string; // begins with '/'; '' when the scope is 'all'
+  readonly host?: string; // of viewers' requests; absent: every host
   readonly soft: boolean; // true: marked stale; false: gone
 }
 

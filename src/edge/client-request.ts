@@ -4,6 +4,7 @@ import { requestDirectives, type RequestDirectives } from '../cache/reuse.js';
 import type { ErrorCode } from '../errors.js';
 import { fieldValue, withoutHopByHop, type FieldLine, type FieldLines } from '../http/fields.js';
 import { checkFields, checkFraming, type FieldLimits } from '../http/framing.js';
+import { hostPrefix } from '../http/key.js';
 import { type KeyRules, normalizeTarget } from '../http/target.js';
 import { mediaKind } from '../media/kind.js';
 import type { Lane } from '../runtime/lanes.js';
@@ -51,7 +52,7 @@ export function readRequest(
   if ('error' in target) return target;
   const fields = withoutHopByHop(rawFields);
   const host = fieldValue(rawFields, 'host') ?? '';
-  const prefix = rules.key.host ? `//${host.toLowerCase()}` : '';
+  const prefix = hostPrefix(rules.key.host, host);
   const cacheControl = fieldValue(fields, 'cache-control');
   const pragma = fieldValue(fields, 'pragma');
   return {

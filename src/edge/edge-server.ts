@@ -265,15 +265,14 @@ interface WithTimeouts {
   setResponseTimeout?(seconds: number): unknown;
 }
 
-/** uWS counts in steps of 4 s and in one byte. */
-const MAX_TIMEOUT_S = 240;
-
 /**
- * Bytes of an unfinished request head extend neither of the two (measured: a slow-loris at a header
- * a second is closed when the time is over), and a request that waits for its answer is not cut.
+ * uWS counts in steps of 4 s and in one byte, hence the ranges that the settings have. Bytes of an
+ * unfinished request head extend neither of the two (measured: a slow-loris at a header a second is
+ * closed when the time is over), nor do those of a body whose answer is out already, and a request
+ * that waits for its answer is not cut.
  */
 function setTimeouts(app: UwsApp & WithTimeouts, limits: Config['limits']): void {
-  const seconds = (ms: number): number => Math.min(MAX_TIMEOUT_S, Math.ceil(ms / 1_000));
+  const seconds = (ms: number): number => Math.ceil(ms / 1_000);
   app.setIdleTimeout?.(seconds(limits.headersTimeout)); // from the opening to the first request
   app.setResponseTimeout?.(seconds(limits.idleTimeout)); // from an answer to the next request
 }

@@ -2,6 +2,7 @@
 import { invalidatedTargets } from '../cache/invalidate.js';
 import { asGatewayError } from '../errors.js';
 import { contentLength, fieldValue, type FieldLines } from '../http/fields.js';
+import { hostPrefix } from '../http/key.js';
 import { normalizeTarget } from '../http/target.js';
 import type { OriginRequest, OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -113,7 +114,7 @@ async function invalidateAfter(
   });
   if (targets.length === 0) return;
   const { rules, asks } = context;
-  const prefix = rules.key.host ? `//${request.host.toLowerCase()}` : '';
+  const prefix = hostPrefix(rules.key.host, request.host);
   const keys = targets.flatMap((target) => {
     const mark = target.indexOf('?');
     const path = mark < 0 ? target : target.slice(0, mark);

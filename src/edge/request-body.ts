@@ -3,6 +3,11 @@ import type { HttpResponse } from '../../native/uws.js';
 import { GatewayError } from '../errors.js';
 
 const PAUSE_ABOVE_BYTES = 1_048_576;
+/**
+ * Pausing and resuming re-arms uWS's time-out, which cuts bodies under 16 KB/s otherwise: well
+ * below the least `limits.headersTimeout`.
+ */
+const CHECK_EVERY_MS = 2_000;
 /** Without the addon a pause may come late (uWS reads on while it gets full buffers): the bound. */
 const MAX_WAITING_BYTES = 67_108_864;
 
@@ -36,10 +41,9 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     response.onData((piece, last) => {
       this.#take(new Uint8Array(piece.slice(0)), last);
     });
-    // Pausing and resuming re-arms uWS's time-out, which cuts bodies under 16 KB/s otherwise.
     this.#timer = setInterval(() => {
       this.#check(Date.now());
-    }, 4_000);
+    }, CHECK_EVERY_MS);
   }
 
   /** The response is over, so the connection may not be touched any more. */

@@ -1,6 +1,7 @@
 /**
  * An origin behind HTTP/1.1: a server named by a URL, asked through undici Clients. Answers come as
- * they are: nothing is decompressed, no redirect followed, no field re-encoded.
+ * they are: nothing is decompressed, no redirect followed, no field re-encoded. Only references to
+ * the origin's own URLs become ours.
  *
  * Where undici decides: bytes beyond Content-Length are never part of a body (RFC 9112 section 6.3);
  * the connection that brought them is closed and not used again. An unasked 100 (Continue) fails the
@@ -9,10 +10,11 @@
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/config.js';
 import { GatewayError } from '../errors.js';
-import { withoutHopByHop } from '../http/fields.js';
+import { fieldValue, withoutHopByHop } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
+import { withOwnReferences } from './location.js';
 import { isRepeatable } from './origin.js';
 import type { Origin, OriginRequest, OriginResponse } from './origin.js';
 
@@ -51,7 +53,7 @@ class UpstreamOrigin implements Origin {
     for (let replays = 0; ; replays += 1) {
       const exchange = await this.#begin(request, signal, replays > 0);
       try {
-        return await exchange.response;
+        return this.#asOurs(await exchange.response, request);
       } catch (error) {
         // RFC 9112 section 9.3.1: repeat what was lost to a closing connection, if that is safe.
         const repeat = exchange.lostReused && isRepeatable(request) && replays < MAX_REPLAYS;
@@ -62,6 +64,16 @@ class UpstreamOrigin implements Origin {
 
   async close(): Promise<void> {
     await this.#connections.destroy();
+  }
+
+  #asOurs(response: OriginResponse, request: OriginRequest): OriginResponse {
+    const place = {
+      url: this.#url,
+      basePath: this.#basePath,
+      host: this.#options.settings.preserveHost ? (fieldValue(request.headers, 'host') ?? '') : '',
+    };
+    const headers = withOwnReferences(response.headers, place);
+    return headers === response.headers ? response : { ...response, headers };
   }
 
   async #begin(request: OriginRequest, signal: AbortSignal, fresh: boolean): Promise<Exchange> {

@@ -2,10 +2,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../errors.js';
 
-export type WorkerPurge =
-  | { readonly scope: 'exact'; readonly path: string; readonly soft: boolean }
-  | { readonly scope: 'prefix'; readonly path: string; readonly soft: boolean }
-  | { readonly scope: 'all'; readonly path: string; readonly soft: boolean };
+export type WorkerPurge = (
+  | { readonly key: string }
+  | { readonly prefix: string } // '': everything
+) & { readonly soft: boolean; readonly everyHost: boolean };
 
 export type ToWorker =
   | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }

@@ -32,6 +32,7 @@ export interface Fill {
   readonly abort: AbortController;
   readonly subscribers: Set<number>; // workers that follow the bytes
   waiters: Waiter[];
+  readonly askers: Set<string>; // by which the shard finds it: all that an ask has not left yet
   phase: 'requesting' | 'filling' | 'relaying' | 'done';
   purged: boolean; // purged under way: serve those who asked before, keep nothing
   body: Body | undefined;

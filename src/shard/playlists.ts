@@ -5,6 +5,7 @@ import { parseMpd } from '../media/dash.js';
 import type { ObjectFacts } from '../media/defaults.js';
 import { nextSegment, parsePlaylist, type HlsMediaPlaylist } from '../media/hls.js';
 import { resolveUri } from '../media/resolve.js';
+import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
 import { pathOf, streamOf } from './describe.js';
 
@@ -14,18 +15,20 @@ const MAX_SEGMENTS = 50_000;
 const MAX_PLAYLIST_BYTES = 2_097_152;
 
 interface Known {
-  readonly path: string;
+  readonly path: string; // as the origin knows it
   readonly playlist: HlsMediaPlaylist;
 }
 
 export class Playlists {
   readonly #enabled: boolean;
+  readonly #hostsApart: boolean;
   /** By stream, newest last. */
   readonly #known = new Map<string, Map<string, Known>>();
   #segments = 0;
 
   constructor(config: Config) {
     this.#enabled = config.prefetch.enabled;
+    this.#hostsApart = config.key.host;
   }
 
   factsOf(object: { path: string; kind: string }, status: number, body: Uint8Array): ObjectFacts {
@@ -48,12 +51,21 @@ export class Playlists {
     // Keys with a query stand for more than the playlist's URI says.
     if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment')
       return undefined;
+    const { prefix, target } = this.#hostsApart ? splitHost(path) : { prefix: '', target: path };
+    const folder = streamOf(target);
     for (const known of this.#known.get(request.stream)?.values() ?? []) {
-      const next = nextOf(known, path);
-      if (next?.startsWith(request.stream) !== true) continue;
-      if (next.includes('/', request.stream.length) || next.includes('?')) continue;
+      const next = nextOf(known, target);
+      if (next?.startsWith(folder) !== true) continue;
+      if (next.includes('/', folder.length) || next.includes('?')) continue;
       const headers = request.headers.filter(([name]) => name !== 'cache-control');
-      return { ...request, key: next, target: next, headers, lane: 2, background: true };
+      return {
+        ...request,
+        key: prefix + next,
+        target: next,
+        headers,
+        lane: 2,
+        background: true,
+      };
     }
     return undefined;
   }
@@ -63,7 +75,7 @@ export class Playlists {
     const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
     this.#segments +=
       playlist.segments.length - (ofStream.get(path)?.playlist.segments.length ?? 0);
-    ofStream.set(path, { path, playlist });
+    ofStream.set(path, { path: this.#hostsApart ? splitHost(path).target : path, playlist });
     this.#known.delete(stream);
     this.#known.set(stream, ofStream);
     while (this.#segments > MAX_SEGMENTS) {

@@ -1,14 +1,17 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
+import { splitHost } from '../http/key.js';
 import type { ShardContext } from './context.js';
 import { type Stored, storedIn } from './entry.js';
 import { renewStored } from './renew.js';
 
-export type PurgeOrder =
-  | { readonly keys: readonly string[]; readonly soft: boolean }
-  | { readonly prefix: string; readonly soft: boolean }; // '' = everything
+export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
+  // prefix '': everything
+  readonly soft: boolean;
+  readonly everyHost?: boolean; // keys begin with a host, those of the order do not
+};
 
 /**
- * Gives the number of objects purged at each key, so that a thread with a million of them can do
+ * Gives the number of objects purged, key by key, so that a thread with a million of them can do
  * other things in between; what is stored behind its back meanwhile was asked for after the order.
  * Hard: gone at once, for new requests and for what workers keep near. Soft: stale from now on, so
  * that the next request validates. Fills under way keep nothing.
@@ -19,7 +22,9 @@ export function* purgeMatching(
   discard: (stored: Stored) => void,
 ): Generator<number, void> {
   const { index, clock } = context;
-  for (const key of keysOf(context, order)) {
+  const keys = keysOf(context, order);
+  yield 0; // a look at all keys takes its time, whether it finds some or none
+  for (const key of keys) {
     const entry = index.find(key);
     if (entry === undefined) continue;
     let purged = 0;
@@ -40,8 +45,12 @@ export function* purgeMatching(
 }
 
 function keysOf({ index }: ShardContext, order: PurgeOrder): Iterable<string> {
-  if ('keys' in order) return new Set(order.keys);
-  return index.keysMatching((key) => key.startsWith(order.prefix));
+  const keys = 'keys' in order ? new Set(order.keys) : undefined;
+  if (keys !== undefined && order.everyHost !== true) return keys;
+  const prefix = 'prefix' in order ? order.prefix : '';
+  const named = (key: string): boolean => keys?.has(key) ?? key.startsWith(prefix);
+  if (order.everyHost !== true) return index.keysMatching(named);
+  return index.keysMatching((key) => named(splitHost(key).target));
 }
 
 /** Its lifetime has just ended. */

@@ -55,7 +55,7 @@ export class Shard {
     this.#encoder = new Encoder(context, this.#discard);
     this.#runner = new FillRunner(context, this.#answers, {
       redecide: (waiter) => {
-        this.#waiting.delete(`${waiter.worker}:${waiter.id}`);
+        this.#untrack(askerOf(waiter));
         this.#decide(waiter);
       },
       onStored: (stored) => {
@@ -299,8 +299,15 @@ export class Shard {
   }
 
   #track(fill: Fill, waiter: Waiter): void {
+    const asker = askerOf(waiter);
     fill.waiters.push(waiter);
-    this.#waiting.set(`${waiter.worker}:${waiter.id}`, fill);
+    fill.askers.add(asker);
+    this.#waiting.set(asker, fill);
+  }
+
+  #untrack(asker: string): void {
+    this.#waiting.get(asker)?.askers.delete(asker);
+    this.#waiting.delete(asker);
   }
 
   #start(
@@ -316,6 +323,7 @@ export class Shard {
       abort: new AbortController(),
       subscribers: new Set(),
       waiters: [],
+      askers: new Set(),
       phase: 'requesting',
       purged: false,
       body: undefined,
@@ -338,7 +346,7 @@ export class Shard {
     const { entry } = fill;
     if (entry.fills.get(fill.slotKey) === fill) entry.fills.delete(fill.slotKey);
     if (entry.fills.size === 0) entry.fills = NO_FILLS;
-    for (const [asker, waited] of this.#waiting) if (waited === fill) this.#waiting.delete(asker);
+    for (const asker of fill.askers) this.#untrack(asker);
     this.#context.index.dropIfEmpty(fill.entry, this.#context.clock.now());
     if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
   }
@@ -353,13 +361,13 @@ export class Shard {
 
   /** The client of one ask has left. A fill that nobody wants goes on only if it is nearly done. */
   #cancel(worker: number, id: number): void {
-    const asker = `${worker}:${id}`;
+    const asker = askerOf({ worker, id });
     const fill = this.#waiting.get(asker);
     if (fill === undefined) {
       this.#queue.withdraw((waiter) => waiter.worker === worker && waiter.id === id);
       return;
     }
-    this.#waiting.delete(asker);
+    this.#untrack(asker);
     fill.waiters = fill.waiters.filter((waiter) => waiter.worker !== worker || waiter.id !== id);
     if (fill.waiters.length > 0 || fill.leader.request.background) return;
     if (fill.phase === 'filling' && nearlyDone(fill)) return;
@@ -368,7 +376,7 @@ export class Shard {
   }
 
   #credit(worker: number, id: number, bytes: number): void {
-    const fill = this.#waiting.get(`${worker}:${id}`);
+    const fill = this.#waiting.get(askerOf({ worker, id }));
     if (fill === undefined) return;
     fill.credit += bytes;
     fill.wakeRelay?.();
@@ -391,6 +399,10 @@ export class Shard {
     for (const { leader } of this.#fills.values()) if (leader.worker === -1) count += 1;
     return count;
   }
+}
+
+function askerOf({ worker, id }: Pick<Waiter, 'worker' | 'id'>): string {
+  return `${worker}:${id}`;
 }
 
 /** Takes the coding that lies in `slot` out of what is told of an object, and gives its body. */

@@ -17,7 +17,12 @@ t.test('purge sends its order to the admin port of the configuration', async (t)
   const { host } = new URL(admin.url);
   const rows = [
     [['/a?b=c'], { scope: 'exact', path: '/a?b=c', soft: false }],
-    [['http://cdn.example/a/b?c', '--soft'], { scope: 'exact', path: '/a/b?c', soft: true }],
+    [
+      ['http://cdn.example:81/a/b?c', '--soft'],
+      { scope: 'exact', path: '/a/b?c', soft: true, host: 'cdn.example:81' },
+    ],
+    [['/a', '--host', 'b.tv'], { scope: 'exact', path: '/a', soft: false, host: 'b.tv' }],
+    [['--all', '--host', 'b.tv'], { scope: 'all', path: '', soft: false, host: 'b.tv' }],
     [['/live/', '--prefix'], { scope: 'prefix', path: '/live/', soft: false }],
     [['--all'], { scope: 'all', path: '', soft: false }],
   ] as const;

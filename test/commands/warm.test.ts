@@ -19,6 +19,27 @@ function media(name: string, segments: number): string {
   return `#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI="${name}-init.mp4"\n${lines.join('')}#EXT-X-ENDLIST\n`;
 }
 
+/** Two seconds of audio by a timeline, four of video in each other way that there is. */
+const MANIFEST = `<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT4S"
+  profiles="urn:mpeg:dash:profile:full:2011" minBufferTime="PT2S"><Period>
+<AdaptationSet contentType="video" mimeType="video/mp4">
+<Representation id="n" bandwidth="100" codecs="avc1.4d400c" width="16" height="9"><BaseURL>n/</BaseURL>
+<SegmentTemplate duration="2" startNumber="1" initialization="init.mp4" media="$Number$.m4s"/></Representation>
+<Representation id="l" bandwidth="200" codecs="avc1.4d400c" width="32" height="18">
+<SegmentList duration="2"><Initialization sourceURL="linit.mp4"/><SegmentURL media="l1.m4s"/><SegmentURL media="l2.m4s"/></SegmentList>
+</Representation>
+<Representation id="o" bandwidth="300" codecs="avc1.4d400c" width="64" height="36"><BaseURL>one.mp4</BaseURL>
+<SegmentBase indexRange="100-200"><Initialization range="0-99"/></SegmentBase></Representation>
+</AdaptationSet>
+<AdaptationSet contentType="audio" mimeType="audio/mp4" lang="en">
+<SegmentTemplate timescale="48000" initialization="$RepresentationID$init.mp4" media="$RepresentationID$-$Time$.m4s">
+<SegmentTimeline><S t="0" d="96000" r="1"/></SegmentTimeline></SegmentTemplate>
+<Representation id="a" bandwidth="10" codecs="mp4a.40.2"/></AdaptationSet>
+<AdaptationSet contentType="text" mimeType="text/vtt" lang="en">
+<Representation id="t" bandwidth="1"><BaseURL>en.ts</BaseURL></Representation></AdaptationSet>
+</Period></MPD>`;
+
 const FILES: Readonly<Record<string, string>> = {
   '/v/master.m3u8': MULTIVARIANT,
   '/v/audio/en.m3u8': media('en', 5),
@@ -26,7 +47,9 @@ const FILES: Readonly<Record<string, string>> = {
   '/v/v2.m3u8': media('v2', 5),
   '/v/far.m3u8':
     '#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nhttp://elsewhere.example/a.ts\n#EXTINF:4,\nb.ts\n#EXT-X-ENDLIST\n',
+  '/d/m.mpd': MANIFEST,
   '/v/nothing.m3u8': 'hello',
+  '/v/nothing.mpd': '<html>hello</html>',
 };
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -89,6 +112,33 @@ t.test(
   },
 );
 
+t.test(
+  'warm() fetches what a DASH manifest names: numbered, listed, timed and single files',
+  async (t) => {
+    const { url, asked } = await gateway(t);
+    const whole = await warm(plan(`${url}/d/m.mpd`));
+    t.strictSame(whole.failures, []);
+    t.strictSame(asked.toSorted(), [
+      '/d/a-0.m4s',
+      '/d/a-96000.m4s',
+      '/d/ainit.mp4',
+      '/d/en.ts',
+      '/d/l1.m4s',
+      '/d/l2.m4s',
+      '/d/linit.mp4',
+      '/d/m.mpd',
+      '/d/n/1.m4s',
+      '/d/n/2.m4s',
+      '/d/n/init.mp4',
+      '/d/one.mp4',
+    ]);
+    asked.length = 0;
+    await warm(plan(`${url}/d/m.mpd`, { first: 1 }));
+    t.notMatch(asked.join(' '), /l2|2\.m4s|a-96000/);
+    t.equal(asked.length, 9);
+  },
+);
+
 t.test('warm() never has more requests under way than it may', async (t) => {
   let underWay = 0;
   let most = 0;
@@ -135,6 +185,7 @@ t.test('warm() rejects when the playlist itself cannot be had', async (t) => {
   const rows = [
     [`${url}/v/none.m3u8`, 'not there'],
     [`${url}/v/nothing.m3u8`, 'not a playlist'],
+    [`${url}/v/nothing.mpd`, 'not a manifest'],
     ['http://127.0.0.1:1/a.m3u8', 'no gateway'],
   ] as const;
   for (const [playlist, why] of rows) {

@@ -76,6 +76,10 @@ t.test('POST /purge hands the order over and answers with the number purged', as
       { scope: 'prefix', path: '/', soft: true },
     ],
     [{ scope: 'all' }, { scope: 'all', path: '', soft: false }],
+    [
+      { scope: 'all', host: 'a.example' },
+      { scope: 'all', path: '', soft: false, host: 'a.example' },
+    ],
   ];
   for (const [sent] of orders) {
     const options = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(sent) };

@@ -98,7 +98,7 @@ const gateway = await startGateway(t, {
     origin.url,
     ...['--log-level', 'silent', '--set', 'origin.retries=0', '--set', 'prefetch.enabled=false'],
     ...['--set', 'origin.breaker.failures=1000', '--set', 'origin.headersTimeout=3s'],
-    ...['--set', 'limits.headersTimeout=8s', '--set', 'limits.body=1MiB'],
+    ...['--set', 'limits.headersTimeout=5s', '--set', 'limits.body=1MiB'],
     ...['--set', 'limits.minRate=64KiB', '--set', 'limits.minRateGrace=3s'],
     ...['--set', 'limits.bodyMinRate=64KiB'],
   ],

@@ -100,6 +100,40 @@ t.test('a purge that reaches a fill under way keeps nothing of it', async (t) =>
   t.equal(text(await get(path)), 'new');
 });
 
+t.test('headgate purge where hosts are cached apart: of one host, or of all', async (t) => {
+  const { gateway, origin, get } = await startProxied(t, ['--set', 'key.host=true']);
+  const admin = ['--admin', new URL(gateway.adminUrl).host];
+  const lineOf = (host: string): string[] => [`Host: ${host}`];
+  const hosts = ['a.tv', 'b.tv', 'c.tv'];
+  const held = async (): Promise<string[]> => {
+    const states = await Promise.all(
+      hosts.map(async (host) => outcome(await get('/v/1.m4s', lineOf(host)))),
+    );
+    return hosts.filter((_, i) => states[i] === 'hit');
+  };
+  origin.on('/v/1.m4s', { fields: { 'Cache-Control': 'max-age=600' }, body: 'x' });
+  const rows = [
+    [['/v/1.m4s', '--host', 'B.tv'], 1, ['a.tv', 'c.tv']],
+    [['http://c.tv/v/1.m4s'], 1, ['a.tv', 'b.tv']],
+    [['/v/', '--prefix', '--host', 'a.tv'], 1, ['b.tv', 'c.tv']],
+    [['--all', '--host', 'a.tv'], 1, ['b.tv', 'c.tv']],
+    [['--all', '--host', 'a'], 0, hosts],
+    [['/v/1.m4s'], 3, []],
+    [['/v/', '--prefix'], 3, []],
+    [['--all'], 3, []],
+  ] as const;
+  for (const [args, purged, left] of rows) {
+    await held();
+    t.strictSame(await held(), hosts);
+    const { stdout } = await headgate('purge', ...args, ...admin);
+    t.equal(stdout, `purged ${purged} ${purged === 1 ? 'object' : 'objects'}\n`, args.join(' '));
+    t.strictSame(await held(), left, args.join(' '));
+  }
+  const shared = await headgate('purge', '--all', '--host', 'a.tv', ...ADMIN);
+  t.equal(shared.code, 1);
+  t.match(shared.stderr, /GW_ADMIN_BAD_REQUEST: host: hosts share what is cached/);
+});
+
 t.test('headgate purge says what is wrong, with an exit code', async (t) => {
   const port = await freePort();
   const absent = await headgate('purge', '/x', '--admin', `127.0.0.1:${port}`);

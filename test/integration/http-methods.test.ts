@@ -154,6 +154,14 @@ t.test('unsafe methods invalidate what they change', async (t) => {
     await send('POST', here, { body: 'x' });
     t.equal(outcome(await get(there)), 'uri-miss', `what ${name} names`);
   }
+  await fill('/invalid/own');
+  origin.on('/invalid/post', { status: 201, fields: { Location: `${origin.url}/invalid/own` } });
+  await send('POST', '/invalid/post', { body: 'x' });
+  t.equal(
+    outcome(await get('/invalid/own')),
+    'uri-miss',
+    "what Location names by the origin's name",
+  );
   await fill('/invalid/foreign');
   origin.on('/invalid/post', {
     status: 201,

@@ -135,6 +135,21 @@ t.test('nothing is decompressed and no redirect followed', async (t) => {
   t.equal(server.heads.length, 1);
 });
 
+t.test("a redirect to the origin's own URL leads to us", async (t) => {
+  const url = await httpServer(t, ({ headers }, response) =>
+    response.writeHead(301, { Location: `http://${headers.host ?? ''}/base/folder/` }).end(),
+  );
+  for (const [preserveHost, want] of [
+    [false, '/folder/'],
+    [true, 'http://viewer.example/folder/'],
+  ] as const) {
+    const origin = openUpstream(t, `${url}/base`, { preserveHost });
+    const response = await ask(origin, '/folder', { headers: [['host', 'viewer.example']] });
+    t.equal(field(response.headers, 'location'), want);
+    await textOf(response);
+  }
+});
+
 t.test('1xx answers are handed on before the final one', async (t) => {
   const server = await rawServer(t, ({ socket }) => {
     socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\n\r\n${OK_HEAD}ok`);

@@ -64,6 +64,23 @@ t.test('a missed segment brings the one that the playlist names next', async (t)
   t.equal(targets(bench).length, 4, 'nothing follows the last');
 });
 
+t.test('where hosts are apart, what is prefetched is for the same host', async (t) => {
+  const bench = new ShardBench({ prefetch: { enabled: true }, key: { host: true } });
+  const request = { stream: '//a.tv/v/' };
+  bench.ask(1, '//a.tv/v/live.m3u8', { ...request, target: '/v/live.m3u8' });
+  const type = 'application/vnd.apple.mpegurl';
+  await bench.fill([['content-type', type]], playlistOf(['1.m4s', '/v/2.m4s', '//a.tv/v/3.m4s']));
+  bench.ask(2, '//a.tv/v/1.m4s', { ...request, target: '/v/1.m4s' });
+  t.same(targets(bench), ['/v/live.m3u8', '/v/1.m4s', '/v/2.m4s']);
+  await bench.fill(SEGMENT, 'one');
+  await bench.fill(SEGMENT, 'two');
+  bench.ask(3, '//b.tv/v/2.m4s', { stream: '//b.tv/v/', target: '/v/2.m4s' });
+  t.equal(targets(bench).length, 4, 'not for another host');
+  bench.ask(4, '//a.tv/v/2.m4s', { ...request, target: '/v/2.m4s' });
+  t.equal(bench.body(4), 'two');
+  t.equal(targets(bench).length, 4, 'nor what the playlist names by an authority');
+});
+
 t.test('a viewer joins the prefetch of what he asks for, and may leave it', async (t) => {
   const bench = await withPlaylist(playlistOf(['1.m4s', '2.m4s']));
   bench.ask(2, '/v/1.m4s');

@@ -42,6 +42,28 @@ t.test('purge names keys exactly, a prefix, or everything', async (t) => {
   }
 });
 
+t.test('where hosts are apart, purge names paths of one or of every host', async (t) => {
+  const keys = ['//a.tv/v/1.m4s', '//b.tv/v/1.m4s', '//b.tv/v/2.m4s', '//b.tv:81/v/1.m4s'];
+  const rows = [
+    [{ keys: ['//b.tv/v/1.m4s'] }, [1]],
+    [{ prefix: '//b.tv/' }, [1, 2]],
+    [{ keys: ['/v/1.m4s'], everyHost: true }, [0, 1, 3]],
+    [{ prefix: '/v/2', everyHost: true }, [2]],
+    [{ prefix: '/', everyHost: true }, [0, 1, 2, 3]],
+    [{ prefix: 'b.tv/', everyHost: true }, []],
+  ] as const;
+  for (const [order, gone] of rows) {
+    const bench = await holding(...keys);
+    const why = JSON.stringify(order);
+    t.equal(bench.shard.purge({ ...order, soft: false }), gone.length, why);
+    for (const [i, key] of keys.entries()) {
+      bench.ask(100 + i, key, { headers: [['cache-control', 'only-if-cached']] });
+      const held = bench.kinds(100 + i)[0] === 'object';
+      t.equal(held, !(gone as readonly number[]).includes(i), `${why}: ${key}`);
+    }
+  }
+});
+
 t.test(
   'a hard purge is in force at once for what workers keep near, and frees the room',
   async (t) => {

@@ -73,7 +73,8 @@ export class RawClient {
     read: ReadOptions = {},
   ): Promise<RawAnswer> {
     const method = read.method ?? 'GET';
-    const head = [`${method} ${path} HTTP/1.1`, 'Host: test', ...lines, '', ''].join('\r\n');
+    const host = lines.some((line) => line.startsWith('Host:')) ? [] : ['Host: test'];
+    const head = [`${method} ${path} HTTP/1.1`, ...host, ...lines, '', ''].join('\r\n');
     this.send(head);
     return this.answer(read);
   }

@@ -21,6 +21,7 @@ export interface ShardSettings {
   readonly compression?: Group<'compression'>;
   readonly prefetch?: Group<'prefetch'>;
   readonly limits?: Group<'limits'>;
+  readonly key?: Group<'key'>;
 }
 
 export type Sent<K extends ToEdge['kind']> = Extract<ToEdge, { kind: K }>;
@@ -172,5 +173,6 @@ export function testConfig(settings: ShardSettings): Config {
     compression: { ...config.compression, enabled: false, ...settings.compression },
     prefetch: { ...config.prefetch, enabled: false, ...settings.prefetch },
     limits: { ...config.limits, ...settings.limits },
+    key: { ...config.key, ...settings.key },
   };
 }
