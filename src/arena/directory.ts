@@ -7,7 +7,7 @@
  * has moved on and no reader is left. A reader protects the slot first and reads then.
  */
 import { ArenaView } from './arena.js';
-import { RECORD, RECORD_BYTES } from './layout.js';
+import { LINE_BYTES, RECORD, RECORD_BYTES } from './layout.js';
 
 const CELLS = RECORD_BYTES / 4;
 const TIMES = RECORD_BYTES / 8;
@@ -37,21 +37,35 @@ export class Directory {
   readonly #times: Float64Array;
   readonly #mask: number;
   #gone = 0; // owner only
+  #seen = 0; // of no meaning: a load that nobody uses is not made
 
   constructor(view: ArenaView) {
     const { buffer, layout } = view;
     this.view = view;
-    this.#table = new Int32Array(buffer, layout.tableOffset, layout.tableSize);
+    this.#table = new Int32Array(buffer, layout.tableOffset, layout.tableSize * 2);
     this.#records = new Int32Array(buffer, layout.recordOffset, layout.slots * CELLS);
     this.#times = new Float64Array(buffer, layout.recordOffset, layout.slots * TIMES);
     this.#mask = layout.tableSize - 1;
+  }
+
+  /**
+   * Begins to load what `protect` will look at. Among a million objects each of the three lines comes
+   * from memory, 150 ns and more away: record and text together, and while the caller does other things.
+   */
+  prefetch(hash: number): void {
+    const at = (hash & this.#mask) * 2;
+    const slot = (this.#table[at] ?? EMPTY) - 1;
+    if (slot < 0) return;
+    const text = (this.#table[at + 1] ?? 0) * LINE_BYTES;
+    this.#seen =
+      (this.#seen & 1) ^ (this.#records[slot * CELLS] ?? 0) ^ (this.view.data[text] ?? 0);
   }
 
   /** The slot that holds the key, protected until `view.unprotect()`; -1 when there is none to be had. */
   protect(key: string, hash: number): number {
     let at = hash & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at] ?? EMPTY;
+      const cell = this.#table[at * 2] ?? EMPTY;
       if (cell === EMPTY) return -1;
       if (cell !== GONE && this.#protectIf(cell - 1, key, hash)) return cell - 1;
       at = (at + 1) & this.#mask;
@@ -108,8 +122,8 @@ export class Directory {
     const at = this.#positionOf(slot);
     if (at < 0) return;
     const next = (at + 1) & this.#mask;
-    const last = this.#table[next] === EMPTY;
-    Atomics.store(this.#table, at, last ? EMPTY : GONE);
+    const last = this.#table[next * 2] === EMPTY;
+    Atomics.store(this.#table, at * 2, last ? EMPTY : GONE);
     if (last) return;
     this.#gone += 1;
     if (this.#gone > this.#mask / 4) this.#rebuild();
@@ -138,11 +152,12 @@ export class Directory {
   #insert(slot: number, hash: number): boolean {
     let at = hash & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at] ?? EMPTY;
+      const cell = this.#table[at * 2] ?? EMPTY;
       if (cell === slot + 1) return true;
       if (cell === EMPTY || cell === GONE) {
         if (cell === GONE) this.#gone -= 1;
-        Atomics.store(this.#table, at, slot + 1);
+        this.#table[at * 2 + 1] = this.#textOf(slot) / LINE_BYTES;
+        Atomics.store(this.#table, at * 2, slot + 1);
         return true;
       }
       at = (at + 1) & this.#mask;
@@ -153,7 +168,7 @@ export class Directory {
   #positionOf(slot: number): number {
     let at = (this.#records[slot * CELLS + RECORD.hash] ?? 0) & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at] ?? EMPTY;
+      const cell = this.#table[at * 2] ?? EMPTY;
       if (cell === slot + 1) return at;
       if (cell === EMPTY) return -1;
       at = (at + 1) & this.#mask;
@@ -163,10 +178,18 @@ export class Directory {
 
   /** Readers that look meanwhile may miss an object; they ask then. */
   #rebuild(): void {
-    const slots = this.#table.filter((cell) => cell > EMPTY).map((cell) => cell - 1);
+    const slots: number[] = [];
+    for (let at = 0; at <= this.#mask; at += 1) {
+      const cell = this.#table[at * 2] ?? EMPTY;
+      if (cell > EMPTY) slots.push(cell - 1);
+    }
     this.#table.fill(EMPTY);
     this.#gone = 0;
     for (const slot of slots) this.#insert(slot, this.#records[slot * CELLS + RECORD.hash] ?? 0);
+  }
+
+  #textOf(slot: number): number {
+    return this.#unsigned(slot * CELLS + RECORD.textOffset);
   }
 
   #bytes(from: number, length: number): Uint8Array {

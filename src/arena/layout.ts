@@ -7,7 +7,7 @@
  *   recordOffset          64 bytes [slots]          all that a hit needs         owner
  *   leaseOffset           Int32   [workers][slots]  readers' pins, per worker    that worker (owner clears a dead one's)
  *   hitsOffset            Uint8   [slots]           visits, saturating at 3      any worker, unsynchronised; owner's hand
- *   tableOffset           Int32   [tableSize]       key hash → slot              owner
+ *   tableOffset           Int32   [tableSize][2]    key hash → slot, text's line owner
  *   dataOffset            Uint8   [dataBytes]       bodies                       owner
  *
  * Leases are worker-major so that two workers never write the same cache line. A record is one
@@ -15,7 +15,8 @@
  */
 
 export const MIN_BLOCK_BYTES = 4_096;
-const LINE_BYTES = 64;
+export const LINE_BYTES = 64;
+const ENTRY_BYTES = 8;
 export const RECORD_BYTES = LINE_BYTES;
 export const HAZARD_BYTES = LINE_BYTES;
 /** Cells of a record, by number: Int32 but for the two times, which are Float64. */
@@ -46,7 +47,7 @@ export interface ArenaLayout {
   readonly leaseOffset: number;
   readonly hitsOffset: number;
   readonly tableOffset: number;
-  readonly tableSize: number; // cells, a power of two, at most half of them used
+  readonly tableSize: number; // entries, a power of two, at most half of them used
   readonly dataOffset: number;
   readonly dataBytes: number;
   readonly totalBytes: number;
@@ -62,7 +63,7 @@ export function arenaLayout(dataBytes: number, workers: number): ArenaLayout {
   const hitsOffset = leaseOffset + slots * 4 * workers;
   const tableOffset = align(hitsOffset + slots, LINE_BYTES);
   const tableSize = 2 ** Math.ceil(Math.log2(slots * 2));
-  const dataOffset = align(tableOffset + tableSize * 4, PAGE_BYTES);
+  const dataOffset = align(tableOffset + tableSize * ENTRY_BYTES, PAGE_BYTES);
   const bytes = blocks * MIN_BLOCK_BYTES;
   return {
     slots,

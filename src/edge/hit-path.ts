@@ -3,6 +3,7 @@
  * within a microsecond or two of JavaScript: no promise, no closure, no object per request.
  */
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
+import type { Directory } from '../arena/directory.js';
 import { type ContentCoding, negotiateEncoding } from '../http/encoding.js';
 import { C } from '../telemetry/metrics.js';
 import { asksForMore } from './client-request.js';
@@ -50,8 +51,10 @@ export class HitPath {
     const path = request.getUrl();
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
-    const bytes =
-      this.#fromDirectory(response, request, path) ?? this.#coded(response, request, path);
+    const directory = this.#directoryOf(path);
+    directory?.prefetch(this.#hashes.key);
+    if (!this.#isPlain(request)) return false;
+    const bytes = this.#fromDirectory(response, directory, path) ?? this.#coded(response, path);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -64,17 +67,25 @@ export class HitPath {
     return true;
   }
 
-  /** Bytes sent; undefined when nothing was. */
-  #fromDirectory(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
-    const { directories, config, clock } = this.#context;
+  #directoryOf(path: string): Directory | undefined {
+    const { directories, config } = this.#context;
     hashPath(path, this.#hashes);
-    const directory = directories[this.#hashes.stream % config.shards];
+    return directories[this.#hashes.stream % config.shards];
+  }
+
+  /** Bytes sent; undefined when nothing was. */
+  #fromDirectory(
+    response: HttpResponse,
+    directory: Directory | undefined,
+    path: string,
+  ): number | undefined {
     if (directory === undefined) return undefined;
+    const { clock } = this.#context;
     const slot = directory.protect(path, this.#hashes.key);
     if (slot < 0) return undefined;
     try {
       const leftMs = this.#leftMs(directory.freshUntilMs(slot));
-      if (leftMs <= 0 || !this.#isPlain(request)) return undefined;
+      if (leftMs <= 0) return undefined;
       const ageMs = Math.max(0, clock.coarse() - directory.bornMs(slot));
       const body = directory.body(slot);
       response.writeHeader(
@@ -97,12 +108,11 @@ export class HitPath {
   }
 
   /** Playlists and other text in the coding that the client likes best. */
-  #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
+  #coded(response: HttpResponse, path: string): number | undefined {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
-    if (!this.#isPlain(request)) return undefined;
     const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
     if (body === undefined) return undefined;
     const { arena } = object;
