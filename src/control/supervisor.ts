@@ -8,6 +8,7 @@ import { Piscina } from 'piscina';
 import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
+import { keepNurseries } from '../runtime/nursery.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../runtime/worker-messages.js';
 import type { Logger } from '../telemetry/log.js';
 import type { EdgeBoot } from './edge-boot.js';
@@ -74,6 +75,7 @@ export class Supervisor {
       listening: undefined,
       drained: undefined,
     }));
+    keepNurseries();
     this.#pool =
       config.workers === 0
         ? undefined

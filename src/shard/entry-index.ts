@@ -1,18 +1,20 @@
 /**
  * What a shard knows, by key (stream, then object, so that a stream is dropped as one) and by slot.
- * What nothing happens to rests as one string; whoever looks at it wakes it, and the next tick puts
+ * What nothing happens to rests as one text; whoever looks at it wakes it, and the next tick puts
  * it to rest again. An entry that somebody holds across turns must not be packable meanwhile.
  */
 import { streamOf } from './describe.js';
 import { type Entry, newEntry, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
 import { packable, packStored, unpackStored } from './packed.js';
+import type { RestingTexts } from './resting-texts.js';
 
 export interface EntryIndexOptions {
   readonly shard: number;
   readonly epoch: number;
   readonly slots: number;
   readonly interner: LineInterner;
+  readonly texts: RestingTexts;
 }
 
 export class EntryIndex {
@@ -20,7 +22,7 @@ export class EntryIndex {
   /** A number: the slot of the object that rests there. */
   readonly #streams = new Map<string, Map<string, Entry | number>>();
   /** By slot: whose body lies there, awake or at rest. */
-  readonly #owners: (Stored | string | undefined)[];
+  readonly #owners: (Stored | 'resting' | undefined)[];
   /** Looked at since the last `rest`. */
   readonly #touched = new Set<Entry>();
   /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
@@ -29,7 +31,7 @@ export class EntryIndex {
 
   constructor(options: EntryIndexOptions) {
     this.#options = options;
-    this.#owners = new Array<Stored | string | undefined>(options.slots).fill(undefined);
+    this.#owners = new Array<Stored | 'resting' | undefined>(options.slots).fill(undefined);
   }
 
   get count(): number {
@@ -60,7 +62,7 @@ export class EntryIndex {
   /** Whose body, or a coding of it, lies in a slot. */
   ownerOf(slot: number): Stored | undefined {
     const owner = this.#owners[slot];
-    return typeof owner === 'string' ? this.#wake(slot) : owner;
+    return owner === 'resting' ? this.#wake(slot) : owner;
   }
 
   /** False: it was purged, replaced or evicted, and its slot may be another object's. */
@@ -106,8 +108,10 @@ export class EntryIndex {
     this.#touched.delete(entry);
     const whole = packable(entry, nowMs);
     if (whole === undefined || !this.isHeld(whole)) return;
+    const { interner, texts } = this.#options;
     const { slot } = whole.body;
-    this.#owners[slot] = packStored(whole, this.#options.interner);
+    texts.put(whole.body, packStored(whole, interner));
+    this.#owners[slot] = 'resting';
     this.#put(entry, slot);
   }
 
@@ -126,9 +130,8 @@ export class EntryIndex {
   }
 
   #wake(slot: number): Stored | undefined {
-    const text = this.#owners[slot];
-    if (typeof text !== 'string') return undefined;
-    const stored = unpackStored(text, this.#options);
+    if (this.#owners[slot] !== 'resting') return undefined;
+    const stored = unpackStored(this.#options.texts.take(slot), this.#options);
     this.#owners[slot] = stored;
     this.#put(stored.entry, stored.entry);
     this.#touched.add(stored.entry);

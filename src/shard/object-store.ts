@@ -15,6 +15,7 @@ export interface Body {
   generation: number;
   extents: Extent[];
   bytes: number; // allocated for; shrinks to what was written
+  used: number; // bytes of its extents that it needs, once stored: with the text
   text: { readonly offset: number; readonly capacity: number } | undefined; // room behind the body
 }
 
@@ -101,6 +102,7 @@ export class ObjectStore {
       generation: this.arena.bumpGeneration(slot),
       extents,
       bytes,
+      used: bytes,
       text: undefined,
     };
   }
@@ -126,6 +128,7 @@ export class ObjectStore {
     body.extents =
       kept === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, kept);
     body.bytes = bytes;
+    body.used = kept;
     this.arena.hits[body.slot] = 0;
     this.#storedBytes += bytes;
     this.#eviction.insert(body.slot, Math.max(1, bytes), keyHash);

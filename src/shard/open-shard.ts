@@ -12,6 +12,7 @@ import type { ShardContext } from './context.js';
 import { EntryIndex } from './entry-index.js';
 import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
+import { RestingTexts } from './resting-texts.js';
 import { Shard } from './shard.js';
 
 export interface ShardOptions {
@@ -50,7 +51,13 @@ export function openShard(options: ShardOptions): Shard {
   const { cache } = config;
   const shard = new Shard({
     ...options,
-    index: new EntryIndex({ shard: options.shard, epoch: options.epoch, slots, interner }),
+    index: new EntryIndex({
+      shard: options.shard,
+      epoch: options.epoch,
+      slots,
+      interner,
+      texts: new RestingTexts(arena),
+    }),
     interner,
     store,
     policy: {

@@ -18,7 +18,7 @@ type Packed = [
   strip: string[],
   times: [bornMs: number, ttlMs: number, swrMs: number, sieMs: number, retryAtMs: number],
   flags: number,
-  body: [slot: number, generation: number, bytes: number],
+  body: [slot: number, generation: number, bytes: number, used: number],
   extents: number[], // offset, length, offset, ...
   text: [offset: number, capacity: number] | 0,
 ];
@@ -56,7 +56,7 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
     (mustRevalidate ? MUST_REVALIDATE : 0) | (alwaysRevalidate ? ALWAYS_REVALIDATE : 0),
-    [body.slot, body.generation, body.bytes],
+    [body.slot, body.generation, body.bytes, body.used],
     body.extents.flatMap(({ offset, length }) => [offset, length]),
     body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
   ];
@@ -72,7 +72,7 @@ export function unpackStored(
     text,
   ) as Packed;
   const [bornMs, ttlMs, swrMs, sieMs, retryAtMs] = times;
-  const [slot, generation, bytes] = placed;
+  const [slot, generation, bytes, used] = placed;
   const extents = cells.flatMap((offset, i) =>
     i % 2 === 0 ? { offset, length: cells[i + 1] ?? 0 } : [],
   );
@@ -114,6 +114,7 @@ export function unpackStored(
       generation,
       extents,
       bytes,
+      used,
       text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
     },
     originFields,

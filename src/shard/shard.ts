@@ -347,7 +347,11 @@ export class Shard {
     if (entry.fills.get(fill.slotKey) === fill) entry.fills.delete(fill.slotKey);
     if (entry.fills.size === 0) entry.fills = NO_FILLS;
     for (const asker of fill.askers) this.#untrack(asker);
-    this.#context.index.dropIfEmpty(fill.entry, this.#context.clock.now());
+    const { index, clock } = this.#context;
+    index.dropIfEmpty(entry, clock.now());
+    // Workers serve it without us from now on: let it go before the collector takes it for old.
+    if (entry.variants.get('')?.whole?.descriptor.published === true)
+      index.rest(entry, clock.now());
     if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
   }
 

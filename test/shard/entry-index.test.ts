@@ -2,27 +2,34 @@ import t from 'tap';
 import { describedAs } from '../support/descriptor.js';
 import { EntryIndex } from '../../src/shard/entry-index.js';
 import { NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
+import { ArenaView } from '../../src/arena/arena.js';
+import { createArena } from '../../src/arena/layout.js';
+import { RestingTexts } from '../../src/shard/resting-texts.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
 
 class IndexBench {
+  readonly texts = new RestingTexts(new ArenaView(createArena(64 * 4_096, 1), 0));
   readonly index = new EntryIndex({
     ...{ shard: 0, epoch: 0, slots: 64 },
     interner: new LineInterner(),
+    texts: this.texts,
   });
 
   keep(key: string, slot: number): Stored {
     const entry = this.index.ensure(key.slice(0, key.lastIndexOf('/') + 1), key);
+    const extents = [{ offset: 4_096 * slot, length: 4_096 }];
     const stored: Stored = {
       ...{ entry, secondary: '', kind: 'segment', requestHeaders: [], encodings: NO_ENCODINGS },
       body: {
         slot,
         generation: 1,
-        extents: [{ offset: 0, length: 4_096 }],
+        extents,
         bytes: 100,
+        used: 100,
         text: undefined,
       },
       originFields: [['content-type', 'video/iso.segment']],
-      descriptor: describedAs({ key, slot, generation: 1 }),
+      descriptor: { ...describedAs({ key, slot, generation: 1 }), extents },
       retryAtMs: 0,
     };
     entry.variants.set('', { whole: stored, parts: [] });

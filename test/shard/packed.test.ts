@@ -49,7 +49,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
   const stored: Stored = {
     ...{ entry, secondary: '', kind: 'segment', requestHeaders: [], encodings: NO_ENCODINGS },
     body: {
-      ...{ slot: 9, generation: -5, extents, bytes },
+      ...{ slot: 9, generation: -5, extents, bytes, used: bytes },
       text: published ? { offset: 4_196, capacity: 300 } : undefined,
     },
     originFields,
