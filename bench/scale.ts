@@ -6,10 +6,12 @@
  * wrk with 64 connections on core 1. One grows from size to size, the other keeps 1,000 objects: they
  * are measured in turn, and growth is the median of the pairs' ratios, so that what the machine does
  * meanwhile (10 % and more from minute to minute) falls out. The first size, 1,000 to 1,000, shows
- * what is left of it. A point counts only if (nearly) all its requests were hits: the origin tells.
+ * what is left of it. Before a size is measured both have come to rest: collectors, loaders and flushes
+ * of the fill are not the cost of a hit. A point counts only if (nearly) all its requests were hits: the origin tells.
  * Command: npm run bench -- --only scale
  * Results and conclusion: RESULTS.md, written by the same command.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender, RunningServer } from './support/contender.js';
 import { checkObject } from './support/fetch.js';
 import { fillFast } from './support/fill.js';
@@ -25,6 +27,9 @@ import { runWrk, wrkMissing } from './support/wrk.js';
 const SIZE = 1_024;
 const STEADY_OBJECTS = 1_000;
 const PAIRS_PER_ROUND = 3;
+const SETTLE_S = 90; // at most
+const CALM_S = 12; // V8 waits 8 s before it tidies up an idle heap
+const CALM_CPU_SHARE = 0.05;
 const PROBES = 200; // bodies compared at each size
 const GOAL_GROWTH = 0.1;
 const ORDERS = ['zipf', 'uniform'] as const;
@@ -105,6 +110,8 @@ async function grow(
       for (let probe = 0; probe < PROBES; probe++) {
         await checkObject(grown.port, SIZE, Math.floor((probe * objects) / PROBES));
       }
+      await settled(grown);
+      await settled(steady);
       for (const order of ORDERS) points.push(await compare(bench, objects, order));
     }
   } finally {
@@ -112,6 +119,16 @@ async function grow(
     await origin.stop();
   }
   return points;
+}
+
+/** Waits until a server has done nothing for so long that no timer of its own is left to begin. */
+async function settled({ pid }: RunningServer): Promise<void> {
+  let calm = 0;
+  for (let second = 0; second < SETTLE_S && calm < CALM_S; second += 1) {
+    const before = cpuSeconds(pid);
+    await sleep(1_000);
+    calm = cpuSeconds(pid) - before < CALM_CPU_SHARE ? calm + 1 : 0;
+  }
 }
 
 async function compare(bench: Bench, objects: number, order: Point['order']): Promise<Point> {
