@@ -7,10 +7,13 @@
  * has moved on and no reader is left. A reader protects the slot first and reads then.
  */
 import { ArenaView } from './arena.js';
-import { LINE_BYTES, MIN_BLOCK_BYTES, RECORD, RECORD_BYTES } from './layout.js';
+import { MIN_BLOCK_BYTES, RECORD, RECORD_BYTES } from './layout.js';
 
 const CELLS = RECORD_BYTES / 4;
 const TIMES = RECORD_BYTES / 8;
+
+/** What the hint in a table's entry counts in: a cache line. */
+const HINT_BYTES = 64;
 
 const EMPTY = 0;
 const GONE = -1; // something was here: look on
@@ -56,7 +59,7 @@ export class Directory {
     const at = (hash & this.#mask) * 2;
     const slot = (this.#table[at] ?? EMPTY) - 1;
     if (slot < 0) return;
-    const text = (this.#table[at + 1] ?? 0) * LINE_BYTES;
+    const text = (this.#table[at + 1] ?? 0) * HINT_BYTES;
     const body = text - (text % MIN_BLOCK_BYTES); // as small as most are
     const { data } = this.view;
     const record = this.#records[slot * CELLS] ?? 0;
@@ -158,7 +161,7 @@ export class Directory {
       if (cell === slot + 1) return true;
       if (cell === EMPTY || cell === GONE) {
         if (cell === GONE) this.#gone -= 1;
-        this.#table[at * 2 + 1] = this.#textOf(slot) / LINE_BYTES;
+        this.#table[at * 2 + 1] = this.#textOf(slot) / HINT_BYTES;
         Atomics.store(this.#table, at * 2, slot + 1);
         return true;
       }

@@ -15,7 +15,7 @@
  */
 
 export const MIN_BLOCK_BYTES = 4_096;
-export const LINE_BYTES = 64;
+const LINE_BYTES = 64;
 const ENTRY_BYTES = 8;
 export const RECORD_BYTES = LINE_BYTES;
 export const HAZARD_BYTES = LINE_BYTES;
