@@ -53,7 +53,7 @@ export class Directory {
 
   /**
    * Begins to load what a hit will look at. Among a million objects each line comes from memory, 150 ns
-   * and more away: record, text and body together, and while the caller does other things.
+   * and more away: record, visits, text and body together, and while the caller does other things.
    */
   prefetch(hash: number): void {
     const at = (hash & this.#mask) * 2;
@@ -61,9 +61,9 @@ export class Directory {
     if (slot < 0) return;
     const text = (this.#table[at + 1] ?? 0) * HINT_BYTES;
     const body = text - (text % MIN_BLOCK_BYTES); // as small as most are
-    const { data } = this.view;
-    const record = this.#records[slot * CELLS] ?? 0;
-    this.#seen = (this.#seen & 1) ^ record ^ (data[text] ?? 0) ^ (data[body] ?? 0);
+    const { data, hits } = this.view;
+    const owned = (this.#records[slot * CELLS] ?? 0) ^ (hits[slot] ?? 0);
+    this.#seen = (this.#seen & 1) ^ owned ^ (data[text] ?? 0) ^ (data[body] ?? 0);
   }
 
   /** The slot that holds the key, protected until `view.unprotect()`; -1 when there is none to be had. */
