@@ -11,7 +11,7 @@ import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway
 import { Supervisor } from './control/supervisor.js';
 import { GatewayError } from './errors.js';
 import { hostPrefix } from './http/key.js';
-import { normalizeTarget } from './http/target.js';
+import { normalizeReference } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
 import type { WorkerPurge } from './runtime/worker-messages.js';
 import type { Logger } from './telemetry/log.js';
@@ -159,17 +159,15 @@ class Node implements RunningHeadgate {
     }
     const where = { soft, everyHost: apart && host === undefined };
     const under = host === undefined ? '' : hostPrefix(apart, host);
-    if (scope === 'exact') return { ...where, key: under + this.#normalKey(path) };
+    if (scope === 'exact') return { ...where, keys: [under + this.#normalKey(path)] };
     // `//host` alone would be the beginning of longer names, too.
     return { ...where, prefix: under === '' ? path : under + (path || '/') };
   }
 
   /** A prefix may end within a segment, so only whole paths are normalised. */
   #normalKey(target: string): string {
-    const mark = target.indexOf('?');
-    const query = mark < 0 ? undefined : target.slice(mark + 1);
     const rules = { ...this.#config.key, maxUrl: this.#config.limits.url };
-    const normal = normalizeTarget(mark < 0 ? target : target.slice(0, mark), query, rules);
+    const normal = normalizeReference(target, rules);
     if ('error' in normal) throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
     return normal.key;
   }

@@ -300,8 +300,7 @@ class EdgeWorker {
   }
 
   /** A few milliseconds at a time: who watches must not notice that a million titles go. */
-  async #purge(id: number, purge: WorkerPurge): Promise<void> {
-    const order = 'key' in purge ? { ...purge, keys: [purge.key] } : purge;
+  async #purge(id: number, order: WorkerPurge): Promise<void> {
     let count = 0;
     let sliceEndsMs = performance.now() + PURGE_SLICE_MS;
     for (const shard of this.#shards.values()) {

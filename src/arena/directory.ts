@@ -99,8 +99,7 @@ export class Directory {
   /** Borrowed: gone with `unprotect`. */
   fields(slot: number): Uint8Array {
     const base = slot * CELLS;
-    const from =
-      this.#unsigned(base + RECORD.textOffset) + (this.#records[base + RECORD.keyBytes] ?? 0);
+    const from = this.#textOf(slot) + (this.#records[base + RECORD.keyBytes] ?? 0);
     return this.#bytes(from, this.#records[base + RECORD.fieldsBytes] ?? 0);
   }
 
@@ -139,15 +138,15 @@ export class Directory {
     if (this.#records[base + RECORD.hash] !== (hash | 0)) return false;
     const generation = Atomics.load(this.#records, base + RECORD.published);
     if (!this.view.protect(slot, generation)) return false;
-    if (this.#holds(base, key)) return true;
+    if (this.#holds(slot, key)) return true;
     this.view.unprotect();
     return false;
   }
 
-  #holds(base: number, key: string): boolean {
-    if (this.#records[base + RECORD.keyBytes] !== key.length) return false;
+  #holds(slot: number, key: string): boolean {
+    if (this.#records[slot * CELLS + RECORD.keyBytes] !== key.length) return false;
     const { data } = this.view;
-    const offset = this.#unsigned(base + RECORD.textOffset);
+    const offset = this.#textOf(slot);
     for (let i = 0; i < key.length; i += 1) {
       if (data[offset + i] !== key.charCodeAt(i)) return false;
     }

@@ -3,7 +3,7 @@ import { invalidatedTargets } from '../cache/invalidate.js';
 import { asGatewayError } from '../errors.js';
 import { contentLength, fieldValue, type FieldLines } from '../http/fields.js';
 import { hostPrefix } from '../http/key.js';
-import { normalizeTarget } from '../http/target.js';
+import { normalizeReference } from '../http/target.js';
 import type { OriginRequest, OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
 import type { Served } from '../cache/messages.js';
@@ -116,9 +116,7 @@ async function invalidateAfter(
   const { rules, asks } = context;
   const prefix = hostPrefix(rules.key.host, request.host);
   const keys = targets.flatMap((target) => {
-    const mark = target.indexOf('?');
-    const path = mark < 0 ? target : target.slice(0, mark);
-    const normal = normalizeTarget(path, mark < 0 ? undefined : target.slice(mark + 1), rules.key);
+    const normal = normalizeReference(target, rules.key);
     return 'error' in normal ? [] : [{ key: prefix + normal.key, stream: prefix + normal.stream }];
   });
   await asks.invalidate(keys);

@@ -126,3 +126,8 @@ export function contentLength(lines: FieldLines): number {
   const value = fieldValue(lines, 'content-length');
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }
+
+/** True when each character is one byte on the wire. */
+export function isLatin1(text: string): boolean {
+  return /^[\x00-\xff]*$/.test(text);
+}

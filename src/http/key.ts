@@ -5,8 +5,11 @@ export function hostPrefix(apart: boolean, host: string): string {
   return apart ? `//${host.toLowerCase()}` : '';
 }
 
-/** A key that begins with a host, cut behind it. */
-export function splitHost(key: string): { readonly prefix: string; readonly target: string } {
-  const end = key.indexOf('/', 2);
+/** A key cut behind its host; without one, all of it is the target. */
+export function splitHost(
+  apart: boolean,
+  key: string,
+): { readonly prefix: string; readonly target: string } {
+  const end = apart ? key.indexOf('/', 2) : 0;
   return { prefix: key.slice(0, end), target: key.slice(end) };
 }

@@ -58,6 +58,13 @@ const PERCENT = 0x25;
 const EQUALS = 0x3d;
 const STAR = 0x2a;
 
+/** As `normalizeTarget`, of path and query in one. */
+export function normalizeReference(target: string, rules: KeyRules): Target | TargetFailure {
+  const mark = target.indexOf('?');
+  if (mark < 0) return normalizeTarget(target, undefined, rules);
+  return normalizeTarget(target.slice(0, mark), target.slice(mark + 1), rules);
+}
+
 /**
  * The target in normal form, or why it is refused.
  *

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../errors.js';
 
 export type WorkerPurge = (
-  | { readonly key: string }
+  | { readonly keys: readonly string[] }
   | { readonly prefix: string } // '': everything
 ) & { readonly soft: boolean; readonly everyHost: boolean };
 

@@ -51,21 +51,15 @@ export class Playlists {
     // Keys with a query stand for more than the playlist's URI says.
     if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment')
       return undefined;
-    const { prefix, target } = this.#hostsApart ? splitHost(path) : { prefix: '', target: path };
+    const { prefix, target } = splitHost(this.#hostsApart, path);
     const folder = streamOf(target);
     for (const known of this.#known.get(request.stream)?.values() ?? []) {
       const next = nextOf(known, target);
       if (next?.startsWith(folder) !== true) continue;
       if (next.includes('/', folder.length) || next.includes('?')) continue;
       const headers = request.headers.filter(([name]) => name !== 'cache-control');
-      return {
-        ...request,
-        key: prefix + next,
-        target: next,
-        headers,
-        lane: 2,
-        background: true,
-      };
+      const key = prefix + next;
+      return { ...request, key, target: next, headers, lane: 2, background: true };
     }
     return undefined;
   }
@@ -75,7 +69,7 @@ export class Playlists {
     const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
     this.#segments +=
       playlist.segments.length - (ofStream.get(path)?.playlist.segments.length ?? 0);
-    ofStream.set(path, { path: this.#hostsApart ? splitHost(path).target : path, playlist });
+    ofStream.set(path, { path: splitHost(this.#hostsApart, path).target, playlist });
     this.#known.delete(stream);
     this.#known.set(stream, ofStream);
     while (this.#segments > MAX_SEGMENTS) {

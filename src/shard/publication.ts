@@ -2,6 +2,7 @@
 import type { Descriptor } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
 import { publishedFields } from '../cache/render.js';
+import { isLatin1 } from '../http/fields.js';
 import { isCompressible } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { PublishedText } from './object-store.js';
@@ -10,8 +11,6 @@ import type { PublishedText } from './object-store.js';
 export const MAX_PUBLISHED_BYTES = 65_536;
 /** Room to ask for behind a body: more fields than this are rare. */
 export const TEXT_ROOM_BYTES = 2_048;
-
-const LATIN1 = /^[\x00-\xff]*$/;
 
 /** Undefined: it varies, has codings, is large or partial, or must be validated each time. */
 export function publishedText(
@@ -23,7 +22,7 @@ export function publishedText(
   if (vary.length > 0 || freshness.alwaysRevalidate || upstreamStatus !== '') return undefined;
   if (compression && isCompressible(contentType)) return undefined;
   const fields = publishedFields(descriptor);
-  if (!LATIN1.test(key) || !LATIN1.test(fields)) return undefined;
+  if (!isLatin1(key) || !isLatin1(fields)) return undefined;
   const { bornMs, ttlMs } = freshness;
   return { key, hash: hash32(key), fields, bornMs, freshUntilMs: bornMs + ttlMs };
 }

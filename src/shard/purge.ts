@@ -45,12 +45,17 @@ export function* purgeMatching(
 }
 
 function keysOf({ index }: ShardContext, order: PurgeOrder): Iterable<string> {
-  const keys = 'keys' in order ? new Set(order.keys) : undefined;
-  if (keys !== undefined && order.everyHost !== true) return keys;
-  const prefix = 'prefix' in order ? order.prefix : '';
-  const named = (key: string): boolean => keys?.has(key) ?? key.startsWith(prefix);
-  if (order.everyHost !== true) return index.keysMatching(named);
-  return index.keysMatching((key) => named(splitHost(key).target));
+  const named = nameTest(order);
+  if (order.everyHost === true) {
+    return index.keysMatching((key) => named(splitHost(true, key).target));
+  }
+  return 'keys' in order ? new Set(order.keys) : index.keysMatching(named);
+}
+
+function nameTest(order: PurgeOrder): (name: string) => boolean {
+  if ('prefix' in order) return (name) => name.startsWith(order.prefix);
+  const names = new Set(order.keys);
+  return (name) => names.has(name);
 }
 
 /** Its lifetime has just ended. */

@@ -4,9 +4,8 @@
  * pages that the heap has, however few objects it moves.
  */
 import type { ArenaView } from '../arena/arena.js';
+import { isLatin1 } from '../http/fields.js';
 import type { Body } from './object-store.js';
-
-const LATIN1 = /^[\x00-\xff]*$/;
 
 export class RestingTexts {
   readonly #arena: ArenaView;
@@ -28,11 +27,11 @@ export class RestingTexts {
     const { slot, extents, used } = body;
     const last = extents.at(-1);
     const room = extents.reduce((sum, { length }) => sum + length, 0) - used;
-    if (last === undefined || room < text.length || !LATIN1.test(text)) {
+    if (last === undefined || room < text.length || !isLatin1(text)) {
       this.#heap.set(slot, text);
       return;
     }
-    // At the very end: readers look at no byte past what is used, and never at what is not.
+    // At the very end: no reader looks at a byte past what is used.
     const offset = last.offset + last.length - text.length;
     this.#bytes(offset, text.length).write(text, 'latin1');
     this.#places.set([offset, text.length], slot * 2);
