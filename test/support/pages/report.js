@@ -5,6 +5,12 @@ export const source = new URLSearchParams(location.search).get('src');
 
 let started = false;
 let stalls = 0;
+let endedByPlayer = false;
+
+/** For a player that ends playback itself, and pauses, before the element comes to its end. */
+export function playbackEnded() {
+  endedByPlayer = true;
+}
 
 function bufferedSeconds() {
   const { buffered, currentTime } = video;
@@ -30,7 +36,7 @@ window.report = () => ({
   currentTime: video.currentTime,
   duration: video.duration,
   buffer: bufferedSeconds(),
-  ended: video.ended,
+  ended: video.ended || endedByPlayer,
   stalls,
   errors: [...errors],
 });
