@@ -1,5 +1,5 @@
 /**
- * The optional addon behind one typed file. Where it was not built or does not load, every call
+ * The optional addons behind one typed file. Where one was not built or does not load, every call
  * answers as a system without the feature would, and `addonAbsence()` says why, for one log line.
  * Each thread that imports this loads it; it keeps no state.
  */
@@ -20,13 +20,34 @@ interface Addon {
   ): number;
 }
 
+/** Both take a key's 32-bit hash; neither has an effect but on caches. */
+export interface Prefetcher {
+  /** Loads the place in the table where the look-up of that hash begins. */
+  entry(hash: number): void;
+  /** Reads the table, and loads the text it leads to and the beginning of that text's block. */
+  object(hash: number): void;
+}
+
+interface Loaded<T> {
+  addon?: T;
+  absence?: string;
+}
+
+type PrefetcherClass = new (
+  table: Int32Array,
+  lineMask: number,
+  data: Uint8Array,
+  blockBytes: number,
+) => Prefetcher;
+
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
 const VIEW_BYTES = 2 ** 30;
-const { addon, absence } = load();
+const { addon, absence } = load('headgate') as Loaded<Addon>;
+const prefetching = load('prefetch') as Loaded<{ Prefetcher: PrefetcherClass }>;
 
 /** Why the addon is absent; undefined when it is there. */
 export function addonAbsence(): string | undefined {
-  return absence;
+  return absence ?? prefetching.absence;
 }
 
 /** Binds the calling thread to one core. False: no such core for us, or no way to ask. */
@@ -83,11 +104,21 @@ export function setListenSocketBuffers(settings: {
   );
 }
 
-function load(): { addon?: Addon; absence?: string } {
+/**
+ * For a table of `Directory` and the data that it leads to, whose lengths are powers of two and whole
+ * blocks. The views must live as long as the prefetcher. Undefined without the addon.
+ */
+export function newPrefetcher(
+  ...of: ConstructorParameters<PrefetcherClass>
+): Prefetcher | undefined {
+  return prefetching.addon && new prefetching.addon.Prefetcher(...of);
+}
+
+function load(name: string): Loaded<unknown> {
   if (process.env['HEADGATE_NO_ADDON']) return { absence: 'HEADGATE_NO_ADDON is set' };
-  const file = path.join(packageRoot(), 'native', 'build', 'Release', 'headgate.node');
+  const file = path.join(packageRoot(), 'native', 'build', 'Release', `${name}.node`);
   try {
-    return { addon: createRequire(import.meta.url)(file) as Addon };
+    return { addon: createRequire(import.meta.url)(file) };
   } catch (reason) {
     const [firstLine] = String(reason).split('\n', 1);
     return { absence: firstLine ?? 'it does not load' };

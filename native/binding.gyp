@@ -10,6 +10,11 @@
         "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
         "WARNING_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
       }
+    },
+    {
+      "target_name": "prefetch",
+      "sources": ["prefetch.cc"],
+      "cflags_cc": ["-O2"]
     }
   ]
 }

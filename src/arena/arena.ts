@@ -8,15 +8,15 @@
  *   owner:  generation += 1, then reads leases[slot]
  *
  * A read that is over before the thread does anything else needs no count of its own: one cell per
- * worker names the slot, a hazard pointer (Michael 2004, "Hazard Pointers: Safe Memory Reclamation
+ * worker names what is read, a hazard pointer (Michael 2004, "Hazard Pointers: Safe Memory Reclamation
  * for Lock-Free Objects"). Always the same cell, it is in the cache where a lease among millions
- * is not.
+ * is not. It names a slot, or the text of a published object by its line (`directory.ts`).
  */
 import type { Extent } from './buddy.js';
-import { type ArenaLayout, HAZARD_BYTES, layoutOf, RECORD, RECORD_BYTES } from './layout.js';
+import { type ArenaLayout, layoutOf, LINE_BYTES, RECORD, RECORD_BYTES } from './layout.js';
 
 const CELLS = RECORD_BYTES / 4;
-const HAZARD_CELLS = HAZARD_BYTES / 4;
+const HAZARD_CELLS = LINE_BYTES / 4;
 const NOTHING = 0;
 
 export class ArenaView {
@@ -57,7 +57,15 @@ export class ArenaView {
     return false;
   }
 
-  /** Once for each protect that gave true. */
+  /**
+   * Guards the published object whose text begins at that line. The caller makes sure afterwards that
+   * it is published still. One `protect` at a time, of either kind.
+   */
+  protectText(line: number): void {
+    Atomics.store(this.#hazards, this.#hazard, ~line);
+  }
+
+  /** Once for each protect that gave true, and each `protectText`. */
   unprotect(): void {
     Atomics.store(this.#hazards, this.#hazard, NOTHING);
   }
@@ -109,6 +117,14 @@ export class ArenaView {
       if (Atomics.load(this.#hazards, worker * HAZARD_CELLS) === slot + 1) sum += 1;
     }
     return sum;
+  }
+
+  /** Owner only: whether any worker guards the text. Meaningful once nobody can find it any more. */
+  isTextRead(line: number): boolean {
+    for (let worker = 0; worker < this.layout.workers; worker += 1) {
+      if (Atomics.load(this.#hazards, worker * HAZARD_CELLS) === ~line) return true;
+    }
+    return false;
   }
 
   /** Owner only: forgets the leases of a worker whose thread has ended. */

@@ -2,166 +2,230 @@
  * A shard's published objects by key, in shared memory: any worker serves them without asking and
  * without a JavaScript object for each, however many there are. The owner alone writes.
  *
- * A record is valid while its `published` cell equals the slot's generation. The owner writes the
- * other cells and the text first and `published` last; it rewrites them only when the generation
- * has moved on and no reader is left. A reader protects the slot first and reads then.
+ * What a hit needs besides the body is the object's text, behind the body in the same piece: what is
+ * known of it, its key, its field lines. The table leads from the key's hash to the line where the text
+ * begins. Who finds an entry there guards the text and then looks whether the entry is there still; the
+ * owner takes the entry away and then looks whether anybody guards the text, before it writes over any
+ * of it. One of the two always sees the other.
  */
+import { newPrefetcher, type Prefetcher } from '../../native/addon.js';
 import { ArenaView } from './arena.js';
-import { MIN_BLOCK_BYTES, RECORD, RECORD_BYTES } from './layout.js';
+import { LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
 
-const CELLS = RECORD_BYTES / 4;
-const TIMES = RECORD_BYTES / 8;
-
-/** What the hint in a table's entry counts in: a cache line. */
-const HINT_BYTES = 64;
+/** Cells of a text's head, by number: Int32 but for the two times, which are Float64. */
+const TEXT = {
+  hash: 0,
+  slot: 1,
+  bodyLine: 2,
+  bodyBytes: 3,
+  keyBytes: 4,
+  fieldsBytes: 5,
+  born: 3, // Float64
+  freshUntil: 4, // Float64
+} as const;
+const HEAD_BYTES = 40;
+const CELLS = LINE_BYTES / 4;
+const TIMES = LINE_BYTES / 8;
 
 const EMPTY = 0;
-const GONE = -1; // something was here: look on
 /** A longer walk than this is worth less than asking the owner. */
-const MAX_PROBES = 32;
+const MAX_PROBES = 64;
 
-export interface Publication {
-  readonly slot: number;
-  readonly generation: number;
+/** What the directory tells of a body besides where it lies. */
+export interface PublishedText {
+  readonly key: string; // Latin-1
   readonly hash: number; // hash32 of the key
-  readonly bodyOffset: number;
-  readonly bodyBytes: number;
-  readonly textOffset: number;
-  readonly keyBytes: number;
-  readonly fieldsBytes: number;
+  readonly fields: string; // Latin-1
   readonly bornMs: number;
   readonly freshUntilMs: number;
 }
 
+export interface Publication {
+  readonly slot: number;
+  readonly bodyOffset: number; // of whole blocks
+  readonly bodyBytes: number;
+  readonly textOffset: number; // of whole lines
+  readonly text: PublishedText;
+}
+
+/** Room for an object's text. */
+export function textBytes({ key, fields }: PublishedText): number {
+  return HEAD_BYTES + key.length + fields.length;
+}
+
+/** Where the text of a body that ends there may begin. */
+export function textOffsetAfter(bodyEnd: number): number {
+  return Math.ceil(bodyEnd / LINE_BYTES) * LINE_BYTES;
+}
+
 export class Directory {
   readonly view: ArenaView;
+  /**
+   * EMPTY, or the line of a text plus one in the low bits and as many bits as are left of its key's
+   * hash in the high ones: who looks for another key goes by without a look at the text. All low bits
+   * set: something was here, look on.
+   */
   readonly #table: Int32Array;
-  readonly #records: Int32Array;
-  readonly #times: Float64Array;
   readonly #mask: number;
+  readonly #lineMask: number;
+  readonly #cells: Int32Array;
+  readonly #times: Float64Array;
+  readonly #prefetcher: Prefetcher | undefined;
   #gone = 0; // owner only
   #seen = 0; // of no meaning: a load that nobody uses is not made
 
   constructor(view: ArenaView) {
     const { buffer, layout } = view;
+    const { dataOffset, dataBytes, tableSize } = layout;
     this.view = view;
-    this.#table = new Int32Array(buffer, layout.tableOffset, layout.tableSize * 2);
-    this.#records = new Int32Array(buffer, layout.recordOffset, layout.slots * CELLS);
-    this.#times = new Float64Array(buffer, layout.recordOffset, layout.slots * TIMES);
-    this.#mask = layout.tableSize - 1;
+    this.#table = new Int32Array(buffer, layout.tableOffset, tableSize);
+    this.#mask = tableSize - 1;
+    this.#lineMask = 2 ** Math.ceil(Math.log2(dataBytes / LINE_BYTES + 2)) - 1;
+    this.#cells = new Int32Array(buffer, dataOffset, dataBytes / 4);
+    this.#times = new Float64Array(buffer, dataOffset, dataBytes / 8);
+    this.#prefetcher = newPrefetcher(this.#table, this.#lineMask, view.data, MIN_BLOCK_BYTES);
   }
 
   /**
-   * Begins to load what a hit will look at. Among a million objects each line comes from memory, 150 ns
-   * and more away: record, visits, text and body together, and while the caller does other things.
+   * Begins to load what a look-up reads first. Among a million objects each line comes from memory,
+   * 150 ns and more away: call it early, and do something else before `prefetchObject`.
    */
-  prefetch(hash: number): void {
-    const at = (hash & this.#mask) * 2;
-    const slot = (this.#table[at] ?? EMPTY) - 1;
-    if (slot < 0) return;
-    const text = (this.#table[at + 1] ?? 0) * HINT_BYTES;
-    const body = text - (text % MIN_BLOCK_BYTES); // as small as most are
-    const { data, hits } = this.view;
-    const owned = (this.#records[slot * CELLS] ?? 0) ^ (hits[slot] ?? 0);
-    this.#seen = (this.#seen & 1) ^ owned ^ (data[text] ?? 0) ^ (data[body] ?? 0);
+  prefetchEntry(hash: number): void {
+    this.#prefetcher?.entry(hash);
   }
 
-  /** The slot that holds the key, protected until `view.unprotect()`; -1 when there is none to be had. */
+  /** Begins to load what a hit reads then, text and body together. */
+  prefetchObject(hash: number): void {
+    if (this.#prefetcher !== undefined) {
+      this.#prefetcher.object(hash);
+      return;
+    }
+    const line = this.#lineOf(this.#table[hash & this.#mask] ?? EMPTY);
+    if (line < 0) return;
+    const text = line * LINE_BYTES;
+    const body = text - (text % MIN_BLOCK_BYTES); // as small as most are
+    this.#seen = (this.#seen & 1) ^ (this.#cells[line * CELLS] ?? 0) ^ (this.view.data[body] ?? 0);
+  }
+
+  /** The line of the key's text, protected until `view.unprotect()`; -1 when there is none to be had. */
   protect(key: string, hash: number): number {
     let at = hash & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at * 2] ?? EMPTY;
-      if (cell === EMPTY) return -1;
-      if (cell !== GONE && this.#protectIf(cell - 1, key, hash)) return cell - 1;
+      const entry = this.#table[at] ?? EMPTY;
+      if (entry === EMPTY) return -1;
+      if (((entry ^ hash) & ~this.#lineMask) === 0) {
+        const line = this.#lineOf(entry);
+        if (line >= 0 && this.#protectIf(at, entry, key)) return line;
+      }
       at = (at + 1) & this.#mask;
     }
     return -1;
   }
 
-  /** Of a protected slot, as all that follow. */
-  freshUntilMs(slot: number): number {
-    return this.#times[slot * TIMES + RECORD.freshUntil] ?? 0;
+  /** Of a protected line, as all that follow. */
+  slot(line: number): number {
+    return this.#cells[line * CELLS + TEXT.slot] ?? 0;
   }
 
-  bornMs(slot: number): number {
-    return this.#times[slot * TIMES + RECORD.born] ?? 0;
+  freshUntilMs(line: number): number {
+    return this.#times[line * TIMES + TEXT.freshUntil] ?? 0;
+  }
+
+  bornMs(line: number): number {
+    return this.#times[line * TIMES + TEXT.born] ?? 0;
   }
 
   /** Borrowed: gone with `unprotect`. */
-  body(slot: number): Uint8Array {
-    const base = slot * CELLS;
+  body(line: number): Uint8Array {
+    const base = line * CELLS;
     return this.#bytes(
-      this.#unsigned(base + RECORD.bodyOffset),
-      this.#records[base + RECORD.bodyBytes] ?? 0,
+      (this.#cells[base + TEXT.bodyLine] ?? 0) * LINE_BYTES,
+      this.#cells[base + TEXT.bodyBytes] ?? 0,
     );
   }
 
   /** Borrowed: gone with `unprotect`. */
-  fields(slot: number): Uint8Array {
-    const base = slot * CELLS;
-    const from = this.#textOf(slot) + (this.#records[base + RECORD.keyBytes] ?? 0);
-    return this.#bytes(from, this.#records[base + RECORD.fieldsBytes] ?? 0);
+  fields(line: number): Uint8Array {
+    const base = line * CELLS;
+    const keyBytes = this.#cells[base + TEXT.keyBytes] ?? 0;
+    return this.#bytes(
+      line * LINE_BYTES + HEAD_BYTES + keyBytes,
+      this.#cells[base + TEXT.fieldsBytes] ?? 0,
+    );
   }
 
-  /** Owner only. False: the table is crowded around this key; the object is served on asking. */
-  publish(publication: Publication): boolean {
-    const { slot } = publication;
-    const base = slot * CELLS;
-    const records = this.#records;
-    records[base + RECORD.hash] = publication.hash | 0;
-    records[base + RECORD.bodyOffset] = publication.bodyOffset | 0;
-    records[base + RECORD.bodyBytes] = publication.bodyBytes;
-    records[base + RECORD.textOffset] = publication.textOffset | 0;
-    records[base + RECORD.keyBytes] = publication.keyBytes;
-    records[base + RECORD.fieldsBytes] = publication.fieldsBytes;
-    this.#times[slot * TIMES + RECORD.born] = publication.bornMs;
-    this.#times[slot * TIMES + RECORD.freshUntil] = publication.freshUntilMs;
-    Atomics.store(records, base + RECORD.published, publication.generation);
-    // A renewed one has its cell: another, in a gap nearer to its place, would outlive it.
-    return this.#positionOf(slot) >= 0 || this.#insert(slot, publication.hash);
+  /**
+   * Owner only; nothing else may lie at `textOffset`, published or read.
+   * False: the table is crowded around this key; the object is served on asking.
+   */
+  publish({ slot, bodyOffset, bodyBytes, textOffset, text }: Publication): boolean {
+    const { key, fields } = text;
+    const line = textOffset / LINE_BYTES;
+    const base = line * CELLS;
+    const cells = this.#cells;
+    cells[base + TEXT.hash] = text.hash | 0;
+    cells[base + TEXT.slot] = slot;
+    cells[base + TEXT.bodyLine] = bodyOffset / LINE_BYTES;
+    cells[base + TEXT.bodyBytes] = bodyBytes;
+    cells[base + TEXT.keyBytes] = key.length;
+    cells[base + TEXT.fieldsBytes] = fields.length;
+    this.#times[line * TIMES + TEXT.born] = text.bornMs;
+    this.#times[line * TIMES + TEXT.freshUntil] = text.freshUntilMs;
+    const { buffer, byteOffset } = this.view.data;
+    Buffer.from(buffer, byteOffset + textOffset + HEAD_BYTES, key.length + fields.length).write(
+      key + fields,
+      'latin1',
+    );
+    return this.#insert(line, text.hash);
   }
 
-  /** Owner only: when a slot that was published is given up. */
-  withdraw(slot: number): void {
-    const at = this.#positionOf(slot);
+  /** Owner only: before what was published at `textOffset` changes or is given up. */
+  withdraw(textOffset: number): void {
+    const at = this.#positionOf(textOffset / LINE_BYTES);
     if (at < 0) return;
-    const next = (at + 1) & this.#mask;
-    const last = this.#table[next * 2] === EMPTY;
-    Atomics.store(this.#table, at * 2, last ? EMPTY : GONE);
+    const last = this.#table[(at + 1) & this.#mask] === EMPTY;
+    Atomics.store(this.#table, at, last ? EMPTY : this.#lineMask);
     if (last) return;
     this.#gone += 1;
-    if (this.#gone > this.#mask / 4) this.#rebuild();
+    if (this.#gone > this.#mask / 8) this.#rebuild();
   }
 
-  #protectIf(slot: number, key: string, hash: number): boolean {
-    const base = slot * CELLS;
-    if (this.#records[base + RECORD.hash] !== (hash | 0)) return false;
-    const generation = Atomics.load(this.#records, base + RECORD.published);
-    if (!this.view.protect(slot, generation)) return false;
-    if (this.#holds(slot, key)) return true;
+  /** Owner only: whether a worker reads what was withdrawn from there. */
+  isRead(textOffset: number): boolean {
+    return this.view.isTextRead(textOffset / LINE_BYTES);
+  }
+
+  /** -1: not a text's. */
+  #lineOf(entry: number): number {
+    const low = entry & this.#lineMask;
+    return low === this.#lineMask ? -1 : low - 1;
+  }
+
+  #protectIf(at: number, entry: number, key: string): boolean {
+    const line = this.#lineOf(entry);
+    this.view.protectText(line);
+    if (Atomics.load(this.#table, at) === entry && this.#holds(line, key)) return true;
     this.view.unprotect();
     return false;
   }
 
-  #holds(slot: number, key: string): boolean {
-    if (this.#records[slot * CELLS + RECORD.keyBytes] !== key.length) return false;
+  #holds(line: number, key: string): boolean {
+    if (this.#cells[line * CELLS + TEXT.keyBytes] !== key.length) return false;
     const { data } = this.view;
-    const offset = this.#textOf(slot);
+    const offset = line * LINE_BYTES + HEAD_BYTES;
     for (let i = 0; i < key.length; i += 1) {
       if (data[offset + i] !== key.charCodeAt(i)) return false;
     }
     return true;
   }
 
-  #insert(slot: number, hash: number): boolean {
+  #insert(line: number, hash: number): boolean {
     let at = hash & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at * 2] ?? EMPTY;
-      if (cell === slot + 1) return true;
-      if (cell === EMPTY || cell === GONE) {
-        if (cell === GONE) this.#gone -= 1;
-        this.#table[at * 2 + 1] = this.#textOf(slot) / HINT_BYTES;
-        Atomics.store(this.#table, at * 2, slot + 1);
+      const entry = this.#table[at] ?? EMPTY;
+      if (this.#lineOf(entry) < 0) {
+        if (entry !== EMPTY) this.#gone -= 1;
+        Atomics.store(this.#table, at, (hash & ~this.#lineMask) | (line + 1));
         return true;
       }
       at = (at + 1) & this.#mask;
@@ -169,12 +233,12 @@ export class Directory {
     return false;
   }
 
-  #positionOf(slot: number): number {
-    let at = (this.#records[slot * CELLS + RECORD.hash] ?? 0) & this.#mask;
+  #positionOf(line: number): number {
+    let at = (this.#cells[line * CELLS + TEXT.hash] ?? 0) & this.#mask;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const cell = this.#table[at * 2] ?? EMPTY;
-      if (cell === slot + 1) return at;
-      if (cell === EMPTY) return -1;
+      const entry = this.#table[at] ?? EMPTY;
+      if (entry === EMPTY) return -1;
+      if (this.#lineOf(entry) === line) return at;
       at = (at + 1) & this.#mask;
     }
     return -1;
@@ -182,25 +246,17 @@ export class Directory {
 
   /** Readers that look meanwhile may miss an object; they ask then. */
   #rebuild(): void {
-    const slots: number[] = [];
-    for (let at = 0; at <= this.#mask; at += 1) {
-      const cell = this.#table[at * 2] ?? EMPTY;
-      if (cell > EMPTY) slots.push(cell - 1);
+    const lines: number[] = [];
+    for (const entry of this.#table) {
+      const line = this.#lineOf(entry);
+      if (line >= 0) lines.push(line);
     }
     this.#table.fill(EMPTY);
     this.#gone = 0;
-    for (const slot of slots) this.#insert(slot, this.#records[slot * CELLS + RECORD.hash] ?? 0);
-  }
-
-  #textOf(slot: number): number {
-    return this.#unsigned(slot * CELLS + RECORD.textOffset);
+    for (const line of lines) this.#insert(line, this.#cells[line * CELLS + TEXT.hash] ?? 0);
   }
 
   #bytes(from: number, length: number): Uint8Array {
     return this.view.data.subarray(from, from + length);
-  }
-
-  #unsigned(cell: number): number {
-    return (this.#records[cell] ?? 0) >>> 0;
   }
 }

@@ -3,41 +3,30 @@
  *
  *   offset                cells                     meaning                      written by
  *   0                     Int32   header[16]        layout facts below           creator, once
- *   hazardOffset          64 bytes [workers]        slot + 1 that is being read  that worker (owner clears a dead one's)
- *   recordOffset          64 bytes [slots]          all that a hit needs         owner
+ *   hazardOffset          64 bytes [workers]        what is being read           that worker (owner clears a dead one's)
+ *   recordOffset          Int32   [slots][2]        generation, bytes written    owner
  *   leaseOffset           Int32   [workers][slots]  readers' pins, per worker    that worker (owner clears a dead one's)
  *   hitsOffset            Uint8   [slots]           visits, saturating at 3      any worker, unsynchronised; owner's hand
- *   tableOffset           Int32   [tableSize][2]    key hash → slot, text's line owner
- *   dataOffset            Uint8   [dataBytes]       bodies                       owner
+ *   tableOffset           Int32   [tableSize]       bits of a key's hash, line of its text    owner
+ *   dataOffset            Uint8   [dataBytes]       bodies; behind those that are published their texts    owner
  *
- * Leases are worker-major so that two workers never write the same cache line. A record is one
- * cache line: among a million objects nearly every line that a hit looks at comes from memory.
+ * Leases are worker-major so that two workers never write the same cache line.
  */
 
-export const MIN_BLOCK_BYTES = 4_096;
-const LINE_BYTES = 64;
-const ENTRY_BYTES = 8;
-export const RECORD_BYTES = LINE_BYTES;
-export const HAZARD_BYTES = LINE_BYTES;
-/** Cells of a record, by number: Int32 but for the two times, which are Float64. */
+export const MIN_BLOCK_BYTES = 2_048;
+/** A cache line: what texts are aligned to. */
+export const LINE_BYTES = 64;
+export const RECORD_BYTES = 8;
+/** Cells of a record, by number. */
 export const RECORD = {
-  published: 0, // generation that the cells up to `fieldsBytes` and the times hold for
-  hash: 1,
-  bodyOffset: 2, // bytes into the data
-  bodyBytes: 3,
-  textOffset: 4, // the key's characters, then the field lines
-  keyBytes: 5,
-  fieldsBytes: 6,
-  generation: 7, // how often the slot was given out or voided
-  born: 4, // Float64
-  freshUntil: 5, // Float64
-  written: 12, // bytes of the body so far
+  generation: 0, // how often the slot was given out or voided
+  written: 1, // bytes of the body so far
 } as const;
 const HEADER_BYTES = 64;
-const MAGIC = 0x48_47_41_31; // "HGA1"
+const MAGIC = 0x48_47_41_32; // "HGA2"
 const PAGE_BYTES = 4_096;
 
-const FIELD = { magic: 0, slots: 1, workers: 2, dataPages: 3 } as const;
+const FIELD = { magic: 0, slots: 1, workers: 2, blocks: 3 } as const;
 
 export interface ArenaLayout {
   readonly slots: number;
@@ -47,7 +36,7 @@ export interface ArenaLayout {
   readonly leaseOffset: number;
   readonly hitsOffset: number;
   readonly tableOffset: number;
-  readonly tableSize: number; // entries, a power of two, at most half of them used
+  readonly tableSize: number; // entries, a power of two, at most three quarters of them used
   readonly dataOffset: number;
   readonly dataBytes: number;
   readonly totalBytes: number;
@@ -58,12 +47,12 @@ export function arenaLayout(dataBytes: number, workers: number): ArenaLayout {
   const blocks = Math.max(1, Math.floor(dataBytes / MIN_BLOCK_BYTES));
   const slots = blocks;
   const hazardOffset = HEADER_BYTES;
-  const recordOffset = hazardOffset + workers * HAZARD_BYTES;
-  const leaseOffset = recordOffset + slots * RECORD_BYTES;
+  const recordOffset = hazardOffset + workers * LINE_BYTES;
+  const leaseOffset = align(recordOffset + slots * RECORD_BYTES, LINE_BYTES);
   const hitsOffset = leaseOffset + slots * 4 * workers;
   const tableOffset = align(hitsOffset + slots, LINE_BYTES);
-  const tableSize = 2 ** Math.ceil(Math.log2(slots * 2));
-  const dataOffset = align(tableOffset + tableSize * ENTRY_BYTES, PAGE_BYTES);
+  const tableSize = 2 ** Math.ceil(Math.log2((slots * 4) / 3));
+  const dataOffset = align(tableOffset + tableSize * 4, PAGE_BYTES);
   const bytes = blocks * MIN_BLOCK_BYTES;
   return {
     slots,
@@ -88,7 +77,7 @@ export function createArena(dataBytes: number, workers: number): SharedArrayBuff
   header[FIELD.magic] = MAGIC;
   header[FIELD.slots] = layout.slots;
   header[FIELD.workers] = workers;
-  header[FIELD.dataPages] = layout.dataBytes / PAGE_BYTES;
+  header[FIELD.blocks] = layout.dataBytes / MIN_BLOCK_BYTES;
   return buffer;
 }
 
@@ -96,7 +85,7 @@ export function createArena(dataBytes: number, workers: number): SharedArrayBuff
 export function layoutOf(buffer: SharedArrayBuffer): ArenaLayout {
   const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
   if (header[FIELD.magic] !== MAGIC) throw new RangeError('not an arena');
-  return arenaLayout((header[FIELD.dataPages] ?? 0) * PAGE_BYTES, header[FIELD.workers] ?? 0);
+  return arenaLayout((header[FIELD.blocks] ?? 0) * MIN_BLOCK_BYTES, header[FIELD.workers] ?? 0);
 }
 
 function align(value: number, to: number): number {

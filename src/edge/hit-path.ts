@@ -46,13 +46,15 @@ export class HitPath {
   /** True: answered. False: nothing was written, the request needs more thought. */
   serve(response: HttpResponse, request: HttpRequest): boolean {
     if (!this.#byPath) return false;
-    const query = request.getQuery() as string | undefined;
-    if (query !== undefined && query !== '') return false;
     const path = request.getUrl();
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
     const directory = this.#directoryOf(path);
-    directory?.prefetch(this.#hashes.key);
+    // Loads go on while the request is looked at.
+    directory?.prefetchEntry(this.#hashes.key);
+    const query = request.getQuery() as string | undefined;
+    if (query !== undefined && query !== '') return false;
+    directory?.prefetchObject(this.#hashes.key);
     if (!this.#isPlain(request)) return false;
     const bytes = this.#fromDirectory(response, directory, path) ?? this.#coded(response, path);
     if (bytes === undefined) return false;
@@ -81,20 +83,20 @@ export class HitPath {
   ): number | undefined {
     if (directory === undefined) return undefined;
     const { clock } = this.#context;
-    const slot = directory.protect(path, this.#hashes.key);
-    if (slot < 0) return undefined;
+    const line = directory.protect(path, this.#hashes.key);
+    if (line < 0) return undefined;
     try {
-      const leftMs = this.#leftMs(directory.freshUntilMs(slot));
+      const leftMs = this.#leftMs(directory.freshUntilMs(line));
       if (leftMs <= 0) return undefined;
-      const ageMs = Math.max(0, clock.coarse() - directory.bornMs(slot));
-      const body = directory.body(slot);
+      directory.view.touch(directory.slot(line)); // early: it may have to come from memory
+      const ageMs = Math.max(0, clock.coarse() - directory.bornMs(line));
+      const body = directory.body(line);
       response.writeHeader(
         BLOCK_KEY,
         `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      response.writeHeader(PUBLISHED_KEY, directory.fields(slot));
+      response.writeHeader(PUBLISHED_KEY, directory.fields(line));
       response.end(body);
-      directory.view.touch(slot);
       return body.length;
     } finally {
       directory.view.unprotect();

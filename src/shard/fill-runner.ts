@@ -21,7 +21,7 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
-import { MAX_PUBLISHED_BYTES, publishedText, TEXT_ROOM_BYTES } from './publication.js';
+import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
 import { renewStored } from './renew.js';
 import { spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
@@ -227,7 +227,10 @@ export class FillRunner {
     const body =
       span.length < 0
         ? store.reserve(FIRST_GROWTH_BYTES)
-        : store.reserve(span.length, span.length <= MAX_PUBLISHED_BYTES ? TEXT_ROOM_BYTES : 0);
+        : store.reserve(
+            span.length,
+            span.length <= MAX_PUBLISHED_BYTES ? roomForText(fill.entry.key, response.headers) : 0,
+          );
     if (body === undefined) return false;
     const { entry, leader } = fill;
     const { vary } = plan;
@@ -357,7 +360,7 @@ export class FillRunner {
       body,
       encodings: NO_ENCODINGS,
       originFields,
-      descriptor: { ...described, extents: body.extents, published: body.text !== undefined },
+      descriptor: { ...described, extents: body.extents, published: body.published },
       retryAtMs: 0,
     };
     index.own(body.slot, stored);

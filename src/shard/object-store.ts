@@ -6,7 +6,7 @@
  */
 import type { ArenaView } from '../arena/arena.js';
 import type { BuddyAllocator, Extent } from '../arena/buddy.js';
-import { Directory } from '../arena/directory.js';
+import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
 import type { Eviction } from '../cache/eviction.js';
 
 /** A slot with its bytes. Whoever holds it must `store` or `release` it. */
@@ -16,16 +16,14 @@ export interface Body {
   extents: Extent[];
   bytes: number; // allocated for; shrinks to what was written
   used: number; // bytes of its extents that it needs, once stored: with the text
-  text: { readonly offset: number; readonly capacity: number } | undefined; // room behind the body
+  text: TextRoom | undefined; // behind the body
+  published: boolean; // the text is in the directory
 }
 
-/** What the directory tells of a body besides where it lies. */
-export interface PublishedText {
-  readonly key: string; // Latin-1
-  readonly hash: number;
-  readonly fields: string; // Latin-1
-  readonly bornMs: number;
-  readonly freshUntilMs: number;
+/** Bytes of the arena, from a whole line on. */
+interface TextRoom {
+  readonly offset: number;
+  readonly capacity: number;
 }
 
 export interface ObjectStoreOptions {
@@ -36,11 +34,6 @@ export interface ObjectStoreOptions {
   readonly onEvicted: (slot: number) => Body | undefined;
 }
 
-interface Retired {
-  readonly slot: number;
-  readonly extents: readonly Extent[];
-}
-
 export class ObjectStore {
   readonly arena: ArenaView;
   readonly #directory: Directory;
@@ -48,7 +41,7 @@ export class ObjectStore {
   readonly #eviction: Eviction;
   readonly #onEvicted: ObjectStoreOptions['onEvicted'];
   readonly #freeSlots: number[] = [];
-  #retired: Retired[] = [];
+  #retired: Body[] = [];
   #spaceWaiters: (() => void)[] = [];
   #evictions = 0;
   #storedBytes = 0;
@@ -104,6 +97,7 @@ export class ObjectStore {
       bytes,
       used: bytes,
       text: undefined,
+      published: false,
     };
   }
 
@@ -121,34 +115,27 @@ export class ObjectStore {
    * serve it from the directory, if there is room for the text behind the bytes.
    */
   store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
-    const [first] = body.extents;
-    const size = text === undefined ? 0 : text.key.length + text.fields.length;
-    const fits = size > 0 && body.extents.length === 1 && bytes + size <= (first?.length ?? 0);
-    const kept = fits ? bytes + size : bytes;
+    const room = text === undefined ? undefined : textRoom(body.extents, bytes, textBytes(text));
+    const kept = room === undefined ? bytes : usedBytes(body.extents, room);
     body.extents =
       kept === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, kept);
     body.bytes = bytes;
     body.used = kept;
+    body.text = room;
     this.arena.hits[body.slot] = 0;
     this.#storedBytes += bytes;
     this.#eviction.insert(body.slot, Math.max(1, bytes), keyHash);
-    if (!fits || text === undefined || first === undefined) return;
-    body.text = { offset: first.offset + bytes, capacity: size };
-    this.#publish(body, text);
+    if (text !== undefined && room !== undefined) this.#publish(body, room, text);
   }
 
   /** The same bytes under a new generation: descriptors handed out before are void. */
   renew(body: Body, text?: PublishedText): void {
     body.generation = this.arena.bumpGeneration(body.slot);
-    if (body.text === undefined) return;
-    const size = text === undefined ? Infinity : text.key.length + text.fields.length;
+    this.#withdraw(body);
+    const room = body.text;
+    if (room === undefined || text === undefined || textBytes(text) > room.capacity) return;
     // A reader of the old generation may still be copying the old text.
-    if (text !== undefined && size <= body.text.capacity && this.arena.leases(body.slot) === 0) {
-      this.#publish(body, text);
-      return;
-    }
-    this.#directory.withdraw(body.slot);
-    body.text = undefined;
+    if (!this.#isRead(body)) this.#publish(body, room, text);
   }
 
   /** Gives up a stored body; its bytes are reused when the last reader has left. */
@@ -161,9 +148,9 @@ export class ObjectStore {
   /** Gives up a body that was never stored. */
   release(body: Body): void {
     this.arena.bumpGeneration(body.slot);
-    if (body.text !== undefined) this.#directory.withdraw(body.slot);
-    if (this.arena.leases(body.slot) === 0) this.#free(body.slot, body.extents);
-    else this.#retired.push({ slot: body.slot, extents: body.extents });
+    this.#withdraw(body);
+    if (this.#isRead(body)) this.#retired.push(body);
+    else this.#free(body);
   }
 
   /**
@@ -179,9 +166,9 @@ export class ObjectStore {
   }
 
   #freeRetired(): void {
-    this.#retired = this.#retired.filter(({ slot, extents }) => {
-      if (this.arena.leases(slot) > 0) return true;
-      this.#free(slot, extents);
+    this.#retired = this.#retired.filter((body) => {
+      if (this.#isRead(body)) return true;
+      this.#free(body);
       return false;
     });
   }
@@ -193,27 +180,27 @@ export class ObjectStore {
     });
   }
 
-  #publish(body: Body, text: PublishedText): void {
-    const { offset } = body.text ?? { offset: 0 };
-    const [first] = body.extents;
-    const latin1 = Buffer.from(
-      this.arena.data.buffer,
-      this.arena.data.byteOffset + offset,
-      text.key.length + text.fields.length,
-    );
-    latin1.write(text.key + text.fields, 0, 'latin1');
-    this.#directory.publish({
-      slot: body.slot,
-      generation: body.generation,
-      hash: text.hash,
-      bodyOffset: first?.offset ?? 0,
-      bodyBytes: body.bytes,
+  #publish(body: Body, { offset }: TextRoom, text: PublishedText): void {
+    const { slot, bytes, extents } = body;
+    body.published = this.#directory.publish({
+      slot,
+      bodyOffset: extents[0]?.offset ?? 0,
+      bodyBytes: bytes,
       textOffset: offset,
-      keyBytes: text.key.length,
-      fieldsBytes: text.fields.length,
-      bornMs: text.bornMs,
-      freshUntilMs: text.freshUntilMs,
+      text,
     });
+  }
+
+  #withdraw(body: Body): void {
+    if (body.text !== undefined && body.published) this.#directory.withdraw(body.text.offset);
+    body.published = false;
+  }
+
+  /** Of a body that nobody can find any more. */
+  #isRead({ slot, text }: Body): boolean {
+    return (
+      this.arena.leases(slot) > 0 || (text !== undefined && this.#directory.isRead(text.offset))
+    );
   }
 
   #takeSlot(): number | undefined {
@@ -249,8 +236,8 @@ export class ObjectStore {
     return true;
   }
 
-  #free(slot: number, extents: readonly Extent[]): void {
-    if (extents.length > 0) this.#allocator.free([...extents]);
+  #free({ slot, extents }: Body): void {
+    if (extents.length > 0) this.#allocator.free(extents);
     this.#freeSlots.push(slot);
   }
 
@@ -258,4 +245,16 @@ export class ObjectStore {
     if (extents.length > 0) this.#allocator.free(extents);
     return [];
   }
+}
+
+/** Room behind the body in its only piece, if that is long enough. */
+function textRoom(extents: readonly Extent[], bytes: number, size: number): TextRoom | undefined {
+  const [first] = extents;
+  if (first === undefined || extents.length > 1) return undefined;
+  const offset = textOffsetAfter(first.offset + bytes);
+  return offset + size <= first.offset + first.length ? { offset, capacity: size } : undefined;
+}
+
+function usedBytes([first]: readonly Extent[], { offset, capacity }: TextRoom): number {
+  return offset + capacity - (first?.offset ?? 0);
 }

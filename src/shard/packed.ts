@@ -2,6 +2,7 @@
  * A stored response as one string. As JavaScript objects it is some forty of them and two kilobytes:
  * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
  */
+import type { Extent } from '../arena/buddy.js';
 import { isWhole } from '../cache/descriptor.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
@@ -25,6 +26,7 @@ type Packed = [
 
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
+const PUBLISHED = 4;
 
 /** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
 export function packable(entry: Entry, nowMs: number): Stored | undefined {
@@ -55,7 +57,9 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     originFields.map((line) => interner.idOf(line) ?? line),
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
-    (mustRevalidate ? MUST_REVALIDATE : 0) | (alwaysRevalidate ? ALWAYS_REVALIDATE : 0),
+    (mustRevalidate ? MUST_REVALIDATE : 0) |
+      (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+      (body.published ? PUBLISHED : 0),
     [body.slot, body.generation, body.bytes, body.used],
     body.extents.flatMap(({ offset, length }) => [offset, length]),
     body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
@@ -73,9 +77,7 @@ export function unpackStored(
   ) as Packed;
   const [bornMs, ttlMs, swrMs, sieMs, retryAtMs] = times;
   const [slot, generation, bytes, used] = placed;
-  const extents = cells.flatMap((offset, i) =>
-    i % 2 === 0 ? { offset, length: cells[i + 1] ?? 0 } : [],
-  );
+  const extents = extentsOf(cells);
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const stream = streamOf(key);
   const facts: StoringFacts = {
@@ -102,6 +104,7 @@ export function unpackStored(
     secondary: '',
     keep: true,
   });
+  const published = (flags & PUBLISHED) !== 0;
   const entry = newEntry(stream, key);
   const stored: Stored = {
     entry,
@@ -116,11 +119,16 @@ export function unpackStored(
       bytes,
       used,
       text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
+      published,
     },
     originFields,
-    descriptor: { ...described, published: room !== 0 },
+    descriptor: { ...described, published },
     retryAtMs,
   };
   entry.variants.set('', { whole: stored, parts: [] });
   return stored;
+}
+
+function extentsOf(cells: readonly number[]): Extent[] {
+  return cells.flatMap((offset, i) => (i % 2 === 0 ? { offset, length: cells[i + 1] ?? 0 } : []));
 }

@@ -2,15 +2,24 @@
 import type { Descriptor } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
 import { publishedFields } from '../cache/render.js';
-import { isLatin1 } from '../http/fields.js';
+import { type FieldLines, isLatin1 } from '../http/fields.js';
 import { isCompressible } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
-import type { PublishedText } from './object-store.js';
+import type { PublishedText } from '../arena/directory.js';
 
 /** Larger bodies are sent piece by piece, which needs more than the directory tells. */
 export const MAX_PUBLISHED_BYTES = 65_536;
-/** Room to ask for behind a body: more fields than this are rare. */
-export const TEXT_ROOM_BYTES = 2_048;
+/** Of the text and of the pack at rest each, besides the key and the origin's fields. */
+const MORE_TEXT_BYTES = 256;
+/** More is rare, and such an object is served on asking. */
+const MAX_ROOM_BYTES = 8_192;
+
+/** Bytes to ask for behind a body whose fields are not yet known as they will be sent. */
+export function roomForText(key: string, fields: FieldLines): number {
+  let bytes = key.length + MORE_TEXT_BYTES;
+  for (const [name, value] of fields) bytes += name.length + value.length + 4;
+  return Math.min(2 * bytes, MAX_ROOM_BYTES);
+}
 
 /** Undefined: it varies, has codings, is large or partial, or must be validated each time. */
 export function publishedText(

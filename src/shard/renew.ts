@@ -17,7 +17,6 @@ export function renewStored(
     store.renew(body);
     return [{ ...encoded, generation: body.generation }];
   });
-  const { body } = stored;
-  const published = body.text !== undefined;
-  stored.descriptor = { ...next, generation: body.generation, encodings, published };
+  const { generation, published } = stored.body;
+  stored.descriptor = { ...next, generation, encodings, published };
 }

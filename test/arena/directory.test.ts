@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { Directory } from '../../src/arena/directory.js';
@@ -10,6 +13,7 @@ const BLOCK = 4_096;
 class DirectoryBench {
   readonly owner: Directory;
   readonly reader: Directory;
+  readonly #published = new Set<number>();
 
   constructor(blocks = 16) {
     const buffer = createArena(blocks * BLOCK, 2);
@@ -17,91 +21,106 @@ class DirectoryBench {
     this.reader = new Directory(new ArenaView(buffer, 1));
   }
 
-  publish(slot: number, key: string, body = `body of ${key}`): boolean {
-    const { view } = this.owner;
-    const offset = slot * BLOCK;
-    view.data.set(Buffer.from(`${body}${key}x: y`, 'latin1'), offset);
+  publish(slot: number, key: string, body = `body of ${key}`, hash = hash32(key)): boolean {
+    this.withdraw(slot);
+    const bodyOffset = slot * BLOCK;
+    this.owner.view.data.set(Buffer.from(body), bodyOffset);
+    this.#published.add(slot);
     return this.owner.publish({
       slot,
-      generation: view.bumpGeneration(slot),
-      hash: hash32(key),
-      bodyOffset: offset,
+      bodyOffset,
       bodyBytes: body.length,
-      textOffset: offset + body.length,
-      keyBytes: key.length,
-      fieldsBytes: 4,
-      bornMs: 1_000,
-      freshUntilMs: 2_000,
+      textOffset: textOffsetOf(slot),
+      text: { key, hash, fields: 'x: y', bornMs: 1_000, freshUntilMs: 2_000 },
     });
   }
 
-  /** As an owner gives a slot up. */
-  discard(slot: number): void {
-    this.owner.withdraw(slot);
-    this.owner.view.bumpGeneration(slot);
+  withdraw(slot: number): void {
+    if (this.#published.delete(slot)) this.owner.withdraw(textOffsetOf(slot));
   }
 
   /** The body that another worker finds; undefined when there is none. */
   read(key: string): string | undefined {
-    const slot = this.reader.protect(key, hash32(key));
-    if (slot < 0) return undefined;
-    const body = Buffer.from(this.reader.body(slot)).toString('latin1');
+    const line = this.reader.protect(key, hash32(key));
+    if (line < 0) return undefined;
+    const body = Buffer.from(this.reader.body(line)).toString('latin1');
     this.reader.view.unprotect();
     return body;
   }
 
-  get leases(): number {
-    const { slots } = this.owner.view.layout;
-    let sum = 0;
-    for (let slot = 0; slot < slots; slot += 1) sum += this.owner.view.leases(slot);
-    return sum;
+  /** The slots whose texts somebody guards. */
+  get guarded(): number[] {
+    const slots = Array.from({ length: this.owner.view.layout.dataBytes / BLOCK }, (_, i) => i);
+    return slots.filter((slot) => this.owner.isRead(textOffsetOf(slot)));
   }
+}
+
+function textOffsetOf(slot: number): number {
+  return slot * BLOCK + 128;
 }
 
 t.test('Directory gives any worker what the owner has published, protected', (t) => {
   const bench = new DirectoryBench();
   t.ok(bench.publish(3, '/v/1.m4s'));
-  const slot = bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s'));
-  t.equal(slot, 3);
-  t.equal(bench.leases, 1);
-  t.equal(Buffer.from(bench.reader.body(slot)).toString(), 'body of /v/1.m4s');
-  t.equal(Buffer.from(bench.reader.fields(slot)).toString(), 'x: y');
-  t.same([bench.reader.bornMs(slot), bench.reader.freshUntilMs(slot)], [1_000, 2_000]);
+  const line = bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s'));
+  t.equal(bench.reader.slot(line), 3);
+  t.same(bench.guarded, [3]);
+  t.equal(Buffer.from(bench.reader.body(line)).toString(), 'body of /v/1.m4s');
+  t.equal(Buffer.from(bench.reader.fields(line)).toString(), 'x: y');
+  t.same([bench.reader.bornMs(line), bench.reader.freshUntilMs(line)], [1_000, 2_000]);
+  bench.withdraw(3);
+  t.same(bench.guarded, [3], 'and stays so, although nobody else finds it');
   bench.reader.view.unprotect();
+  t.equal(bench.read('/v/1.m4s'), undefined);
   t.equal(bench.read('/v/2.m4s'), undefined);
-  t.equal(bench.leases, 0);
+  t.same(bench.guarded, []);
   t.end();
 });
 
-t.test('Directory.prefetch() changes nothing, whatever there is', (t) => {
-  const bench = new DirectoryBench();
-  const keys = ['/v/1.m4s', '/v/none.m4s', '/v/gone.m4s'];
-  bench.publish(3, '/v/1.m4s');
-  bench.publish(4, '/v/gone.m4s');
-  bench.discard(4);
-  const { buffer } = bench.owner.view;
-  const before = Buffer.from(new Uint8Array(buffer));
-  for (const key of keys) bench.reader.prefetch(hash32(key));
-  t.ok(before.equals(new Uint8Array(buffer)));
-  t.equal(bench.read('/v/1.m4s'), 'body of /v/1.m4s');
+t.test('Directory serves the first text of an arena and the last', (t) => {
+  const buffer = createArena(4 * BLOCK, 1);
+  const directory = new Directory(new ArenaView(buffer, 0));
+  const ends = [0, 4 * BLOCK - 64];
+  for (const textOffset of ends) {
+    const key = `/${textOffset}`;
+    const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2 };
+    t.ok(directory.publish({ slot: 0, bodyOffset: BLOCK, bodyBytes: 1, textOffset, text }));
+    t.equal(directory.protect(key, text.hash), textOffset / 64);
+    t.ok(directory.isRead(textOffset));
+    directory.view.unprotect();
+  }
   t.end();
 });
 
-t.test('Directory finds nothing that was renewed, replaced or given up', (t) => {
+for (const HEADGATE_NO_ADDON of ['', '1']) {
+  const how = HEADGATE_NO_ADDON === '' ? 'with the addon' : 'without the addon';
+  t.test(`Directory's prefetches change nothing, whatever there is, ${how}`, (t) => {
+    const file = new URL('threads/prefetch.ts', import.meta.url).pathname;
+    const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, file], {
+      env: { ...process.env, HEADGATE_NO_ADDON },
+      encoding: 'utf8',
+    });
+    const addon = HEADGATE_NO_ADDON === '';
+    t.same(JSON.parse(stdout), { addon, same: true, found: true }, stderr);
+    t.end();
+  });
+}
+
+t.test('Directory finds nothing that was replaced or given up', (t) => {
   const bench = new DirectoryBench();
   bench.publish(3, '/v/1.m4s', 'old');
-  bench.owner.view.bumpGeneration(3);
-  t.equal(bench.read('/v/1.m4s'), undefined, 'a new generation, not yet published');
+  bench.withdraw(3);
+  t.equal(bench.read('/v/1.m4s'), undefined, 'not yet published again');
   bench.publish(3, '/v/1.m4s', 'renewed');
   t.equal(bench.read('/v/1.m4s'), 'renewed');
   bench.publish(4, '/v/1.m4s', 'replaced');
-  bench.discard(3);
+  bench.withdraw(3);
   t.equal(bench.read('/v/1.m4s'), 'replaced');
-  bench.discard(4);
+  bench.withdraw(4);
   t.equal(bench.read('/v/1.m4s'), undefined);
   bench.publish(4, '/v/other.m4s');
-  t.equal(bench.read('/v/1.m4s'), undefined, 'its slot is another’s');
-  t.equal(bench.leases, 0);
+  t.equal(bench.read('/v/1.m4s'), undefined, 'its place is another’s');
+  t.same(bench.guarded, []);
   t.end();
 });
 
@@ -110,9 +129,32 @@ t.test('Directory tells keys of the same hash apart', (t) => {
   bench.publish(3, '/v/1.m4s');
   t.equal(bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s')), -1);
   t.equal(bench.reader.protect('/v/1.m4', hash32('/v/1.m4s')), -1);
-  t.equal(bench.leases, 0);
+  t.same(bench.guarded, []);
+  t.ok(bench.publish(4, '/v/2.m4s', 'the second', hash32('/v/1.m4s')));
+  const line = bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s'));
+  t.equal(Buffer.from(bench.reader.body(line)).toString(), 'the second');
+  bench.reader.view.unprotect();
+  t.equal(bench.read('/v/1.m4s'), 'body of /v/1.m4s');
   t.end();
 });
+
+t.test(
+  'Directory.publish() is false where the table is crowded, and finds the others still',
+  (t) => {
+    const bench = new DirectoryBench(80);
+    const keys = Array.from({ length: 66 }, (_, slot) => `/v/${slot}`);
+    const published = keys.map((key, slot) => bench.publish(slot, key, key, 7));
+    t.same([...new Set(published.slice(0, 64))], [true]);
+    t.same(published.slice(64), [false, false]);
+    for (const [slot, key] of keys.entries()) {
+      const line = bench.reader.protect(key, 7);
+      if (published[slot] === true) t.equal(bench.reader.slot(line), slot);
+      else t.equal(line, -1);
+      bench.reader.view.unprotect();
+    }
+    t.end();
+  },
+);
 
 t.test('Directory neither loses nor gathers cells over a long life', (t) => {
   const blocks = 64;
@@ -132,15 +174,63 @@ t.test('Directory neither loses nor gathers cells over a long life', (t) => {
     } else if (next(3) > 0) {
       bench.publish(slot, key); // renewed
     } else {
-      bench.discard(slot);
+      bench.withdraw(slot);
       held.delete(slot);
     }
   }
   const { buffer, layout } = bench.owner.view;
-  const table = new Int32Array(buffer, layout.tableOffset, layout.tableSize * 2);
-  const used = table.filter((cell, at) => at % 2 === 0 && cell > 0);
-  t.equal(new Set(used).size, used.length, 'one cell a slot');
+  const table = new Int32Array(buffer, layout.tableOffset, layout.tableSize);
+  const lines = layout.dataBytes / 64;
+  const low = 2 ** Math.ceil(Math.log2(lines + 2)) - 1;
+  const used = table.map((entry) => entry & low).filter((line) => line > 0 && line < low);
+  t.equal(new Set(used).size, used.length, 'one cell an object');
   t.equal(used.length, held.size);
   for (const key of held.values()) t.equal(bench.read(key), `body of ${key}`);
   t.end();
+});
+
+t.test('readers see whole objects while their owner reuses the memory', async (t) => {
+  const [blocks, keysOf] = [4, 3]; // each place is another key's every time
+  const keys = Array.from({ length: blocks * keysOf }, (_, i) => `/v/${i}.m4s`);
+  const buffer = createArena(blocks * BLOCK, 3);
+  const owner = new Directory(new ArenaView(buffer, 0));
+  const stop = new SharedArrayBuffer(4);
+  const workers = [1, 2].map(
+    (worker) =>
+      new Worker(new URL('./threads/directory-reader.js', import.meta.url), {
+        workerData: { buffer, worker, stop, keys },
+      }),
+  );
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const bodyBytes = 1_024;
+  let held = 0;
+  let reuses = 0;
+  const endMs = performance.now() + 500;
+  while (performance.now() < endMs) {
+    for (let slot = 0; slot < blocks; slot += 1) {
+      const [bodyOffset, textOffset] = [slot * BLOCK, slot * BLOCK + bodyBytes];
+      if (reuses >= blocks) owner.withdraw(textOffset);
+      if (owner.isRead(textOffset)) held += 1;
+      while (owner.isRead(textOffset));
+      const key = keys[slot * keysOf + (Math.floor(reuses / blocks) % keysOf)] ?? '';
+      const bornMs = reuses & 0xff;
+      owner.view.data.fill(bornMs, bodyOffset, textOffset);
+      const text = { key, hash: hash32(key), fields: `${key} ${bornMs}`, bornMs, freshUntilMs: 0 };
+      owner.publish({ slot, bodyOffset, bodyBytes, textOffset, text });
+      reuses += 1;
+    }
+  }
+  Atomics.store(new Int32Array(stop), 0, 1);
+  const told = await Promise.all(
+    workers.map(async (worker) => {
+      const [message] = (await once(worker, 'message')) as [{ reads: number; torn: number }];
+      return message;
+    }),
+  );
+  await Promise.all(workers.map((worker) => once(worker, 'exit')));
+  for (const { reads, torn } of told) {
+    t.equal(torn, 0, 'no reader saw bytes of another object');
+    t.ok(reads > 0, `${reads} reads`);
+  }
+  t.ok(held > 0, `${held} of ${reuses} reuses had to wait for readers`);
 });

@@ -25,7 +25,7 @@ t.test('arenaLayout() puts the cells one behind the other, aligned for what they
     t.ok(layout.leaseOffset >= layout.recordOffset + slots * RECORD_BYTES, why);
     t.ok(layout.hitsOffset >= layout.leaseOffset + slots * workers * 4, why);
     t.ok(layout.tableOffset >= layout.hitsOffset + slots, why);
-    t.ok(layout.dataOffset >= layout.tableOffset + layout.tableSize * 8, why);
+    t.ok(layout.dataOffset >= layout.tableOffset + layout.tableSize * 4, why);
     t.equal(layout.totalBytes, layout.dataOffset + dataBytes, why);
     t.equal(dataBytes, Math.max(1, Math.floor(bytes / MIN_BLOCK_BYTES)) * MIN_BLOCK_BYTES, why);
     t.ok(slots * MIN_BLOCK_BYTES >= dataBytes, 'no block without a slot');

@@ -27,6 +27,7 @@ class IndexBench {
         bytes: 100,
         used: 100,
         text: undefined,
+        published: false,
       },
       originFields: [['content-type', 'video/iso.segment']],
       descriptor: { ...describedAs({ key, slot, generation: 1 }), extents },

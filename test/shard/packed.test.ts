@@ -50,7 +50,8 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     ...{ entry, secondary: '', kind: 'segment', requestHeaders: [], encodings: NO_ENCODINGS },
     body: {
       ...{ slot: 9, generation: -5, extents, bytes, used: bytes },
-      text: published ? { offset: 4_196, capacity: 300 } : undefined,
+      text: published ? { offset: 4_224, capacity: 300 } : undefined,
+      published,
     },
     originFields,
     descriptor: { ...described, published },

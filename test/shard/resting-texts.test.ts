@@ -22,7 +22,7 @@ class TextsBench {
 
 function bodyOf(slot: number, used: number, blocks: readonly number[]): Body {
   const extents = blocks.map((block) => ({ offset: block * BLOCK, length: BLOCK }));
-  return { slot, generation: 1, extents, bytes: used, used, text: undefined };
+  return { slot, generation: 1, extents, bytes: used, used, text: undefined, published: false };
 }
 
 t.test('RestingTexts keeps a text behind its body, and never within what is used', (t) => {
