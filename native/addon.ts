@@ -24,7 +24,7 @@ interface Addon {
 export interface Prefetcher {
   /** Loads the place in the table where the look-up of that hash begins. */
   entry(hash: number): void;
-  /** Reads the table, and loads the text it leads to and the beginning of that text's block. */
+  /** Reads the table, and loads the text it leads to, the beginning of its block, and that one's visits. */
   object(hash: number): void;
 }
 
@@ -37,7 +37,7 @@ type PrefetcherClass = new (
   table: Int32Array,
   lineMask: number,
   data: Uint8Array,
-  blockBytes: number,
+  visits: Uint8Array,
 ) => Prefetcher;
 
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
@@ -105,8 +105,8 @@ export function setListenSocketBuffers(settings: {
 }
 
 /**
- * For a table of `Directory` and the data that it leads to, whose lengths are powers of two and whole
- * blocks. The views must live as long as the prefetcher. Undefined without the addon.
+ * For the table of a `Directory`, the data that it leads to, and the visits of each block of them. The
+ * views must live as long as the prefetcher. Undefined without the addon.
  */
 export function newPrefetcher(
   ...of: ConstructorParameters<PrefetcherClass>

@@ -52,7 +52,8 @@ struct Prefetcher {
   uint32_t line_mask = 0;
   const char* data = nullptr;
   const char* end = nullptr;
-  size_t block_bytes = 1;
+  const char* visits = nullptr;
+  size_t block_bytes = 0;
 
   // As Directory.protect() looks, without its care: a wrong answer costs a line too many. 0: none.
   uint32_t LineOf(uint32_t hash) const {
@@ -80,13 +81,15 @@ void New(const FunctionCallbackInfo<Value>& call) {
   call.This()->SetInternalField(kMemory, memory);
   const Bytes table = BytesOf(call[0]);
   const Bytes data = BytesOf(call[2]);
-  if (!call[1]->IsUint32() || !call[3]->IsUint32() || table.length < sizeof(uint32_t)) return;
+  const Bytes visits = BytesOf(call[3]);
+  if (!call[1]->IsUint32() || table.length < sizeof(uint32_t) || visits.length == 0) return;
   state->table = reinterpret_cast<const uint32_t*>(table.begin);
   state->mask = static_cast<uint32_t>(table.length / sizeof(uint32_t)) - 1;
   state->line_mask = call[1].As<v8::Uint32>()->Value();
   state->data = data.begin;
   state->end = data.begin + data.length;
-  state->block_bytes = call[3].As<v8::Uint32>()->Value();
+  state->visits = visits.begin;
+  state->block_bytes = data.length / visits.length;
 }
 
 const Prefetcher& Of(const FunctionCallbackInfo<Value>& call) {
@@ -104,13 +107,15 @@ void PrefetchEntry(const FunctionCallbackInfo<Value>& call) {
 
 void PrefetchObject(const FunctionCallbackInfo<Value>& call) {
   const Prefetcher& of = Of(call);
-  if (of.table == nullptr) return;
+  if (of.block_bytes == 0) return;
   const uint32_t line = of.LineOf(HashOf(call));
   if (line == 0) return;
   const size_t offset = (line - size_t{1}) * kLineBytes;
+  const size_t block = offset / of.block_bytes;
   const char* text = of.data + offset;
   PrefetchLines(text, of.end, kTextLines);
-  PrefetchLines(text - offset % of.block_bytes, text, kBodyLines);
+  Prefetch(of.visits + block);
+  PrefetchLines(of.data + block * of.block_bytes, text, kBodyLines);
 }
 
 }  // namespace

@@ -16,10 +16,9 @@ import { LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
 const TEXT = {
   hash: 0,
   slot: 1,
-  bodyLine: 2,
-  bodyBytes: 3,
-  keyBytes: 4,
-  fieldsBytes: 5,
+  bodyBytes: 2,
+  keyBytes: 3,
+  fieldsBytes: 4,
   born: 3, // Float64
   freshUntil: 4, // Float64
 } as const;
@@ -41,8 +40,7 @@ export interface PublishedText {
 }
 
 export interface Publication {
-  readonly slot: number;
-  readonly bodyOffset: number; // of whole blocks
+  readonly slot: number; // the number of the body's first block
   readonly bodyBytes: number;
   readonly textOffset: number; // of whole lines
   readonly text: PublishedText;
@@ -83,7 +81,7 @@ export class Directory {
     this.#lineMask = 2 ** Math.ceil(Math.log2(dataBytes / LINE_BYTES + 2)) - 1;
     this.#cells = new Int32Array(buffer, dataOffset, dataBytes / 4);
     this.#times = new Float64Array(buffer, dataOffset, dataBytes / 8);
-    this.#prefetcher = newPrefetcher(this.#table, this.#lineMask, view.data, MIN_BLOCK_BYTES);
+    this.#prefetcher = newPrefetcher(this.#table, this.#lineMask, view.data, view.hits);
   }
 
   /**
@@ -94,7 +92,7 @@ export class Directory {
     this.#prefetcher?.entry(hash);
   }
 
-  /** Begins to load what a hit reads then, text and body together. */
+  /** Begins to load what a hit reads then: text, body and visits together. */
   prefetchObject(hash: number): void {
     if (this.#prefetcher !== undefined) {
       this.#prefetcher.object(hash);
@@ -102,9 +100,11 @@ export class Directory {
     }
     const line = this.#lineOf(this.#table[hash & this.#mask] ?? EMPTY);
     if (line < 0) return;
-    const text = line * LINE_BYTES;
-    const body = text - (text % MIN_BLOCK_BYTES); // as small as most are
-    this.#seen = (this.#seen & 1) ^ (this.#cells[line * CELLS] ?? 0) ^ (this.view.data[body] ?? 0);
+    const { data, hits } = this.view;
+    const slot = Math.floor((line * LINE_BYTES) / MIN_BLOCK_BYTES); // as small as most are
+    const visits = hits[slot] ?? 0;
+    const body = data[slot * MIN_BLOCK_BYTES] ?? 0;
+    this.#seen = (this.#seen & 1) ^ (this.#cells[line * CELLS] ?? 0) ^ body ^ visits;
   }
 
   /** The line of the key's text, protected until `view.unprotect()`; -1 when there is none to be had. */
@@ -138,10 +138,7 @@ export class Directory {
   /** Borrowed: gone with `unprotect`. */
   body(line: number): Uint8Array {
     const base = line * CELLS;
-    return this.#bytes(
-      (this.#cells[base + TEXT.bodyLine] ?? 0) * LINE_BYTES,
-      this.#cells[base + TEXT.bodyBytes] ?? 0,
-    );
+    return this.#bytes(this.slot(line) * MIN_BLOCK_BYTES, this.#cells[base + TEXT.bodyBytes] ?? 0);
   }
 
   /** Borrowed: gone with `unprotect`. */
@@ -158,14 +155,13 @@ export class Directory {
    * Owner only; nothing else may lie at `textOffset`, published or read.
    * False: the table is crowded around this key; the object is served on asking.
    */
-  publish({ slot, bodyOffset, bodyBytes, textOffset, text }: Publication): boolean {
+  publish({ slot, bodyBytes, textOffset, text }: Publication): boolean {
     const { key, fields } = text;
     const line = textOffset / LINE_BYTES;
     const base = line * CELLS;
     const cells = this.#cells;
     cells[base + TEXT.hash] = text.hash | 0;
     cells[base + TEXT.slot] = slot;
-    cells[base + TEXT.bodyLine] = bodyOffset / LINE_BYTES;
     cells[base + TEXT.bodyBytes] = bodyBytes;
     cells[base + TEXT.keyBytes] = key.length;
     cells[base + TEXT.fieldsBytes] = fields.length;

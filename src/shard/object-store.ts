@@ -7,11 +7,12 @@
 import type { ArenaView } from '../arena/arena.js';
 import type { BuddyAllocator, Extent } from '../arena/buddy.js';
 import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
+import { MIN_BLOCK_BYTES } from '../arena/layout.js';
 import type { Eviction } from '../cache/eviction.js';
 
 /** A slot with its bytes. Whoever holds it must `store` or `release` it. */
 export interface Body {
-  readonly slot: number;
+  readonly slot: number; // the number of its first block
   generation: number;
   extents: Extent[];
   bytes: number; // allocated for; shrinks to what was written
@@ -40,7 +41,6 @@ export class ObjectStore {
   readonly #allocator: BuddyAllocator;
   readonly #eviction: Eviction;
   readonly #onEvicted: ObjectStoreOptions['onEvicted'];
-  readonly #freeSlots: number[] = [];
   #retired: Body[] = [];
   #spaceWaiters: (() => void)[] = [];
   #evictions = 0;
@@ -52,8 +52,6 @@ export class ObjectStore {
     this.#allocator = options.allocator;
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
-    const { slots } = options.arena.layout;
-    for (let slot = slots - 1; slot >= 0; slot -= 1) this.#freeSlots.push(slot);
   }
 
   get count(): number {
@@ -81,14 +79,11 @@ export class ObjectStore {
    * generation; evicts as needed. Undefined: readers hold too much.
    */
   reserve(bytes: number, extra = 0): Body | undefined {
-    const slot = this.#takeSlot();
-    if (slot === undefined) return undefined;
     // What is wanted behind the bytes is not worth a refusal.
     const extents = this.#allocate(bytes + extra) ?? this.#allocate(bytes);
-    if (extents === undefined) {
-      this.#freeSlots.push(slot);
-      return undefined;
-    }
+    const [first] = extents ?? [];
+    if (extents === undefined || first === undefined) return undefined;
+    const slot = first.offset / MIN_BLOCK_BYTES;
     this.arena.publishWritten(slot, 0);
     return {
       slot,
@@ -117,8 +112,7 @@ export class ObjectStore {
   store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
     const room = text === undefined ? undefined : textRoom(body.extents, bytes, textBytes(text));
     const kept = room === undefined ? bytes : usedBytes(body.extents, room);
-    body.extents =
-      kept === 0 ? this.#drop(body.extents) : this.#allocator.shrink(body.extents, kept);
+    body.extents = this.#allocator.shrink(body.extents, Math.max(1, kept));
     body.bytes = bytes;
     body.used = kept;
     body.text = room;
@@ -150,7 +144,7 @@ export class ObjectStore {
     this.arena.bumpGeneration(body.slot);
     this.#withdraw(body);
     if (this.#isRead(body)) this.#retired.push(body);
-    else this.#free(body);
+    else this.#allocator.free(body.extents);
   }
 
   /**
@@ -168,7 +162,7 @@ export class ObjectStore {
   #freeRetired(): void {
     this.#retired = this.#retired.filter((body) => {
       if (this.#isRead(body)) return true;
-      this.#free(body);
+      this.#allocator.free(body.extents);
       return false;
     });
   }
@@ -181,14 +175,8 @@ export class ObjectStore {
   }
 
   #publish(body: Body, { offset }: TextRoom, text: PublishedText): void {
-    const { slot, bytes, extents } = body;
-    body.published = this.#directory.publish({
-      slot,
-      bodyOffset: extents[0]?.offset ?? 0,
-      bodyBytes: bytes,
-      textOffset: offset,
-      text,
-    });
+    const { slot, bytes } = body;
+    body.published = this.#directory.publish({ slot, bodyBytes: bytes, textOffset: offset, text });
   }
 
   #withdraw(body: Body): void {
@@ -203,15 +191,9 @@ export class ObjectStore {
     );
   }
 
-  #takeSlot(): number | undefined {
-    const slot = this.#freeSlots.pop();
-    if (slot !== undefined) return slot;
-    if (this.#evictOne()) return this.#freeSlots.pop();
-    return undefined;
-  }
-
+  /** An empty body has a block, too: its slot is the number of its first. */
   #allocate(bytes: number): Extent[] | undefined {
-    return bytes === 0 ? [] : this.#makeRoom(() => this.#allocator.allocate(bytes));
+    return this.#makeRoom(() => this.#allocator.allocate(Math.max(1, bytes)));
   }
 
   #makeRoom(allocate: () => Extent[] | undefined): Extent[] | undefined {
@@ -234,16 +216,6 @@ export class ObjectStore {
     this.#storedBytes -= body.bytes;
     this.release(body);
     return true;
-  }
-
-  #free({ slot, extents }: Body): void {
-    if (extents.length > 0) this.#allocator.free(extents);
-    this.#freeSlots.push(slot);
-  }
-
-  #drop(extents: Extent[]): Extent[] {
-    if (extents.length > 0) this.#allocator.free(extents);
-    return [];
   }
 }
 

@@ -4,10 +4,10 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { Directory } from '../../src/arena/directory.js';
-import { createArena } from '../../src/arena/layout.js';
+import { createArena, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
 
-const BLOCK = 4_096;
+const BLOCK = MIN_BLOCK_BYTES;
 
 /** An owner that lays out each slot's body and text in the block of the same number. */
 class DirectoryBench {
@@ -23,12 +23,10 @@ class DirectoryBench {
 
   publish(slot: number, key: string, body = `body of ${key}`, hash = hash32(key)): boolean {
     this.withdraw(slot);
-    const bodyOffset = slot * BLOCK;
-    this.owner.view.data.set(Buffer.from(body), bodyOffset);
+    this.owner.view.data.set(Buffer.from(body), slot * BLOCK);
     this.#published.add(slot);
     return this.owner.publish({
       slot,
-      bodyOffset,
       bodyBytes: body.length,
       textOffset: textOffsetOf(slot),
       text: { key, hash, fields: 'x: y', bornMs: 1_000, freshUntilMs: 2_000 },
@@ -84,7 +82,7 @@ t.test('Directory serves the first text of an arena and the last', (t) => {
   for (const textOffset of ends) {
     const key = `/${textOffset}`;
     const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2 };
-    t.ok(directory.publish({ slot: 0, bodyOffset: BLOCK, bodyBytes: 1, textOffset, text }));
+    t.ok(directory.publish({ slot: 1, bodyBytes: 1, textOffset, text }));
     t.equal(directory.protect(key, text.hash), textOffset / 64);
     t.ok(directory.isRead(textOffset));
     directory.view.unprotect();
@@ -216,7 +214,7 @@ t.test('readers see whole objects while their owner reuses the memory', async (t
       const bornMs = reuses & 0xff;
       owner.view.data.fill(bornMs, bodyOffset, textOffset);
       const text = { key, hash: hash32(key), fields: `${key} ${bornMs}`, bornMs, freshUntilMs: 0 };
-      owner.publish({ slot, bodyOffset, bodyBytes, textOffset, text });
+      owner.publish({ slot, bodyBytes, textOffset, text });
       reuses += 1;
     }
   }

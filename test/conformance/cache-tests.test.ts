@@ -3,7 +3,6 @@
  * CACHE_TESTS_FOLDER: folder of another edition of the suite. CACHE_TESTS_TARGET: 'model'
  * to judge the rules without the gateway, 'nginx' to score that, with nothing asserted.
  */
-import { connect } from 'node:net';
 import t from 'tap';
 import type { Test } from 'tap';
 import { startNginx } from '../support/nginx.js';
@@ -73,7 +72,7 @@ async function headgate(t: Test, originPort: number): Promise<string> {
   t.teardown(gateway.stop);
   gateway.output.resume();
   const deadline = Date.now() + READY_MS;
-  while (!(await accepts(port))) {
+  while (!(await answers(port))) {
     if (gateway.child.exitCode !== null) throw new Error('the gateway ended before it listened');
     if (Date.now() > deadline) throw new Error(`nothing listens on ${port}`);
     await new Promise((resolve) => setTimeout(resolve, 50)); // a port tells nobody that it opens
@@ -100,15 +99,12 @@ async function nginx(t: Test, originPort: number): Promise<string> {
   return server.url;
 }
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-  });
+/** Whether a gateway answers there: that something accepts may be its look whether the port is free. */
+async function answers(port: number): Promise<boolean> {
+  const headers = { 'access-control-request-method': 'GET' }; // a preflight, which no origin sees
+  const request = fetch(`http://127.0.0.1:${port}/`, { method: 'OPTIONS', headers });
+  return await request.then(
+    ({ status }) => status === 204,
+    () => false,
+  );
 }

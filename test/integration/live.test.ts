@@ -53,7 +53,7 @@ for (const { name, seconds, flags } of FORMATS) {
       t.ok(most < first + SEGMENT_SECONDS, 'it keeps its distance');
     }
     t.strictSame([...polled.statuses], [200], 'the playlist was there for everyone all the time');
-    t.ok(polled.longestMs < 1_000, `the slowest answer took ${polled.longestMs} ms`);
+    t.ok(polled.longestMs < 2_000, `the slowest answer took ${polled.longestMs} ms`);
     const age = polled.oldestMs;
     t.ok(age < MAX_PLAYLIST_AGE_MS, `a playlist was served ${age} ms after its successor came`);
     checkOrigin(t, await nginx.requests(), period);

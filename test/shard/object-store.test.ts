@@ -127,12 +127,12 @@ t.test('ObjectStore grows a body and cuts it to what was written', (t) => {
   t.end();
 });
 
-t.test('ObjectStore holds empty bodies, which take a slot alone', (t) => {
+t.test('ObjectStore holds empty bodies, which take a block', (t) => {
   const { store, reader } = storeOf(4);
   const four = Array.from({ length: 4 }, (_, i) => stored(store, 0, i));
-  t.equal(store.freeBytes, 4 * BLOCK);
+  t.equal(store.freeBytes, 0);
   for (const { slot, generation } of four) t.ok(reader.acquire(slot, generation));
-  t.equal(store.reserve(0), undefined, 'all slots are read');
+  t.equal(store.reserve(0), undefined, 'all are read');
   for (const { slot } of four) reader.release(slot);
   t.ok(store.reserve(0), 'one was evicted');
   t.end();
