@@ -12,6 +12,7 @@ interface Addon {
   threadCores(): number[];
   threadCpuTimeUs(): number;
   adviseHugePages(view: Uint8Array): boolean;
+  muteCerr(muted: boolean): void;
   setListenSocketBuffers(
     localPort: number,
     sendBufferBytes: number,
@@ -74,6 +75,14 @@ export function adviseHugePages(buffer: SharedArrayBuffer): boolean {
     taken = addon.adviseHugePages(new Uint8Array(buffer, at, length)) && taken;
   }
   return taken;
+}
+
+/**
+ * Silences what C++ code of the process writes to std::cerr: for a moment, around a call that is known
+ * to complain for nothing. No effect without the addon.
+ */
+export function muteCerr(muted: boolean): void {
+  addon?.muteCerr(muted);
 }
 
 /**

@@ -1,9 +1,10 @@
-// What Node has no call for: core affinity, a thread's CPU time, huge pages, and the kernel's own
-// view of this process's TCP sockets. Stateless, so any number of threads may load it; everything
-// but the CPU time is Linux only and answers false or nothing elsewhere. Typed in addon.ts.
+// What Node has no call for: core affinity, a thread's CPU time, huge pages, the kernel's own view of
+// this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads may
+// load it; everything but the CPU time and the streams is Linux only and answers false or nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
 #include <ctime>
+#include <iostream>
 
 #ifdef __linux__
 #include <dirent.h>
@@ -30,6 +31,13 @@ Napi::Value ThreadCpuTimeUs(const Napi::CallbackInfo& call) {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
   const double us = static_cast<double>(spent.tv_sec) * 1e6 + static_cast<double>(spent.tv_nsec) / 1e3;
   return Napi::Number::New(call.Env(), us);
+}
+
+// A stream with a bad state writes nothing. Other threads may lose a line meanwhile.
+Napi::Value MuteCerr(const Napi::CallbackInfo& call) {
+  const bool muted = call.Length() > 0 && call[0].ToBoolean();
+  std::cerr.clear(muted ? std::ios_base::badbit : std::ios_base::goodbit);
+  return call.Env().Undefined();
 }
 
 #ifdef __linux__
@@ -153,6 +161,7 @@ constexpr auto SetListenSocketBuffers = Zero;
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("pinThreadToCore", Napi::Function::New(env, PinThreadToCore));
   exports.Set("threadCores", Napi::Function::New(env, ThreadCores));
+  exports.Set("muteCerr", Napi::Function::New(env, MuteCerr));
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));

@@ -2,6 +2,7 @@
  * The one holder of a borrowed uWS response. It dies when the client leaves or the response is
  * complete; after that every call does nothing, so that no late message can touch a freed socket.
  */
+import { muteCerr } from '../../native/addon.js';
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
 import { statusLine } from '../http/status.js';
@@ -72,10 +73,16 @@ export class Responder {
   /**
    * Runs what calls `write`. Not inside `cork`, nor in a request handler, which uWS corks: what it
    * holds back is flushed before a large chunk, and when the kernel takes only part of that, uWS
-   * drops the chunk whose size it has sent.
+   * drops the chunk whose size it has sent. It would advise of `cork` on stderr at each call.
    */
   uncorked(write: () => void): void {
-    if (this.#response !== undefined) this.#guard(write);
+    if (this.#response === undefined) return;
+    muteCerr(true);
+    try {
+      this.#guard(write);
+    } finally {
+      muteCerr(false);
+    }
   }
 
   /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */

@@ -225,3 +225,8 @@ t.test('a client that leaves an upload or a download ends it upstream', async (t
   await downloadEnded;
   t.notOk(response.writableFinished);
 });
+
+t.test('uWS has said nothing of writes that are not corked on purpose', (t) => {
+  t.notMatch(gateway.log(), /corked/);
+  t.end();
+});
