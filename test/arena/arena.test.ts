@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { createArena, RECORD } from '../../src/arena/layout.js';
+import { startReaders } from '../support/racing-readers.js';
 
 const BLOCK = 4_096;
 
@@ -123,21 +122,13 @@ t.test('write() takes an empty chunk anywhere, as origins may send one', (t) => 
 });
 
 t.test('a lease is never held on a slot that is reused, under threads that race', async (t) => {
-  const readers = 2;
   const slots = 8;
-  const buffer = createArena(slots * BLOCK, readers + 1);
+  const buffer = createArena(slots * BLOCK, 3);
   const owner = new ArenaView(buffer, 0);
   const current = new SharedArrayBuffer(slots * 4);
   const generations = new Int32Array(current);
-  const stop = new SharedArrayBuffer(4);
-  const workers = Array.from({ length: readers }, (_, i) => {
-    const workerData = { buffer, worker: i + 1, current, stop, slots };
-    return new Worker(new URL('./threads/lease-reader.js', import.meta.url), { workerData });
-  });
-  t.teardown(() => {
-    Atomics.store(new Int32Array(stop), 0, 1);
-  });
-  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const file = new URL('./threads/lease-reader.js', import.meta.url);
+  const readers = await startReaders(t, file, 2, { buffer, current, slots });
   let reuses = 0;
   let held = 0;
   const untilMs = Date.now() + 100;
@@ -155,18 +146,7 @@ t.test('a lease is never held on a slot that is reused, under threads that race'
       reuses += 1;
     }
   }
-  Atomics.store(new Int32Array(stop), 0, 1);
-  const told = await Promise.all(
-    workers.map(async (worker) => {
-      const [message] = (await once(worker, 'message')) as [{ reads: number; torn: number }];
-      return message;
-    }),
-  );
-  await Promise.all(workers.map((worker) => once(worker, 'exit')));
-  for (const { reads, torn } of told) {
-    t.equal(torn, 0, 'no reader saw bytes of another object');
-    t.ok(reads > 0, `${reads} leased reads`);
-  }
+  await readers.stop(t);
   t.ok(held > 0, `${held} of ${reuses} reuses had to wait for readers`);
   for (let slot = 0; slot < slots; slot += 1) t.equal(owner.leases(slot), 0, 'all given back');
 });
