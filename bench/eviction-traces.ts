@@ -1,6 +1,7 @@
 /**
  * Request traces shaped like segment traffic, for bench/eviction.ts: the same seed gives the same
- * trace. An object is a number; sizes are what the arena charges (whole 4 KiB blocks).
+ * trace. An object is a number; sizes are in whole blocks of 4 KiB, the smallest that the arena had when
+ * the figures were taken.
  */
 
 /** In order of time: `objects[i]` is asked for; `sizes[object]` bytes; `times[i]` seconds. */

@@ -21,7 +21,7 @@ interface Addon {
   ): number;
 }
 
-/** Both take a key's 32-bit hash; neither has an effect but on caches. */
+/** Both take a key's hash as a signed number, which V8 keeps off the heap; they change caches alone. */
 export interface Prefetcher {
   /** Loads the place in the table where the look-up of that hash begins. */
   entry(hash: number): void;

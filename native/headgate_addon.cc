@@ -1,6 +1,7 @@
-// What Node has no call for: core affinity, a thread's CPU time, huge pages, the kernel's own view of
-// this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads may
-// load it; everything but the CPU time and the streams is Linux only and answers false or nothing elsewhere. Typed in addon.ts.
+// What Node has no call for: core affinity, a thread's CPU time, huge pages, the kernel's own view
+// of this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads
+// may load it; everything but the CPU time and the streams is Linux only and answers false or
+// nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
 #include <ctime>

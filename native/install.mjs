@@ -42,10 +42,10 @@ function buildAddon() {
     // Twice the time a slow machine takes; the addon is not worth a hanging install.
     const options = { stdio: ['ignore', 'pipe', 'pipe'], timeout: 180_000, encoding: 'utf8' };
     execFileSync(process.execPath, [nodeGyp, ...args], options);
-    say('built the optional addon');
+    say('built the optional addons');
   } catch (error) {
     if (process.env.HEADGATE_INSTALL_VERBOSE) process.stderr.write(`${error.stderr ?? error}\n`);
-    say('could not build the optional addon; everything works without it');
+    say('could not build the optional addons; everything works without it');
   }
 }
 

@@ -89,13 +89,13 @@ export class Directory {
    * 150 ns and more away: call it early, and do something else before `prefetchObject`.
    */
   prefetchEntry(hash: number): void {
-    this.#prefetcher?.entry(hash);
+    this.#prefetcher?.entry(hash | 0);
   }
 
   /** Begins to load what a hit reads then: text, body and visits together. */
   prefetchObject(hash: number): void {
     if (this.#prefetcher !== undefined) {
-      this.#prefetcher.object(hash);
+      this.#prefetcher.object(hash | 0);
       return;
     }
     const line = this.#lineOf(this.#table[hash & this.#mask] ?? EMPTY);
@@ -115,7 +115,7 @@ export class Directory {
       if (entry === EMPTY) return -1;
       if (((entry ^ hash) & ~this.#lineMask) === 0) {
         const line = this.#lineOf(entry);
-        if (line >= 0 && this.#protectIf(at, entry, key)) return line;
+        if (line >= 0 && this.#protectIf(at, entry, line, key)) return line;
       }
       at = (at + 1) & this.#mask;
     }
@@ -197,8 +197,7 @@ export class Directory {
     return low === this.#lineMask ? -1 : low - 1;
   }
 
-  #protectIf(at: number, entry: number, key: string): boolean {
-    const line = this.#lineOf(entry);
+  #protectIf(at: number, entry: number, line: number, key: string): boolean {
     this.view.protectText(line);
     if (Atomics.load(this.#table, at) === entry && this.#holds(line, key)) return true;
     this.view.unprotect();

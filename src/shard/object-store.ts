@@ -111,7 +111,8 @@ export class ObjectStore {
    */
   store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
     const room = text === undefined ? undefined : textRoom(body.extents, bytes, textBytes(text));
-    const kept = room === undefined ? bytes : usedBytes(body.extents, room);
+    const from = body.slot * MIN_BLOCK_BYTES;
+    const kept = room === undefined ? bytes : room.offset + room.capacity - from;
     body.extents = this.#allocator.shrink(body.extents, Math.max(1, kept));
     body.bytes = bytes;
     body.used = kept;
@@ -225,8 +226,4 @@ function textRoom(extents: readonly Extent[], bytes: number, size: number): Text
   if (first === undefined || extents.length > 1) return undefined;
   const offset = textOffsetAfter(first.offset + bytes);
   return offset + size <= first.offset + first.length ? { offset, capacity: size } : undefined;
-}
-
-function usedBytes([first]: readonly Extent[], { offset, capacity }: TextRoom): number {
-  return offset + capacity - (first?.offset ?? 0);
 }

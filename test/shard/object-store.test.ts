@@ -1,8 +1,10 @@
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { BuddyAllocator } from '../../src/arena/buddy.js';
+import { Directory, type PublishedText } from '../../src/arena/directory.js';
 import { createArena, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { S3Fifo } from '../../src/cache/eviction.js';
+import { hash32 } from '../../src/runtime/hash.js';
 import { type Body, ObjectStore } from '../../src/shard/object-store.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
@@ -149,6 +151,53 @@ t.test('ObjectStore.renew() voids what was handed out and keeps the bytes', (t) 
   t.equal(store.count, 1);
   store.discard(body);
   t.equal(store.freeBytes, 4 * BLOCK);
+  t.end();
+});
+
+function textOf(fields: string): PublishedText {
+  return { key: '/v/1.m4s', hash: hash32('/v/1.m4s'), fields, bornMs: 1, freshUntilMs: 2 };
+}
+
+t.test('ObjectStore leaves alone the bytes and the text of what a hit is reading', (t) => {
+  const { store, reader } = storeOf(4);
+  const directory = new Directory(reader);
+  const [old, fresh] = [textOf('x: old'), textOf('x: new')];
+  const find = (): number => directory.protect(old.key, old.hash);
+  const fieldsAt = (line: number): string => Buffer.from(directory.fields(line)).toString();
+  const body = store.reserve(100, 200);
+  if (body === undefined) throw new Error('no room');
+  store.store(body, 100, 1, old);
+  const line = find();
+  t.equal(fieldsAt(line), 'x: old');
+  store.renew(body, fresh);
+  t.equal(fieldsAt(line), 'x: old', 'as long as it is read');
+  t.notOk(body.published, 'and nobody else finds it');
+  store.discard(body);
+  t.equal(store.retiredCount, 1, 'also once it was renewed and has gone');
+  t.equal(store.freeBytes, 3 * BLOCK);
+  reader.unprotect();
+  store.reclaim();
+  t.equal(store.freeBytes, 4 * BLOCK);
+  t.end();
+});
+
+t.test('ObjectStore publishes again with the renewal at which nobody reads', (t) => {
+  const { store, reader } = storeOf(4);
+  const directory = new Directory(reader);
+  const [old, fresh] = [textOf('x: old'), textOf('x: new')];
+  const body = store.reserve(100, 200);
+  if (body === undefined) throw new Error('no room');
+  store.store(body, 100, 1, old);
+  directory.protect(old.key, old.hash);
+  store.renew(body, fresh);
+  reader.unprotect();
+  t.equal(directory.protect(old.key, old.hash), -1);
+  store.renew(body, fresh);
+  const line = directory.protect(old.key, old.hash);
+  t.equal(Buffer.from(directory.fields(line)).toString(), 'x: new');
+  reader.unprotect();
+  store.renew(body);
+  t.equal(directory.protect(old.key, old.hash), -1, 'without a text it is served on asking');
   t.end();
 });
 
