@@ -239,6 +239,9 @@ class EdgeWorker {
           log: this.#log,
           metrics: this.#metrics,
           send: (to, message) => this.#mesh.reply(to, message),
+          hint: (to, message) => {
+            this.#mesh.hint(to, message);
+          },
           urge: () => {
             this.#mesh.urge();
           },

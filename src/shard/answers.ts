@@ -142,7 +142,7 @@ export class Answers {
       const extents = grown ? all : undefined;
       const { id, written } = fill;
       for (const worker of fill.subscribers.keys()) {
-        this.#send(worker, {
+        this.#context.hint(worker, {
           kind: 'progress',
           fill: id,
           written,

@@ -27,6 +27,8 @@ export interface ShardContext {
   readonly memory: KeyMemory;
   /** False: the worker is down or its outbox is full. */
   readonly send: (worker: number, message: ToEdge) => boolean;
+  /** For what a later message says better: may be left out. */
+  readonly hint: (worker: number, message: ToEdge) => void;
   /** What was sent goes out now rather than at the turn's end. */
   readonly urge: () => void;
 }

@@ -27,6 +27,7 @@ export interface ShardOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly send: ShardContext['send'];
+  readonly hint: ShardContext['hint'];
   readonly urge: ShardContext['urge'];
 }
 

@@ -60,6 +60,9 @@ export class ShardBench {
         this.sent.push({ worker, message });
         return true;
       },
+      hint: (worker, message) => {
+        if (!this.deaf.has(worker)) this.sent.push({ worker, message });
+      },
       urge: () => undefined,
     });
   }
