@@ -25,6 +25,7 @@ export interface AskRequest {
   readonly stream: string;
   readonly target: string; // normalised path and the query that goes upstream
   readonly headers: FieldLines; // the client's end-to-end fields
+  readonly credentialed: boolean; // they say who asks
   readonly range: string; // '' when there is none, or when it must be ignored
   readonly lane: Lane;
   /** Only refresh what is stored; nobody waits for the answer. */

@@ -369,6 +369,7 @@ function lostEnd(): FillEnd {
   return { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
 }
 
-function joinKeyOf({ key, headers, range }: AskRequest): string {
-  return `${key}\n${fieldValue(headers, 'accept-encoding') ?? ''}\n${range}`;
+function joinKeyOf({ key, headers, range, credentialed }: AskRequest): string {
+  const accepted = fieldValue(headers, 'accept-encoding') ?? '';
+  return `${key}\n${accepted}\n${range}\n${credentialed}`;
 }

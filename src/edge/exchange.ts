@@ -5,6 +5,7 @@
 import { type Descriptor, isIdentified, isSameBytes } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
+import { mayShare } from '../cache/sharing.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
 import { contentLength } from '../http/fields.js';
@@ -47,9 +48,9 @@ export class Exchange implements AskHandler {
 
   start(): void {
     const { near, clock } = this.#context;
-    const { key, fields, directives } = this.#request;
+    const { key, fields, directives, credentialed } = this.#request;
     const object = near.find(key, fields);
-    if (object !== undefined) {
+    if (object !== undefined && mayShare(object.descriptor.freshness, credentialed)) {
       const verdict = judge(object.descriptor.freshness, directives, clock.now());
       if (verdict === 'fresh' && this.#serve(object, { hit: true }, true)) return;
       if (verdict === 'stale-revalidate-in-background') {
@@ -117,7 +118,8 @@ export class Exchange implements AskHandler {
     });
     this.#count(served, head.status);
     const writeHead = (): void => {
-      responder.head(head.status, passedHead(this.#context, served, head.fields));
+      const { status, fields } = head;
+      responder.head(status, passedHead(this.#context, this.#request, { served, fields }));
     };
     const total = contentLength(head.fields);
     const { method } = this.#request;
@@ -196,12 +198,13 @@ export class Exchange implements AskHandler {
   }
 
   #askRequest(): AskRequest {
-    const { key, stream, upstreamTarget, fields, range, lane } = this.#request;
+    const { key, stream, upstreamTarget, fields, credentialed, range, lane } = this.#request;
     return {
       key,
       stream,
       target: upstreamTarget,
       headers: fields,
+      credentialed,
       range: this.#wantsWhole ? '' : range,
       lane,
       background: false,

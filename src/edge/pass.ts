@@ -11,9 +11,9 @@ import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { refuse } from './refusal.js';
 import { RelayWriter } from './relay-writer.js';
-import { servedStatus } from '../cache/render.js';
+import { plainLines, renderLines, servedStatus } from '../cache/render.js';
 import type { RequestBody } from './request-body.js';
-import { passedLines, type Responder } from './responder.js';
+import type { Responder } from './responder.js';
 
 export interface Passing {
   readonly request: ClientRequest;
@@ -32,7 +32,7 @@ export async function passThrough(context: EdgeContext, passing: Passing): Promi
   context.metrics.add('passed');
   try {
     context.metrics.add('originRequests');
-    const response = await context.origin.fetch(originRequest(passing), abort.signal);
+    const response = await context.origin.fetch(originRequest(context, passing), abort.signal);
     await invalidateAfter(context, request, response);
     await relay(context, passing, response);
   } catch (reason) {
@@ -45,11 +45,11 @@ export async function passThrough(context: EdgeContext, passing: Passing): Promi
   }
 }
 
-function originRequest({ request, responder, body }: Passing): OriginRequest {
+function originRequest(context: EdgeContext, { request, responder, body }: Passing): OriginRequest {
   return {
     method: request.method,
     target: request.upstreamTarget,
-    headers: request.fields.filter(([name]) => name !== 'expect'),
+    headers: context.forwarding.passed(request, responder).filter(([name]) => name !== 'expect'),
     ...(body === undefined ? {} : { body }),
     onInformational: (status, fields) => {
       responder.interim({ status, fields });
@@ -65,7 +65,7 @@ async function relay(
   const { status, headers } = response;
   const served: Served = { hit: false, fwd, fwdStatus: status };
   const writeHead = (): void => {
-    responder.head(status, passedHead(context, served, headers));
+    responder.head(status, passedHead(context, request, { served, fields: headers }));
   };
   const total = contentLength(headers);
   if (request.method === 'HEAD' || status === 204 || status === 304) {
@@ -84,17 +84,24 @@ async function relay(
   writer.end();
 }
 
-/** Lines of an answer passed on, behind our Cache-Status member. */
-export function passedHead(context: EdgeContext, served: Served, fields: FieldLines): string {
+/**
+ * Lines of an answer passed on, behind our Cache-Status member. Scripts of any site may read what
+ * players ask for; what an unsafe method did, or what a cookie brought, only by leave of the origin.
+ */
+export function passedHead(
+  context: EdgeContext,
+  { method, fields: asked }: ClientRequest,
+  { served, fields }: { readonly served: Served; readonly fields: FieldLines },
+): string {
   const upstreamStatus = fieldValue(fields, 'cache-status') ?? '';
   const status = servedStatus(context.config.cache.name, served, {
     upstreamStatus,
     ttlS: undefined,
   });
-  return passedLines(
-    status,
-    fields.filter(([name]) => !RENDERED_BY_US.has(name)),
-  );
+  const passed = fields.filter(([name]) => !RENDERED_BY_US.has(name));
+  const forAnySite =
+    (method === 'GET' || method === 'HEAD') && fieldValue(asked, 'cookie') === undefined;
+  return status + (forAnySite ? renderLines(passed) : plainLines(passed));
 }
 
 const RENDERED_BY_US = new Set(['cache-status', 'content-length', 'date', 'connection']);

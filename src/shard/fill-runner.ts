@@ -3,14 +3,15 @@
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { storePlan, type StorePlan } from '../cache/policy.js';
 import { mayServeOnError } from '../cache/reuse.js';
+import { mayShare } from '../cache/sharing.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { Served } from '../cache/messages.js';
 import { asGatewayError, GatewayError } from '../errors.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
-import { defaultTtlMs, type ObjectFacts } from '../media/defaults.js';
+import type { FieldLines } from '../http/fields.js';
+import { viewersScheme } from '../http/forwarding.js';
+import type { ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -19,6 +20,7 @@ import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';
+import { type Arrival, planOf } from './fill-plan.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
 import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
@@ -53,12 +55,6 @@ export interface FillHooks {
     status: number,
     body: Uint8Array,
   ) => ObjectFacts;
-}
-
-interface Arrival {
-  readonly response: OriginResponse;
-  readonly requestMs: number;
-  readonly responseMs: number;
 }
 
 export class FillRunner {
@@ -106,7 +102,7 @@ export class FillRunner {
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
-    const { origin, clock, metrics } = this.#context;
+    const { origin, clock, metrics, config } = this.#context;
     const { request } = fill.leader;
     const { vary, variants } = fill.entry;
     const part = variants.get(secondaryKey(vary, request.headers))?.parts[0];
@@ -116,6 +112,7 @@ export class FillRunner {
         range: fill.range,
         storedFields: validate?.originFields,
         ifRange: fill.range !== '' && part !== undefined ? strongEtag(part) : '',
+        scheme: viewersScheme(config),
       },
       (status, fields) => {
         this.#answers.informational(fill, { status, fields });
@@ -143,26 +140,13 @@ export class FillRunner {
         return;
       }
     }
-    const plan = this.#plan(fill, arrival, { status: response.status });
+    const plan = planOf(this.#context, { fill, arrival }, { status: response.status });
     if (plan.store && this.#accept(fill, arrival, plan)) {
       await this.#pump(fill, response);
       this.#finish(fill, arrival);
       return;
     }
     await this.#relay(fill, response, plan.store ? 'no-room' : plan.reason);
-  }
-
-  #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
-    const { config, policy } = this.#context;
-    const { response, requestMs, responseMs } = arrival;
-    const headers = fields ?? response.headers;
-    const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
-    return storePlan(
-      { method: 'GET', headers: fill.leader.request.headers },
-      { status: facts.status, headers },
-      { requestMs, responseMs },
-      { ...policy, defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts) },
-    );
   }
 
   /** 304: what is stored lives on with the fields of the answer (RFC 9111 section 4.3.4). */
@@ -177,9 +161,14 @@ export class FillRunner {
     );
     const status = stored.descriptor.status;
     const facts = this.#factsOf(stored);
-    const plan = this.#plan(fill, arrival, facts, fields);
+    const plan = planOf(this.#context, { fill, arrival }, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
+      // A 304 to somebody's credentials says nothing of what is kept for all.
+      if (plan.reason === 'credentials') {
+        this.#answers.objectToAll(fill, stored.descriptor, served);
+        return;
+      }
       // The waiters asked before this answer: it may still be theirs, but not the next one's.
       this.#answers.objectToAll(fill, stored.descriptor, served);
       this.#hooks.discard(stored);
@@ -255,7 +244,8 @@ export class FillRunner {
       keep: false,
     });
     const strangers = fill.waiters.filter(
-      (waiter) => secondaryKey(vary, waiter.request.headers) !== secondary,
+      ({ request }) =>
+        secondaryKey(vary, request.headers) !== secondary || !mayShare(plan, request.credentialed),
     );
     fill.waiters = fill.waiters.filter((waiter) => !strangers.includes(waiter));
     this.#answers.filling(fill, response.status);
@@ -335,7 +325,7 @@ export class FillRunner {
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
     const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
     const facts = this.#factsOf({ kind, descriptor: placed });
-    const plan = this.#plan(fill, arrival, facts);
+    const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     const final = plan.store && !fill.purged;
     if (!final) {

@@ -3,13 +3,14 @@
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
 import { judge, mayServeOnError, requestDirectives } from '../cache/reuse.js';
+import { mayShare } from '../cache/sharing.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { LaneMailbox } from '../runtime/lanes.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, NO_FILLS, type Stored, unlink, type Variant } from './entry.js';
+import { type Entry, NO_FILLS, type Stored, storedIn, unlink, type Variant } from './entry.js';
 import { Encoder } from './encoder.js';
 import { type Fill, nearlyDone, type Waiter } from './fill.js';
 import { FillRunner } from './fill-runner.js';
@@ -189,7 +190,10 @@ export class Shard {
     const { request, directives } = waiter;
     const nowMs = clock.now();
     const entry = index.get(request.stream, request.key);
-    const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
+    const variant = sharedVariant(
+      entry?.variants.get(secondaryKey(entry.vary, request.headers)),
+      request.credentialed,
+    );
     if (entry !== undefined && variant !== undefined && this.#serveStored(waiter, variant, nowMs)) {
       return;
     }
@@ -252,7 +256,7 @@ export class Shard {
     const whole = variant?.whole;
     const { slotKey, range } = placeOf(request, known, whole);
     const fill = known?.fills.get(slotKey);
-    if (fill !== undefined && isJoinable(fill)) {
+    if (fill !== undefined && isJoinable(fill) && suits(fill, request.credentialed)) {
       this.#addWaiter(fill, waiter);
       return;
     }
@@ -437,6 +441,21 @@ function placeOf(
 function isJoinable({ abort, purged, phase }: Fill): boolean {
   if (purged || abort.signal.aborted) return false;
   return phase === 'requesting' || phase === 'filling';
+}
+
+/** Undefined, too, when what is stored is not for who asks: it is a miss then. */
+function sharedVariant(variant: Variant | undefined, credentialed: boolean): Variant | undefined {
+  if (variant === undefined) return undefined;
+  return storedIn(variant).every(({ descriptor }) => mayShare(descriptor.freshness, credentialed))
+    ? variant
+    : undefined;
+}
+
+/** What it brings, or would stand in for that, may be given to who asks; as far as is known. */
+function suits({ descriptor, stored }: Fill, credentialed: boolean): boolean {
+  return [descriptor, stored?.descriptor].every(
+    (known) => known === undefined || mayShare(known.freshness, credentialed),
+  );
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {

@@ -30,6 +30,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     method,
     rawFields: fields,
     fields,
+    credentialed: false,
     host: 'example.org',
     path: OBJECT.key,
     key: OBJECT.key,
