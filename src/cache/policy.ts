@@ -8,7 +8,7 @@ import { parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { parseContentRange } from '../http/range.js';
-import { sharingOf } from './sharing.js';
+import { audienceOf } from './audience.js';
 import { effectiveControl } from './targeted.js';
 import { varyNames } from './vary.js';
 
@@ -111,8 +111,8 @@ export function storePlan(
   const dateMs = fieldDate(response.headers, 'date', times.responseMs) ?? times.responseMs;
   const lifetime = lifetimeOf(response, { control, targeted, dateMs }, settings);
   if (lifetime === undefined) return { store: false, reason: 'no-freshness' };
-  const sharing = sharingOf(request, response, { control, lifetime });
-  if ('refused' in sharing) return { store: false, reason: sharing.refused };
+  const audience = audienceOf(request, response, { control, lifetime });
+  if ('refused' in audience) return { store: false, reason: audience.refused };
 
   const windows = staleWindows(control, lifetime, settings);
   if (!isUseful(response.headers, { control, lifetime, ...windows })) {
@@ -125,7 +125,7 @@ export function storePlan(
     ...windows,
     mustRevalidate: mustRevalidate(control),
     alwaysRevalidate: control.noCache === true,
-    ...sharing,
+    ...audience,
     vary,
     heuristic: lifetime.source === 'default' || lifetime.source === 'last-modified',
     reason: lifetime.source,

@@ -15,7 +15,6 @@ export interface ClientRequest {
   readonly method: string; // upper case
   readonly rawFields: FieldLines; // as received, for what looks at framing and Host
   readonly fields: FieldLines; // end-to-end, and what a client may say; Host only where it is keyed
-  readonly credentialed: boolean; // they say who asks
   readonly host: string; // in normal form
   readonly path: string;
   readonly key: string;
@@ -23,6 +22,7 @@ export interface ClientRequest {
   readonly upstreamTarget: string; // path and the query that goes upstream; of a GET, the key's
   readonly directives: RequestDirectives;
   readonly range: string;
+  readonly credentialed: boolean; // the fields say who asks: an answer may be for him alone
   readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
 }
@@ -69,7 +69,6 @@ export function readRequest(
     method,
     rawFields,
     fields,
-    credentialed: isCredentialed(fields),
     host,
     path: target.path,
     key: prefix + target.key,
@@ -77,6 +76,7 @@ export function readRequest(
     upstreamTarget: upstreamTarget(target, mayShare),
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    credentialed: isCredentialed(fields),
     plain,
     lane: laneOf(target.path),
   };

@@ -11,7 +11,7 @@ import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
-import { mayShare } from '../cache/sharing.js';
+import { mayShare } from '../cache/audience.js';
 import { isCredential } from '../http/client-fields.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 

@@ -1,7 +1,7 @@
 /** What may become of an origin's answer to a fill, its media kind counted in. */
 import { storePlan, type StorePlan } from '../cache/policy.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
-import { defaultTtlMs, leastTtlMs, type ObjectFacts } from '../media/defaults.js';
+import { defaultTtlMs, isMaybeLive, leastTtlMs, type ObjectFacts } from '../media/defaults.js';
 import { isVagueType, mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { ShardContext } from './context.js';
@@ -37,6 +37,8 @@ export function planOf(
       ...policy,
       defaultTtlMs: defaultTtlMs(kind, ttl, known),
       leastTtlMs: leastTtlMs(kind, ttl, known),
+      // Expired means held for the revalidation that all share; stale only while the origin fails.
+      ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
     },
   );
 }

@@ -66,7 +66,8 @@ export class Playlists {
       if (next?.startsWith(folder) !== true) continue;
       if (next.includes('/', folder.length) || next.includes('?')) continue;
       const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
-      const ahead = { headers, credentialed: false, lane: 2, background: true } as const;
+      const asker = { headers, credentialed: false, beyond: false, elections: 0 };
+      const ahead = { ...asker, lane: 2, background: true } as const;
       return { ...request, ...ahead, key: prefix + next, target: next };
     }
     return undefined;

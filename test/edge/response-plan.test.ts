@@ -30,7 +30,6 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     method,
     rawFields: fields,
     fields,
-    credentialed: false,
     host: 'example.org',
     path: OBJECT.key,
     key: OBJECT.key,
@@ -38,6 +37,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     upstreamTarget: OBJECT.key,
     directives: NO_DIRECTIVES,
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    credentialed: false,
     plain: method === 'GET' && fields.length === 0,
     lane: 0,
   };

@@ -61,6 +61,9 @@ export class ShardBench {
         this.sent.push({ worker, message });
         return true;
       },
+      hint: (worker, message) => {
+        if (!this.deaf.has(worker)) this.sent.push({ worker, message });
+      },
       urge: () => undefined,
     });
   }
@@ -141,9 +144,10 @@ export class ShardBench {
 
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
   const stream = key.slice(0, key.split('?', 1)[0]?.lastIndexOf('/') ?? 0) + '/';
-  const asked = { key, stream, target: key, range: '', background: false } as const;
   const { headers = [] } = more;
-  return { ...asked, headers, credentialed: isCredentialed(headers), lane: 0, ...more };
+  const asked = { key, stream, target: key, headers, range: '', background: false };
+  const asker = { credentialed: isCredentialed(headers), beyond: false, elections: 0 };
+  return { ...asked, ...asker, lane: 0, ...more };
 }
 
 /** What was sent, pulled or decided before this has had its effect: a few turns of the loop. */

@@ -16,15 +16,15 @@ export function mayShare(f: Pick<Freshness, 'anonymousOnly'>, credentialed: bool
   return !(credentialed && f.anonymousOnly);
 }
 
-export type Sharing =
+export type Audience =
   { readonly refused: 'set-cookie' | 'credentials' } | { readonly anonymousOnly: boolean };
 
 /** Who may have a response that the other rules of RFC 9111 let be kept. */
-export function sharingOf(
+export function audienceOf(
   request: StoreRequest,
   response: StoreResponse,
   facts: { readonly control: CacheControl; readonly lifetime: Lifetime },
-): Sharing {
+): Audience {
   const { headers, forEveryone } = response;
   const word = wordOf(facts);
   if (word === 'none' && fieldValue(headers, 'set-cookie') !== undefined) {
