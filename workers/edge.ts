@@ -20,10 +20,12 @@ import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
 import { LocalObject } from '../src/edge/local-object.js';
 import { NearIndex } from '../src/edge/near-index.js';
+import { PassedFields } from '../src/edge/passed-fields.js';
 import { Plans } from '../src/edge/response-plan.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
 import { Turns } from '../src/edge/turns.js';
 import { asGatewayError } from '../src/errors.js';
+import { viewersPort } from '../src/http/forwarding.js';
 import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
 import { Mesh } from '../src/runtime/mesh.js';
@@ -155,7 +157,9 @@ class EdgeWorker {
       config,
       rules: {
         key: { ...config.key, maxUrl: config.limits.url },
+        credentials: config.origin.credentials,
         fields: { maxBytes: config.limits.header, maxLines: 100 },
+        defaultPort: viewersPort(config),
       },
       clock: this.#clock,
       random: Math.random,
@@ -168,6 +172,7 @@ class EdgeWorker {
       asks: this.#asks,
       turns: this.#turns,
       wheel: this.#wheel,
+      forwarding: new PassedFields(config),
       origin: this.#origin,
       arenaOf: this.#arenaOf,
       guard: this.#guard,

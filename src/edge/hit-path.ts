@@ -11,6 +11,8 @@ import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
+import { mayShare } from '../cache/audience.js';
+import { isCredential } from '../http/client-fields.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -30,16 +32,19 @@ export class HitPath {
   readonly #codings = new Map<string, ContentCoding | 'identity'>();
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
+  readonly #looksWho: boolean;
   readonly #lead: string;
   #special = false;
+  #credentialed = false;
   #accept = '';
   #count = 0;
 
   constructor(context: EdgeContext) {
-    const { cache, key } = context.config;
+    const { cache, key, origin } = context.config;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#byPath = !key.host;
+    this.#looksWho = origin.credentials === 'send';
     this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
@@ -114,6 +119,7 @@ export class HitPath {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
+    if (!mayShare(object.descriptor.freshness, this.#credentialed)) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
     const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
     if (body === undefined) return undefined;
@@ -135,6 +141,7 @@ export class HitPath {
   /** Nothing in the request's fields asks for more than the object. */
   #isPlain(request: HttpRequest): boolean {
     this.#special = false;
+    this.#credentialed = false;
     this.#accept = '';
     request.forEach(this.#look);
     return !this.#special;
@@ -143,6 +150,7 @@ export class HitPath {
   readonly #look = (name: string, value: string): void => {
     if (asksForMore(name)) this.#special = true;
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
+    else if (this.#looksWho && isCredential(name)) this.#credentialed = true;
   };
 
   #inBestCoding(object: LocalObject): PlainBody | undefined {

@@ -27,6 +27,7 @@ type Packed = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
+const ANONYMOUS_ONLY = 8;
 
 /** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
 export function packable(entry: Entry): Stored | undefined {
@@ -44,7 +45,7 @@ export function packable(entry: Entry): Stored | undefined {
 export function packStored(stored: Stored, interner: LineInterner): string {
   const { descriptor, body, originFields, kind, retryAtMs } = stored;
   const { key, status, fields, freshness } = descriptor;
-  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = freshness;
+  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
   const strip = originFields.flatMap(([name]) =>
     kept.has(name) || isRenderedLater(name, status) ? [] : name,
@@ -56,8 +57,9 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     originFields.map((line) => interner.idOf(line) ?? line),
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
-    (mustRevalidate ? MUST_REVALIDATE : 0) |
-      (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+    (freshness.mustRevalidate ? MUST_REVALIDATE : 0) |
+      (freshness.alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+      (freshness.anonymousOnly ? ANONYMOUS_ONLY : 0) |
       (body.published ? PUBLISHED : 0),
     [body.slot, body.generation, body.bytes, body.used],
     body.extents.flatMap(({ offset, length }) => [offset, length]),
@@ -86,8 +88,7 @@ export function unpackStored(
     sieMs,
     stripFields,
     vary: [],
-    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
-    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    ...rulesOf(flags),
   };
   const described = describe(status, originFields, facts, {
     key,
@@ -126,6 +127,16 @@ export function unpackStored(
   };
   entry.variants.set('', { whole: stored, parts: [] });
   return stored;
+}
+
+function rulesOf(
+  flags: number,
+): Pick<StoringFacts, 'mustRevalidate' | 'alwaysRevalidate' | 'anonymousOnly'> {
+  return {
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    anonymousOnly: (flags & ANONYMOUS_ONLY) !== 0,
+  };
 }
 
 function extentsOf(cells: readonly number[]): Extent[] {

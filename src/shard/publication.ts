@@ -21,7 +21,7 @@ export function roomForText(key: string, fields: FieldLines): number {
   return Math.min(2 * bytes, MAX_ROOM_BYTES);
 }
 
-/** Undefined: it varies, has codings, is large or partial, or must be validated each time. */
+/** Undefined: it is not everybody's, varies, has codings, is large or partial, or must be validated each time. */
 export function publishedText(
   descriptor: Descriptor,
   compression: boolean,
@@ -29,6 +29,7 @@ export function publishedText(
   const { key, status, vary, freshness, upstreamStatus, contentType, storedBytes } = descriptor;
   if (status !== 200 || !isWhole(descriptor) || storedBytes > MAX_PUBLISHED_BYTES) return undefined;
   if (vary.length > 0 || freshness.alwaysRevalidate || upstreamStatus !== '') return undefined;
+  if (freshness.anonymousOnly) return undefined; // readers of the directory ask nobody who they are
   if (compression && isCompressible(contentType)) return undefined;
   const fields = publishedFields(descriptor);
   if (!isLatin1(key) || !isLatin1(fields)) return undefined;

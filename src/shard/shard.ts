@@ -2,13 +2,14 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
+import { mayShare } from '../cache/audience.js';
 import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, type Stored, unlink, type Variant, variantOf } from './entry.js';
+import { type Entry, type Stored, storedIn, unlink, type Variant, variantOf } from './entry.js';
 import { Encoder } from './encoder.js';
 import type { Waiter } from './fill.js';
 import { Flights } from './flights.js';
@@ -178,7 +179,10 @@ export class Shard {
     const { request, directives } = waiter;
     const nowMs = clock.now();
     const entry = index.get(request.stream, request.key);
-    const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
+    const variant = sharedVariant(
+      entry?.variants.get(secondaryKey(entry.vary, request.headers)),
+      request.credentialed,
+    );
     if (variant !== undefined && this.#serveStored(waiter, variant, nowMs)) return;
     if (directives.onlyIfCached) {
       const detail = 'not in the cache';
@@ -304,6 +308,14 @@ function withoutEncoding(stored: Stored, slot: number): Body | undefined {
     return body;
   }
   return undefined;
+}
+
+/** Undefined, too, when what is stored is not for who asks: it is a miss then. */
+function sharedVariant(variant: Variant | undefined, credentialed: boolean): Variant | undefined {
+  if (variant === undefined) return undefined;
+  return storedIn(variant).every(({ descriptor }) => mayShare(descriptor.freshness, credentialed))
+    ? variant
+    : undefined;
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {

@@ -36,7 +36,8 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
   });
-  const flags = { mustRevalidate: facts.flags === true, alwaysRevalidate: facts.flags === true };
+  const set = facts.flags === true;
+  const flags = { mustRevalidate: set, alwaysRevalidate: set, anonymousOnly: set };
   const described = describe(
     status,
     originFields,
