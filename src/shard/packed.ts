@@ -3,7 +3,8 @@
  * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
  */
 import type { Extent } from '../arena/buddy.js';
-import { isWhole } from '../cache/descriptor.js';
+import { type Descriptor, isWhole } from '../cache/descriptor.js';
+import { CODINGS, type ContentCoding } from '../http/encoding.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import { describe, isRenderedLater, streamOf, type StoringFacts } from './describe.js';
@@ -27,6 +28,9 @@ type Packed = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
+const CODABLE = 8;
+/** That coding is not worth it. */
+const UNWORTHY = { br: 16, gzip: 32 } as const;
 
 /** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
 export function packable(entry: Entry): Stored | undefined {
@@ -36,7 +40,6 @@ export function packable(entry: Entry): Stored | undefined {
   if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return undefined;
   const { keep, freshness } = whole.descriptor;
   const { bornMs, ttlMs, swrMs, sieMs } = freshness;
-  // `keep` is false while its codings are being made: whoever makes them holds on to this very object.
   if (!keep || !isWhole(whole.descriptor)) return undefined;
   return [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite) ? whole : undefined;
 }
@@ -58,7 +61,8 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
     (mustRevalidate ? MUST_REVALIDATE : 0) |
       (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
-      (body.published ? PUBLISHED : 0),
+      (body.published ? PUBLISHED : 0) |
+      codingFlags(descriptor),
     [body.slot, body.generation, body.bytes, body.used],
     body.extents.flatMap(({ offset, length }) => [offset, length]),
     body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
@@ -80,11 +84,7 @@ export function unpackStored(
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const stream = streamOf(key);
   const facts: StoringFacts = {
-    bornMs,
-    ttlMs,
-    swrMs,
-    sieMs,
-    stripFields,
+    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields },
     vary: [],
     mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
     alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
@@ -101,6 +101,7 @@ export function unpackStored(
     storedBytes: bytes,
     totalBytes: bytes,
     secondary: '',
+    codable: (flags & CODABLE) !== 0,
     keep: true,
   });
   const published = (flags & PUBLISHED) !== 0;
@@ -121,11 +122,19 @@ export function unpackStored(
       published,
     },
     originFields,
-    descriptor: { ...described, published },
+    descriptor: { ...described, published, unworthy: unworthyOf(flags) },
     retryAtMs,
   };
   entry.variants.set('', { whole: stored, parts: [] });
   return stored;
+}
+
+function codingFlags({ codable, unworthy }: Descriptor): number {
+  return unworthy.reduce((flags, coding) => flags | UNWORTHY[coding], codable ? CODABLE : 0);
+}
+
+function unworthyOf(flags: number): readonly ContentCoding[] {
+  return CODINGS.filter((coding) => (flags & UNWORTHY[coding]) !== 0);
 }
 
 function extentsOf(cells: readonly number[]): Extent[] {
