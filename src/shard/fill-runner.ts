@@ -17,6 +17,7 @@ import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
+import { withCodable } from './encoder.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
@@ -236,20 +237,20 @@ export class FillRunner {
     fill.phase = 'filling';
     rekey(fill, secondary);
     fill.sentExtents = body.extents.length;
-    fill.descriptor = describe(response.status, response.headers, plan, {
-      key: entry.key,
-      stream: entry.stream,
-      shard,
-      epoch,
-      slot: body.slot,
-      generation: body.generation,
-      extents: body.extents,
-      firstByte: span.first,
-      storedBytes: span.length,
-      totalBytes: span.total,
-      secondary,
-      keep: false,
-    });
+    fill.descriptor = withCodable(
+      this.#context,
+      describe(response.status, response.headers, plan, {
+        ...{ key: entry.key, stream: entry.stream, shard, epoch, secondary },
+        slot: body.slot,
+        generation: body.generation,
+        extents: body.extents,
+        firstByte: span.first,
+        storedBytes: span.length,
+        totalBytes: span.total,
+        codable: false,
+        keep: false,
+      }),
+    );
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
       const { headers, credentialed } = waiter.request;
@@ -279,7 +280,7 @@ export class FillRunner {
   }
 
   #finish(fill: Fill, arrival: Arrival): void {
-    const { store, index, config } = this.#context;
+    const { store, index } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
@@ -294,12 +295,11 @@ export class FillRunner {
       return;
     }
     const originFields = this.#context.interner.lines(arrival.response.headers);
-    const described = describe(descriptor.status, originFields, plan, {
-      ...placed,
-      totalBytes: total,
-      keep: true,
-    });
-    const text = publishedText(described, config.compression.enabled);
+    const described = withCodable(
+      this.#context,
+      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+    );
+    const text = publishedText(described);
     store.store(body, fill.written, hash32(entry.key), text);
     const stored: Stored = {
       entry,
