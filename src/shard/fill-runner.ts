@@ -21,7 +21,7 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { readBody } from './read-body.js';
-import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
+import { publishedText, roomForText } from './publication.js';
 import { renewStored } from './renew.js';
 import { spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
@@ -224,13 +224,8 @@ export class FillRunner {
     const span = spanOf(fill, response);
     if (span === undefined || span.length > config.cache.maxObject) return false;
     if (fill.waiters.length === 0 && !fill.leader.request.background) return false;
-    const body =
-      span.length < 0
-        ? store.reserve(FIRST_GROWTH_BYTES)
-        : store.reserve(
-            span.length,
-            span.length <= MAX_PUBLISHED_BYTES ? roomForText(fill.entry.key, response.headers) : 0,
-          );
+    const room = roomForText(fill.entry.key, response.headers, span.length);
+    const body = store.reserve(span.length < 0 ? FIRST_GROWTH_BYTES - room : span.length, room);
     if (body === undefined) return false;
     const { entry, leader } = fill;
     const { vary } = plan;
@@ -356,7 +351,6 @@ export class FillRunner {
       entry,
       secondary: descriptor.secondary,
       kind,
-      requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
       body,
       encodings: NO_ENCODINGS,
       originFields,

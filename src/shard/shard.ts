@@ -140,6 +140,12 @@ export class Shard {
     return stored.body;
   }
 
+  /** A response has no room for what must be told of it, or is one too many of its key. */
+  giveUp(stored: Stored): void {
+    this.#context.metrics.add('evictions');
+    this.#discard(stored);
+  }
+
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
   tick(): void {
     this.#context.store.reclaim();

@@ -23,6 +23,8 @@ t.test('publishedText() is undefined for what takes more thought', (t) => {
     ['behind another cache', { upstreamStatus: 'mid; hit' }, true],
     ['it will have codings', text, true],
     ['a key beyond Latin-1', { key: '/v/\u{1f3ac}.m4s' }, true],
+    ['workers look up no queries', { key: '/v/1.m4s?v=2' }, true],
+    ['a key that is long to compare', { key: `/v/${'x'.repeat(5_000)}.m4s` }, true],
     ['fields beyond Latin-1', { fields: [['x-title', '\u{1f3ac}']] }, true],
   ];
   for (const [why, facts, compression] of rows) {
