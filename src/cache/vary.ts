@@ -3,10 +3,15 @@
  * mean the same get the same key; normalising too little costs room, too much serves the wrong
  * variant, so only meaning that RFC 9110 defines is normalised.
  */
+import { hash } from 'node:crypto';
 import { fieldValue, isFieldName, listMembers } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { negotiateEncoding } from '../http/encoding.js';
 
+/** Most values that select are shorter; a browser's name is not. */
+const MAX_SECONDARY = 128;
+/** An answer that varies by more is like one that varies by anything. */
+const MAX_NAMES = 32;
 const ABSENT = '-'; // never a key of a present field: those begin with '='
 
 /**
@@ -18,11 +23,13 @@ export function varyNames(headers: FieldLines): readonly string[] | '*' {
   if (value === undefined) return [];
   const names = listMembers(value.toLowerCase());
   if (names.some((name) => name === '*' || !isFieldName(name))) return '*';
-  return [...new Set(names)].sort();
+  const unique = [...new Set(names)].sort();
+  return unique.length > MAX_NAMES ? '*' : unique;
 }
 
 /**
- * What tells variants of one key apart; '' without Vary. Right only if the origin was asked with
+ * What tells variants of one key apart; '' without Vary; a digest where the values are long, as nobody
+ * compares them in any other way. Right only if the origin was asked with
  * `upstreamAcceptEncoding` of the same request, as Accept-Encoding is keyed by that.
  */
 export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines): string {
@@ -31,7 +38,8 @@ export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines
     // Values have no line ends, so they cannot run into each other.
     key += `${key === '' ? '' : '\n'}${name}${keyPart(name, fieldValue(requestHeaders, name))}`;
   }
-  return key;
+  // No field name begins with a blank.
+  return key.length > MAX_SECONDARY ? ` ${hash('sha256', key, 'base64url')}` : key;
 }
 
 /**

@@ -247,7 +247,7 @@ export class EntryIndex {
   }
 
   #setAwake(known: Known, stored: Stored, isTold: boolean): void {
-    const bytes = storedBytes(stored);
+    const bytes = heapOf(stored, this.#options.interner);
     const { descriptor, retryAtMs } = stored;
     const told = isTold ? descriptor : undefined;
     this.#awake.set(stored.body.slot, { stored, bytes, told, toldRetryAtMs: retryAtMs });
@@ -331,14 +331,17 @@ export class EntryIndex {
   }
 }
 
-/** Measured: of an entry, its place here, and a copy of its key. */
-function entryBytes({ key, stream }: Entry): number {
-  return 700 + key.length + stream.length;
+/** Measured, as the other; their test says how near they are. An entry, and what is known of it here. */
+function entryBytes({ key }: Entry): number {
+  return 900 + key.length;
 }
 
-/** Measured: the objects of one response, its lines, and what was parsed of them. */
-function storedBytes({ originFields }: Stored): number {
-  return (
-    1_500 + originFields.reduce((sum, [name, value]) => sum + 80 + name.length + value.length, 0)
-  );
+/** One response: its objects, and the lines that are its own. */
+function heapOf({ originFields, secondary }: Stored, interner: LineInterner): number {
+  let bytes = 1_700 + secondary.length;
+  for (const line of originFields) {
+    const [name, value] = line;
+    bytes += interner.idOf(line) === undefined ? 130 + name.length + value.length : 20;
+  }
+  return bytes;
 }

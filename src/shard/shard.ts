@@ -86,6 +86,10 @@ export class Shard {
     return this.#context.store;
   }
 
+  get index(): ShardContext['index'] {
+    return this.#context.index;
+  }
+
   receive(message: ToShard, from: number): void {
     switch (message.kind) {
       case 'ask':
