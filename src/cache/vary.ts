@@ -3,10 +3,10 @@
  * mean the same get the same key; normalising too little costs room, too much serves the wrong
  * variant, so only meaning that RFC 9110 defines is normalised.
  */
-import { hash } from 'node:crypto';
 import { fieldValue, isFieldName, listMembers } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { negotiateEncoding } from '../http/encoding.js';
+import { digestOf } from '../runtime/digest.js';
 
 /** Most values that select are shorter; a browser's name is not. */
 const MAX_SECONDARY = 128;
@@ -39,7 +39,7 @@ export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines
     key += `${key === '' ? '' : '\n'}${name}${keyPart(name, fieldValue(requestHeaders, name))}`;
   }
   // No field name begins with a blank.
-  return key.length > MAX_SECONDARY ? ` ${hash('sha256', key, 'base64url')}` : key;
+  return key.length > MAX_SECONDARY ? ` ${digestOf(key)}` : key;
 }
 
 /**

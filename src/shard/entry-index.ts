@@ -61,8 +61,6 @@ export class EntryIndex {
   readonly #secondaries: Int32Array;
   /** Looked at since they were last put to rest. */
   readonly #touched = new Set<Entry>();
-  /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
-  readonly #lingering = new Set<Entry>();
   #heapBytes = 0;
   #responses = 0;
   #sweepScheduled = false;
@@ -148,33 +146,27 @@ export class EntryIndex {
   }
 
   /** Forgets an entry that holds nothing any more. */
-  dropIfEmpty(entry: Entry, nowMs: number): void {
+  dropIfEmpty(entry: Entry): void {
     const known = this.#known.get(entry.key);
     if (known?.entry !== entry || entry.fills.size > 0) return;
     if (known.awake > 0) this.#touch(entry);
-    else if (entry.aloneUntilMs > nowMs) this.#lingering.add(entry);
     else this.#forget(entry);
   }
 
-  /** Puts to rest what was looked at, and forgets what was kept for `aloneUntilMs` only. */
-  sweep(nowMs: number): void {
-    for (const entry of [...this.#touched]) this.rest(entry, nowMs);
-    for (const entry of this.#lingering) {
-      if (entry.aloneUntilMs > nowMs) continue;
-      this.#lingering.delete(entry);
-      this.dropIfEmpty(entry, nowMs);
-    }
+  /** Puts to rest what was looked at. */
+  sweep(): void {
+    for (const entry of [...this.#touched]) this.rest(entry);
   }
 
   /** Nothing while a fill is under way: it puts the entry to rest as it ends. */
-  rest(entry: Entry, nowMs: number): void {
+  rest(entry: Entry): void {
     this.#touched.delete(entry);
     const known = this.#known.get(entry.key);
     if (known?.entry !== entry || entry.fills.size > 0) return;
     for (const [secondary, variant] of entry.variants.awake()) {
       if (this.#restVariant(known, variant)) entry.variants.forget(secondary);
     }
-    this.dropIfEmpty(entry, nowMs);
+    this.dropIfEmpty(entry);
   }
 
   /** Those that are awake, as a list of its own. */
@@ -227,7 +219,7 @@ export class EntryIndex {
     this.#sweepScheduled = true;
     setImmediate(() => {
       this.#sweepScheduled = false;
-      for (const one of [...this.#touched]) this.rest(one, 0);
+      this.sweep();
     });
   }
 

@@ -77,7 +77,6 @@ export interface Entry {
   vary: readonly string[];
   readonly variants: Variants;
   fills: Map<string, Fill>; // NO_FILLS until there is one
-  aloneUntilMs: number; // an uncacheable answer was being waited for: do not coalesce until then
 }
 
 /** Shared by the many that have none, a million empty maps being half a gigabyte. Never written. */
@@ -87,7 +86,7 @@ export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 /** An entry of which nothing is awake. */
 export function newEntry(stream: string, key: string, wake?: WakeVariants): Entry {
   const variants = new Variants((secondary) => wake?.(entry, secondary));
-  const entry: Entry = { key, stream, vary: [], variants, fills: NO_FILLS, aloneUntilMs: 0 };
+  const entry: Entry = { key, stream, vary: [], variants, fills: NO_FILLS };
   return entry;
 }
 

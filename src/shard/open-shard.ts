@@ -11,6 +11,7 @@ import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
 import { EntryIndex } from './entry-index.js';
+import { KeyMemory } from './key-memory.js';
 import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
 import { RestingTexts } from './resting-texts.js';
@@ -27,6 +28,7 @@ export interface ShardOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly send: ShardContext['send'];
+  readonly hint: ShardContext['hint'];
   readonly urge: ShardContext['urge'];
 }
 
@@ -36,6 +38,9 @@ const MAX_BLOCK_BYTES = 8_388_608;
 /** Of a shard's memory, what may be awake on the heap beside it before it is put to rest at once. */
 const AWAKE_SHARE = 1 / 64;
 const MIN_AWAKE_BYTES = 1_048_576;
+
+/** Some 250 bytes each. */
+const MAX_REMEMBERED_KEYS = 4_096;
 
 /** A shard with an empty arena. */
 export function openShard(options: ShardOptions): Shard {
@@ -70,6 +75,7 @@ export function openShard(options: ShardOptions): Shard {
       },
     }),
     interner,
+    memory: new KeyMemory(MAX_REMEMBERED_KEYS),
     store,
     policy: {
       heuristicFraction: cache.ttl.heuristicFraction,

@@ -33,11 +33,10 @@ export function* purgeMatching(
   }
 }
 
-function forbid({ index, clock }: ShardContext, entry: Entry): void {
+function forbid({ index }: ShardContext, entry: Entry): void {
   for (const fill of entry.fills.values()) fill.purged = true;
   entry.fills.clear();
-  entry.aloneUntilMs = 0;
-  index.dropIfEmpty(entry, clock.now());
+  index.dropIfEmpty(entry);
 }
 
 function purgeEntry(
@@ -45,7 +44,7 @@ function purgeEntry(
   entry: Entry,
   { soft, discard }: { soft: boolean; discard: (stored: Stored) => void },
 ): number {
-  const { index, clock } = context;
+  const { index } = context;
   let purged = 0;
   for (const variant of entry.variants.values()) {
     for (const stored of storedIn(variant)) {
@@ -55,7 +54,7 @@ function purgeEntry(
     }
   }
   forbid(context, entry);
-  index.rest(entry, clock.now()); // now, not at the tick: there may be a million
+  index.rest(entry); // now, not at the tick: there may be a million
   return purged;
 }
 

@@ -45,6 +45,7 @@ export class FloodBench {
       log: pino({ level: 'silent' }),
       metrics: new WorkerMetrics(createMetrics(1), 0),
       send: () => true,
+      hint: () => undefined,
       urge: () => undefined,
     });
   }
