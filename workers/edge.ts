@@ -155,6 +155,7 @@ class EdgeWorker {
       rules: {
         key: { ...config.key, maxUrl: config.limits.url },
         fields: { maxBytes: config.limits.header, maxLines: 100 },
+        defaultPort: config.tls.cert === '' ? 80 : 443,
       },
       clock: this.#clock,
       random: Math.random,

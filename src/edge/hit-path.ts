@@ -2,6 +2,7 @@
  * The way of a plain hit: one look at the request, one look-up, one write. It stays
  * within a microsecond or two of JavaScript: no promise, no closure, no object per request.
  */
+import { HEAD, type HeadReader } from '../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { Directory } from '../arena/directory.js';
 import { type ContentCoding, negotiateEncoding } from '../http/encoding.js';
@@ -22,6 +23,8 @@ const TIMED_EVERY = 64;
 const EXACT_BELOW_MS = 1_000;
 /** Players send few different Accept-Encoding values; more are not worth remembering. */
 const MAX_ACCEPTS = 64;
+/** Names and IPv4 that need no closer look. */
+const PLAIN_HOST = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[1-9]\d{0,3})?$/;
 const BOTH: readonly ContentCoding[] = ['br', 'gzip'];
 
 export class HitPath {
@@ -30,13 +33,16 @@ export class HitPath {
   readonly #codings = new Map<string, ContentCoding | 'identity'>();
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
+  readonly #heads: HeadReader | undefined;
   readonly #lead: string;
   #special = false;
   #accept = '';
   #count = 0;
 
-  constructor(context: EdgeContext) {
+  /** `heads`: with ASKING_FIELDS; then they are looked at where uWS has parsed them. */
+  constructor(context: EdgeContext, heads: HeadReader | undefined) {
     const { cache, key } = context.config;
+    this.#heads = heads;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#byPath = !key.host;
@@ -56,7 +62,8 @@ export class HitPath {
     if (query !== undefined && query !== '') return false;
     directory?.prefetchObject(this.#hashes.key);
     if (!this.#isPlain(request)) return false;
-    const bytes = this.#fromDirectory(response, directory, path) ?? this.#coded(response, path);
+    const bytes =
+      this.#fromDirectory(response, directory, path) ?? this.#coded(response, request, path);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -110,12 +117,12 @@ export class HitPath {
   }
 
   /** Playlists and other text in the coding that the client likes best. */
-  #coded(response: HttpResponse, path: string): number | undefined {
+  #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
-    const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
+    const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object, request);
     if (body === undefined) return undefined;
     const { arena } = object;
     if (!arena.protect(body.slot, body.generation)) {
@@ -134,6 +141,7 @@ export class HitPath {
 
   /** Nothing in the request's fields asks for more than the object. */
   #isPlain(request: HttpRequest): boolean {
+    if (this.#heads !== undefined) return this.#heads.look(request) === HEAD.ordinary;
     this.#special = false;
     this.#accept = '';
     request.forEach(this.#look);
@@ -142,10 +150,13 @@ export class HitPath {
 
   readonly #look = (name: string, value: string): void => {
     if (asksForMore(name)) this.#special = true;
+    else if (name === 'host') this.#special ||= !PLAIN_HOST.test(value);
+    else if (name === 'connection') this.#special ||= value !== 'keep-alive';
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
   };
 
-  #inBestCoding(object: LocalObject): PlainBody | undefined {
+  #inBestCoding(object: LocalObject, request: HttpRequest): PlainBody | undefined {
+    if (this.#heads !== undefined) this.#accept = request.getHeader('accept-encoding');
     let coding = this.#codings.get(this.#accept);
     if (coding === undefined) {
       coding = negotiateEncoding(this.#accept === '' ? undefined : this.#accept, BOTH);

@@ -16,6 +16,7 @@ interface Wire {
   readonly query?: string;
   readonly fields?: readonly FieldLine[];
   readonly host?: boolean;
+  readonly hostIs?: string;
 }
 
 function read({
@@ -24,19 +25,22 @@ function read({
   query,
   fields = [],
   host = false,
+  hostIs = 'Example.org',
 }: Wire): ClientRequest | RequestFault {
   const request = {
     getCaseSensitiveMethod: () => method,
     getUrl: () => path,
     getQuery: () => query,
     forEach: (each: (name: string, value: string) => void) => {
-      for (const [name, value] of [['host', 'Example.org'] as const, ...fields]) each(name, value);
+      for (const [name, value] of [['host', hostIs] as const, ...fields]) each(name, value);
     },
   } as unknown as HttpRequest;
-  return readRequest(request, {
+  const rules = {
     key: { ...key, host, maxUrl: limits.url },
     fields: { maxBytes: limits.header, maxLines: 100 },
-  });
+    defaultPort: 80,
+  };
+  return readRequest(request, rules, undefined);
 }
 
 t.test('readRequest() copies what the request is about', (t) => {
@@ -48,7 +52,7 @@ t.test('readRequest() copies what the request is about', (t) => {
   ];
   t.match(read({ path: '/v/%61/../1.m4s', query: 'b=2&a=1&CMCD=x&token=t', fields }), {
     method: 'GET',
-    host: 'Example.org',
+    host: 'example.org',
     path: '/v/1.m4s',
     key: '/v/1.m4s?a=1&b=2',
     stream: '/v/',
@@ -119,6 +123,10 @@ t.test('readRequest() refuses what nobody should have sent', (t) => {
     ],
     [{ fields: [['transfer-encoding', 'xchunked']] }, 'GW_BAD_FRAMING', 'another coding'],
     [{ fields: [['x', 'y'.repeat(limits.header)]] }, 'GW_HEADERS_TOO_LARGE', 'large fields'],
+    [{ method: 'G{T' }, 'GW_BAD_REQUEST', 'a method that is no token'],
+    [{ hostIs: 'a b' }, 'GW_BAD_REQUEST', 'a Host that is none'],
+    [{ hostIs: '' }, 'GW_BAD_REQUEST', 'an empty Host'],
+    [{ fields: [['x', 'a\ufffdb']] }, 'GW_BAD_REQUEST', 'bytes that are lost'],
   ];
   for (const [wire, error, why] of rows) t.same(read(wire), { error }, why);
   t.end();

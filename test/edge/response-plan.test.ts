@@ -39,6 +39,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
     plain: method === 'GET' && fields.length === 0,
     lane: 0,
+    ending: 'none',
   };
 }
 
