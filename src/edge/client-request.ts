@@ -29,6 +29,7 @@ export interface ClientRequest {
   readonly upstreamTarget: string; // path and the query that goes upstream
   readonly directives: RequestDirectives;
   readonly range: string;
+  readonly credentialed: boolean; // Cookie or Authorization is among the fields
   readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
   readonly ending: ConnectionEnd; // but for 'none', nothing more may be served on its connection
@@ -74,10 +75,16 @@ export function readRequest(
     upstreamTarget: target.query === '' ? target.path : `${target.path}?${target.query}`,
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    credentialed: isCredentialed(fields),
     plain: method === 'GET' && !rawFields.some(([name]) => asksForMore(name)),
     lane: laneOf(target.path),
     ending: connectionEnd(rawFields, heads !== undefined),
   };
+}
+
+/** An answer to it may be for this person alone. */
+function isCredentialed(fields: FieldLines): boolean {
+  return fields.some(([name]) => name === 'cookie' || name === 'authorization');
 }
 
 /** What a playing viewer needs is P0; a session's first requests are P1. */
