@@ -45,6 +45,8 @@ export interface RequestRules {
 
 export interface RequestFault {
   readonly error: ErrorCode;
+  /** Known when all but the target could be read; otherwise nobody knows where the next one begins. */
+  readonly ending?: ConnectionEnd;
 }
 
 /** The request, or the code it is refused with. `heads` sees what uWS does not show. */
@@ -61,7 +63,8 @@ export function readRequest(
   const host = parseHost(fieldValue(rawFields, 'host') ?? '', rules.defaultPort);
   if (host === undefined || !isFieldName(method)) return { error: 'GW_BAD_REQUEST' };
   const target = normalizeTarget(head.path, head.query, rules.key);
-  if ('error' in target) return target;
+  const ending = connectionEnd(rawFields, heads !== undefined);
+  if ('error' in target) return { ...target, ending };
   const mayShare = method === 'GET' || method === 'HEAD';
   const fields = sentFields(rawFields, {
     host: rules.key.host ? host : undefined,
@@ -84,7 +87,7 @@ export function readRequest(
     credentialed: isCredentialed(fields),
     plain: method === 'GET' && !rawFields.some(([name]) => asksForMore(name)),
     lane: laneOf(target.path),
-    ending: connectionEnd(rawFields, heads !== undefined),
+    ending,
   };
 }
 

@@ -211,7 +211,7 @@ export class EdgeServer {
     const client = readRequest(request, this.#context.rules, this.#heads);
     let answer: () => void;
     if ('error' in client) {
-      responder.ending = 'ours'; // what it may hide is not served
+      responder.ending = client.ending ?? 'ours'; // what it may hide is not served
       answer = () => {
         refuse(this.#context, responder, { code: client.error });
       };
