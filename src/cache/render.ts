@@ -6,7 +6,8 @@
 import type { Descriptor, EncodedBody } from './descriptor.js';
 import { appendCacheStatus, cacheStatus } from './cache-status.js';
 import type { Served } from './messages.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
+import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
+import { varyNames } from './vary.js';
 
 export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
 
@@ -53,17 +54,18 @@ export function renderFields(descriptor: Descriptor, encoded: EncodedBody | unde
 /** The origin's fields as they hold for the object or a coding of it. */
 export function fieldsOf(descriptor: Descriptor, encoded: EncodedBody | undefined): FieldLines {
   let { fields } = descriptor;
-  if (encoded !== undefined) {
-    fields = fields.map(([name, value]) =>
-      name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value],
-    );
-  }
-  return descriptor.encodings.length > 0 ? withVaryEncoding(fields) : fields;
+  if (encoded !== undefined) fields = fields.map(weakTag);
+  return descriptor.codable ? withVaryEncoding(fields) : fields;
+}
+
+/** The line as it holds for a form with other bytes that mean the same (RFC 9110 section 8.8.1). */
+export function weakTag([name, value]: FieldLine): FieldLine {
+  return name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value];
 }
 
 function withVaryEncoding(fields: FieldLines): FieldLines {
-  const vary = fieldValue(fields, 'vary');
-  if (vary?.toLowerCase().includes('accept-encoding') === true) return fields;
+  const names = varyNames(fields);
+  if (names === '*' || names.includes('accept-encoding')) return fields;
   return [...fields, ['vary', 'Accept-Encoding']];
 }
 

@@ -227,11 +227,25 @@ const key = group({
 });
 
 const compression = group({
-  enabled: toggle(true, 'Compress playlists, JSON and other text, once per object.'),
+  enabled: toggle(
+    true,
+    'Compress playlists, JSON and other text, once per object, when a hit first asks for it.',
+  ),
   minSize: size('512', ['0', '1MiB'], 'Smaller bodies are left as they are.'),
   maxSize: size('2MiB', ['1KiB', '64MiB'], 'Larger bodies are left as they are.'),
-  brotliQuality: count(5, [0, 11], 'level', 'Higher is smaller and slower, 11 by far.'),
+  brotliQuality: count(
+    5,
+    [0, 11],
+    'level',
+    'Higher is smaller and slower, 11 by far; bodies over 256KiB get 9 at most.',
+  ),
   gzipLevel: count(6, [1, 9], 'level', 'Higher is smaller and slower.'),
+  queue: count(
+    64,
+    [1, 4096],
+    'bodies',
+    'Bodies that may wait for the compressing thread of a worker; more go out as they are, and are tried again.',
+  ),
 });
 
 const prefetch = group({

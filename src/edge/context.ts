@@ -10,6 +10,7 @@ import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { Asks } from './asks.js';
 import type { RequestRules } from './client-request.js';
 import type { PassedFields } from './passed-fields.js';
+import type { Codings } from './codings.js';
 import type { NearIndex } from './near-index.js';
 import type { StallWheel } from './stall-wheel.js';
 import type { Plans } from './response-plan.js';
@@ -29,6 +30,7 @@ export interface EdgeContext {
   readonly plans: Plans;
   readonly near: NearIndex;
   readonly asks: Asks;
+  readonly codings: Codings;
   readonly turns: Turns;
   readonly wheel: StallWheel;
   readonly forwarding: PassedFields;

@@ -271,7 +271,10 @@ export class Exchange implements AskHandler {
       this.#beyond = true;
       return false;
     }
-    if (this.#stored.serve(object, plan, { served, near })) return true;
+    if (this.#stored.serve(object, plan, { served, near })) {
+      this.#context.codings.served(object.descriptor, plan, this.#request.fields);
+      return true;
+    }
     if (plan.encoded === undefined) return false;
     // Only the encoded form was evicted: the object itself will do, in its own form.
     const plainer = { ...object.descriptor, encodings: [], keep: false };

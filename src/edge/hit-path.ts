@@ -4,11 +4,11 @@
  */
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { Directory } from '../arena/directory.js';
-import { type ContentCoding, negotiateEncoding } from '../http/encoding.js';
 import { C } from '../telemetry/metrics.js';
 import { asksForMore } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
+import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
 import { mayShare } from '../cache/audience.js';
@@ -22,14 +22,10 @@ const TIMED_EVERY = 64;
  * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
  */
 const EXACT_BELOW_MS = 1_000;
-/** Players send few different Accept-Encoding values; more are not worth remembering. */
-const MAX_ACCEPTS = 64;
-const BOTH: readonly ContentCoding[] = ['br', 'gzip'];
 
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
-  readonly #codings = new Map<string, ContentCoding | 'identity'>();
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
   readonly #looksWho: boolean;
@@ -121,7 +117,7 @@ export class HitPath {
     if (object?.plain === undefined) return undefined;
     if (!mayShare(object.descriptor.freshness, this.#credentialed)) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
-    const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
+    const body = object.descriptor.codable ? this.#inBestCoding(object) : object.plain;
     if (body === undefined) return undefined;
     const { arena } = object;
     if (!arena.protect(body.slot, body.generation)) {
@@ -154,14 +150,16 @@ export class HitPath {
   };
 
   #inBestCoding(object: LocalObject): PlainBody | undefined {
-    let coding = this.#codings.get(this.#accept);
-    if (coding === undefined) {
-      coding = negotiateEncoding(this.#accept === '' ? undefined : this.#accept, BOTH);
-      if (this.#codings.size < MAX_ACCEPTS) this.#codings.set(this.#accept, coding);
+    const { codings } = this.#context;
+    const { descriptor, coded, plain } = object;
+    const preferred = codings.preferred(this.#accept);
+    const [best] = preferred;
+    if (best !== undefined && !hasCoding(descriptor, best)) codings.miss(descriptor, preferred);
+    for (const coding of preferred) {
+      // One that lies in pieces takes more than this.
+      if (hasCoding(descriptor, coding)) return coded.find((one) => one.coding === coding);
     }
-    if (coding === 'identity') return object.plain;
-    // Only one of the two may have been worth making: then the exact rules decide.
-    return object.coded.find((one) => one.coding === coding);
+    return plain;
   }
 
   #log(target: string, bytes: number): void {

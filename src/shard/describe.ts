@@ -30,6 +30,7 @@ export interface Placement {
   readonly storedBytes: number;
   readonly totalBytes: number;
   readonly secondary: string;
+  readonly codable: boolean;
   readonly keep: boolean;
 }
 
@@ -61,6 +62,7 @@ export function describe(
     freshness: freshnessOf(plan),
     vary: plan.vary,
     encodings: [],
+    unworthy: [],
     published: false,
   };
 }

@@ -17,6 +17,7 @@ import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
+import { withCodable } from './encoder.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
@@ -24,7 +25,7 @@ import { FillBody } from './fill-body.js';
 import { type Arrival, planOf } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
-import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
+import { publishedText, roomForText } from './publication.js';
 import { Relay } from './relay.js';
 import { renewStored } from './renew.js';
 import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
@@ -236,20 +237,20 @@ export class FillRunner {
     fill.phase = 'filling';
     rekey(fill, secondary);
     fill.sentExtents = body.extents.length;
-    fill.descriptor = describe(response.status, response.headers, plan, {
-      key: entry.key,
-      stream: entry.stream,
-      shard,
-      epoch,
-      slot: body.slot,
-      generation: body.generation,
-      extents: body.extents,
-      firstByte: span.first,
-      storedBytes: span.length,
-      totalBytes: span.total,
-      secondary,
-      keep: false,
-    });
+    fill.descriptor = withCodable(
+      this.#context,
+      describe(response.status, response.headers, plan, {
+        ...{ key: entry.key, stream: entry.stream, shard, epoch, secondary },
+        slot: body.slot,
+        generation: body.generation,
+        extents: body.extents,
+        firstByte: span.first,
+        storedBytes: span.length,
+        totalBytes: span.total,
+        codable: false,
+        keep: false,
+      }),
+    );
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
       const { headers, credentialed } = waiter.request;
@@ -264,22 +265,21 @@ export class FillRunner {
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
     const { store } = this.#context;
-    if (length < 0) return store.reserve(FIRST_GROWTH_BYTES);
-    const small = length <= MAX_PUBLISHED_BYTES;
-    return store.reserve(length, small ? roomForText(fill.entry.key, headers) : 0);
+    const room = roomForText(fill.entry.key, headers, length);
+    return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
-    for (const variant of [...entry.variants.values()]) {
+    for (const variant of entry.variants.values()) {
       for (const stored of storedIn(variant)) this.#hooks.discard(stored);
     }
     entry.vary = vary;
   }
 
   #finish(fill: Fill, arrival: Arrival): void {
-    const { store, index, config } = this.#context;
+    const { store, index } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
@@ -294,18 +294,16 @@ export class FillRunner {
       return;
     }
     const originFields = this.#context.interner.lines(arrival.response.headers);
-    const described = describe(descriptor.status, originFields, plan, {
-      ...placed,
-      totalBytes: total,
-      keep: true,
-    });
-    const text = publishedText(described, config.compression.enabled);
+    const described = withCodable(
+      this.#context,
+      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+    );
+    const text = publishedText(described);
     store.store(body, fill.written, hash32(entry.key), text);
     const stored: Stored = {
       entry,
       secondary: descriptor.secondary,
       kind,
-      requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
       body,
       encodings: NO_ENCODINGS,
       originFields,

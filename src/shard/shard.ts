@@ -5,7 +5,7 @@
 import { mayShare } from '../cache/audience.js';
 import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
-import type { AskRequest, ToShard } from '../cache/messages.js';
+import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
@@ -43,7 +43,7 @@ export class Shard {
     this.#context = context;
     this.#answers = new Answers(context);
     this.#playlists = new Playlists(context.config);
-    this.#encoder = new Encoder(context, this.#discard);
+    this.#encoder = new Encoder(context);
     this.#flights = new Flights(context, this.#answers, {
       decide: (waiter) => {
         this.#decide(waiter);
@@ -73,7 +73,11 @@ export class Shard {
     return this.#context.store;
   }
 
-  receive(message: ToShard, from: number): void {
+  get index(): ShardContext['index'] {
+    return this.#context.index;
+  }
+
+  receive(message: ToShard | EncodeOrder, from: number): void {
     switch (message.kind) {
       case 'ask':
         this.#ask(message.id, message.request, from);
@@ -90,6 +94,9 @@ export class Shard {
       case 'invalidate':
         this.purge({ keys: message.keys, soft: false });
         this.#answers.invalidated(from, message.id);
+        return;
+      case 'encode':
+        this.#encoder.order(message.body, message.coding, from);
         return;
       default:
         message satisfies never;
@@ -129,6 +136,12 @@ export class Shard {
     stored.encodings.clear();
     index.dropIfEmpty(stored.entry);
     return stored.body;
+  }
+
+  /** A response has no room for what must be told of it, or is one too many of its key. */
+  giveUp(stored: Stored): void {
+    this.#context.metrics.add('evictions');
+    this.#discard(stored);
   }
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
@@ -281,9 +294,7 @@ export class Shard {
       const { whole } = variantOf(stored.entry, stored.secondary);
       if (whole !== undefined && outdatedBy(whole, stored)) this.#discard(whole);
       mergeParts(this.#context, stored, this.#discard);
-      return;
     }
-    this.#encoder.encode(stored);
   }
 
   #prefetchAfter({ request, directives }: Waiter): void {
