@@ -6,6 +6,7 @@
 import type { Descriptor, EncodedBody } from './descriptor.js';
 import { appendCacheStatus, cacheStatus } from './cache-status.js';
 import type { Served } from './messages.js';
+import { withoutDigests } from '../http/digest.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 
 export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
@@ -33,7 +34,7 @@ export function renderLines(fields: FieldLines): string {
   return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
 }
 
-/** A stored object's own lines. A coding of ours makes the validator weak, as its bytes differ. */
+/** A stored object's own lines. A coding of ours makes the validator weak and the digests void, as its bytes differ. */
 export function renderFields(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
   let fields = fieldsOf(descriptor, encoded);
   if (encoded !== undefined) fields = [...fields, ['content-encoding', encoded.coding]];
@@ -45,7 +46,7 @@ export function renderFields(descriptor: Descriptor, encoded: EncodedBody | unde
 export function fieldsOf(descriptor: Descriptor, encoded: EncodedBody | undefined): FieldLines {
   let { fields } = descriptor;
   if (encoded !== undefined) {
-    fields = fields.map(([name, value]) =>
+    fields = withoutDigests(fields).map(([name, value]) =>
       name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value],
     );
   }

@@ -4,6 +4,7 @@
  */
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import { evaluateConditions, ifRangeHolds } from '../http/conditions.js';
+import { withoutContentDigests } from '../http/digest.js';
 import { negotiateEncoding } from '../http/encoding.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { byterangesBody } from '../http/multipart.js';
@@ -122,7 +123,8 @@ function partial(
   }
   const [only] = ranges;
   if (only === undefined) return undefined;
-  const base = renderFields({ ...descriptor, encodings: [] }, undefined);
+  const kept = withoutContentDigests(descriptor.fields);
+  const base = renderFields({ ...descriptor, fields: kept, encodings: [] }, undefined);
   const status = 206;
   if (ranges.length === 1) {
     const [start, end] = only;
@@ -141,7 +143,7 @@ function partial(
     { bytes: partHeads[i] ?? new Uint8Array(0) },
     { from: start - firstByte, length: end - start + 1 },
   ]);
-  const fields = descriptor.fields.filter(([name]) => name !== 'content-type');
+  const fields = kept.filter(([name]) => name !== 'content-type');
   return {
     status,
     lines: `${renderLines(fields)}\r\nContent-Type: multipart/byteranges; boundary=${boundary}`,

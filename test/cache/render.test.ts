@@ -54,6 +54,15 @@ t.test('fieldsOf() makes the tag of a coding weak, and tells that there are codi
   t.same(fieldsOf(weak, BROTLI)[0], ['etag', 'W/"v1"'], 'weak already');
   const varied = describedAs({ fields: [['vary', 'accept-encoding, x']], encodings: [BROTLI] });
   t.same(fieldsOf(varied, undefined), [['vary', 'accept-encoding, x']], 'not twice');
+  const digested = describedAs({
+    fields: [
+      ['content-digest', 'x'],
+      ['repr-digest', 'x'],
+      ['etag', '"v1"'],
+    ],
+    encodings: [BROTLI],
+  });
+  t.same(fieldsOf(digested, BROTLI)[0], ['etag', 'W/"v1"'], 'digests are of other bytes');
   t.end();
 });
 
