@@ -6,6 +6,7 @@ import { muteCerr } from '../../native/addon.js';
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
 import { statusLine } from '../http/status.js';
+import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { BLOCK_KEY, renderLines } from '../cache/render.js';
 
 export interface WriteResult {
@@ -95,12 +96,12 @@ export class Responder {
   }
 
   /** The whole body at once; uWS copies what the kernel does not take. */
-  end(body: Uint8Array | string): void {
+  end(body: BorrowedBytes | string): void {
     const response = this.#response;
     if (response === undefined) return;
     this.bytesSent += body.length;
     this.#finish();
-    response.end(body);
+    response.end(typeof body === 'string' ? body : forThisCall(body));
   }
 
   /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
@@ -113,11 +114,11 @@ export class Responder {
   }
 
   /** The next bytes of a body of `total`; `offset()` says how far it came. */
-  tryEnd(chunk: Uint8Array, total: number): WriteResult {
+  tryEnd(chunk: BorrowedBytes, total: number): WriteResult {
     const response = this.#response;
     if (response === undefined) return GONE;
     const before = response.getWriteOffset();
-    const [ok, complete] = response.tryEnd(chunk, total);
+    const [ok, complete] = response.tryEnd(forThisCall(chunk), total);
     if (complete) {
       this.bytesSent += total - before;
       this.#finish();
@@ -133,10 +134,10 @@ export class Responder {
   }
 
   /** A chunk of a body of unknown length, in `uncorked`. False: buffered, so wait for `onWritable`. */
-  write(chunk: Uint8Array): boolean {
+  write(chunk: BorrowedBytes): boolean {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
-    return this.#response.write(chunk);
+    return this.#response.write(forThisCall(chunk));
   }
 
   /** Once per response. `call` gets the offset and says whether all that it had could be written. */

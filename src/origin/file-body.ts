@@ -1,14 +1,15 @@
 /**
- * Part of an open file as a body: one buffer, filled at each pull. It owns the handle and closes it
+ * Part of an open file as a body: one buffer, lent and filled anew at each pull. It owns the handle and closes it
  * at its end, when the reader leaves, when `signal` aborts, and when anything fails.
  */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { GatewayError } from '../errors.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
-type Step = IteratorResult<Uint8Array, undefined>;
+type Step = IteratorResult<BorrowedBytes, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 export interface FileSlice {
@@ -21,7 +22,7 @@ export interface FileSlice {
   readonly onClosed: () => void;
 }
 
-export class FileBody implements AsyncIterable<Uint8Array, undefined> {
+export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
   readonly #slice: FileSlice;
   readonly #buffer: Buffer;
   readonly #onAbort: () => void;
@@ -41,7 +42,7 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
     if (slice.signal.aborted) this.#onAbort();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<BorrowedBytes, undefined> {
     return {
       next: () => this.#next(),
       return: async () => {
@@ -69,7 +70,7 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
     }
   }
 
-  async #read(): Promise<Uint8Array> {
+  async #read(): Promise<BorrowedBytes> {
     const want = Math.min(this.#buffer.length, this.#left);
     const { bytesRead } = await this.#slice.handle.read(this.#buffer, 0, want, this.#position);
     if (bytesRead === 0) throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file was truncated');

@@ -14,6 +14,7 @@ import { defaultTtlMs, type ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
+import { type BorrowedBytes, ownedCopy } from '../runtime/bytes.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
@@ -51,7 +52,7 @@ export interface FillHooks {
   readonly factsOf: (
     stored: { path: string; kind: string },
     status: number,
-    body: Uint8Array,
+    body: BorrowedBytes,
   ) => ObjectFacts;
 }
 
@@ -291,7 +292,7 @@ export class FillRunner {
     }
   }
 
-  async #take(fill: Fill, chunk: Uint8Array, length: number): Promise<void> {
+  async #take(fill: Fill, chunk: BorrowedBytes, length: number): Promise<void> {
     const { arena } = this.#context.store;
     const { body } = fill;
     if (body === undefined) return;
@@ -391,10 +392,9 @@ export class FillRunner {
     fill.phase = 'relaying';
     fill.credit = RELAY_WINDOW_BYTES;
     const head = { status: response.status, fields: response.headers };
-    const fwd = stored === undefined ? 'uri-miss' : 'stale';
     this.#answers.head(first, head, {
       hit: false,
-      fwd,
+      fwd: stored === undefined ? 'uri-miss' : 'stale',
       fwdStatus: response.status,
       detail: reason,
     });
@@ -405,7 +405,7 @@ export class FillRunner {
     this.#answers.relayEnded(first, undefined);
   }
 
-  async #relayChunk(fill: Fill, to: Waiter, chunk: Uint8Array): Promise<void> {
+  async #relayChunk(fill: Fill, to: Waiter, chunk: BorrowedBytes): Promise<void> {
     while (fill.credit <= 0) {
       await new Promise<void>((resolve) => {
         fill.wakeRelay = resolve;
@@ -413,7 +413,7 @@ export class FillRunner {
       if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'client left');
     }
     fill.credit -= chunk.length;
-    if (this.#answers.chunk(to, chunk.slice())) return;
+    if (this.#answers.chunk(to, ownedCopy(chunk))) return;
     throw new GatewayError('GW_WORKER_LOST', 'a chunk could not be delivered');
   }
 
