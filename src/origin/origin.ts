@@ -23,6 +23,11 @@ export interface OriginResponse {
    * otherwise. Call `return()` (leave a `for await`) to give up: the upstream request is cancelled.
    */
   readonly body: AsyncIterable<BorrowedBytes>;
+  /**
+   * A file that may still be being written: we keep it for a moment, `storePlan` says how long. Its
+   * Cache-Control is for caches behind us.
+   */
+  readonly settling?: boolean;
   readonly origin: string; // which origin answered, for logs; never sent to clients
 }
 

@@ -160,7 +160,7 @@ export class FillRunner {
     const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
     return storePlan(
       { method: 'GET', headers: fill.leader.request.headers },
-      { status: facts.status, headers },
+      { status: facts.status, headers, settling: response.settling === true },
       { requestMs, responseMs },
       { ...policy, defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts) },
     );
