@@ -167,7 +167,14 @@ class DirectoryOrigin implements Origin {
     const { status, headers } = answer;
     const { settled } = about;
     const body = new FileBody({ handle, opening, settled, signal, onClosed: lease.take() });
-    return { status, headers, body, settling: !settled, origin: this.#options.name };
+    return {
+      status,
+      headers,
+      body,
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
   }
 
   #describe(path: string, state: FileState): Representation {
@@ -193,7 +200,14 @@ class DirectoryOrigin implements Origin {
   }
 
   #bare(status: number, headers: FieldLines, { settled }: Representation): OriginResponse {
-    return { status, headers, body: bodyOf(), settling: !settled, origin: this.#options.name };
+    return {
+      status,
+      headers,
+      body: bodyOf(),
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
   }
 
   #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {

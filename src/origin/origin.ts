@@ -28,6 +28,8 @@ export interface OriginResponse {
    * Cache-Control is for caches behind us.
    */
   readonly settling?: boolean;
+  /** This origin does not look at who asks: what it answers is everybody's. Absent: it may. */
+  readonly forEveryone?: boolean;
   readonly origin: string; // which origin answered, for logs; never sent to clients
 }
 
