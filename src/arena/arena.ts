@@ -12,6 +12,7 @@
  * for Lock-Free Objects"). Always the same cell, it is in the cache where a lease among millions
  * is not. It names a slot, or the text of a published object by its line (`directory.ts`).
  */
+import type { BorrowedBytes } from '../runtime/bytes.js';
 import type { Extent } from './buddy.js';
 import { type ArenaLayout, layoutOf, LINE_BYTES, RECORD, RECORD_BYTES } from './layout.js';
 
@@ -137,7 +138,7 @@ export class ArenaView {
   }
 
   /** Owner only: copies `bytes` into the extents, `at` bytes into the object. */
-  write(extents: readonly Extent[], at: number, bytes: Uint8Array): void {
+  write(extents: readonly Extent[], at: number, bytes: BorrowedBytes): void {
     if (bytes.length === 0) return;
     let skip = at;
     let from = 0;
@@ -159,7 +160,7 @@ export class ArenaView {
   }
 
   /** Borrowed view of at most `limit` contiguous bytes of the object from `at`; the lease guards it. */
-  view(extents: readonly Extent[], at: number, limit: number): Uint8Array {
+  view(extents: readonly Extent[], at: number, limit: number): BorrowedBytes {
     let skip = at;
     for (const { offset, length } of extents) {
       if (skip < length) {

@@ -66,6 +66,7 @@ export interface StoreRequest {
 export interface StoreResponse {
   readonly status: number;
   readonly headers: FieldLines;
+  readonly settling?: boolean; // its origin may still be writing it
   /** Its origin does not look at credentials: there is one answer for all. */
   readonly forEveryone?: boolean;
 }
@@ -96,6 +97,9 @@ const REQUEST_BOUND_STATUSES = new Set([304, 407, 408, 412, 416, 417, 421, 425, 
 
 const MAX_AGE_S = 2 ** 31; // RFC 9111 section 1.2.2
 
+/** Long enough to fold a crowd into one reading of the file. */
+const SETTLING_TTL_MS = 1_000;
+
 /** Whether and how to keep this response to this request. */
 export function storePlan(
   request: StoreRequest,
@@ -118,7 +122,7 @@ export function storePlan(
   if (!isUseful(response.headers, { control, lifetime, ...windows })) {
     return { store: false, reason: 'useless' };
   }
-  return {
+  const plan = {
     store: true,
     bornMs: times.responseMs - initialAgeMs(response.headers, dateMs, times),
     ttlMs: lifetime.ttlMs,
@@ -130,7 +134,17 @@ export function storePlan(
     heuristic: lifetime.source === 'default' || lifetime.source === 'last-modified',
     reason: lifetime.source,
     stripFields: qualifiedNames(control),
-  };
+  } as const;
+  return response.settling === true ? settlingPlan(plan, settings) : plan;
+}
+
+/** A moment, or less where the media's own default is less: that of a live playlist may be. */
+function settlingPlan(
+  plan: Extract<StorePlan, { store: true }>,
+  { defaultTtlMs = SETTLING_TTL_MS, staleIfErrorMs }: PolicySettings,
+): StorePlan {
+  const ttlMs = Math.min(SETTLING_TTL_MS, defaultTtlMs);
+  return { ...plan, ttlMs, swrMs: 0, sieMs: staleIfErrorMs, alwaysRevalidate: false };
 }
 
 /** What method, status and body alone rule out. RFC 9111 sections 3 and 3.3. */

@@ -6,6 +6,7 @@
 import type { Descriptor, EncodedBody } from './descriptor.js';
 import { appendCacheStatus, cacheStatus } from './cache-status.js';
 import type { Served } from './messages.js';
+import { withoutDigests } from '../http/digest.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
 import { varyNames } from './vary.js';
 
@@ -43,7 +44,7 @@ export function renderLines(fields: FieldLines): string {
   return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
 }
 
-/** A stored object's own lines. A coding of ours makes the validator weak, as its bytes differ. */
+/** A stored object's own lines. A coding of ours makes the validator weak and the digests void, as its bytes differ. */
 export function renderFields(descriptor: Descriptor, encoded: EncodedBody | undefined): string {
   let fields = fieldsOf(descriptor, encoded);
   if (encoded !== undefined) fields = [...fields, ['content-encoding', encoded.coding]];
@@ -54,7 +55,7 @@ export function renderFields(descriptor: Descriptor, encoded: EncodedBody | unde
 /** The origin's fields as they hold for the object or a coding of it. */
 export function fieldsOf(descriptor: Descriptor, encoded: EncodedBody | undefined): FieldLines {
   let { fields } = descriptor;
-  if (encoded !== undefined) fields = fields.map(weakTag);
+  if (encoded !== undefined) fields = withoutDigests(fields).map(weakTag);
   return descriptor.codable ? withVaryEncoding(fields) : fields;
 }
 

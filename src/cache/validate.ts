@@ -4,20 +4,16 @@
  */
 import { parseEntityTags, strongEqual, weakEqual } from '../http/conditions.js';
 import { formatHttpDate, parseHttpDate } from '../http/date.js';
+import { withoutDigests } from '../http/digest.js';
 import { fieldValue, withoutHopByHop } from '../http/fields.js';
 import type { FieldLine, FieldLines } from '../http/fields.js';
 
 /**
  * A 304 has no body, so its word about the body's length, coding, range or digest is not about
- * ours: section 3.2. Age and Date of the old exchange end with it.
+ * ours: section 3.2. Where the match was weak, what it digests has other bytes than we keep. Age and Date of the old
+ * exchange end with it.
  */
-const TIED_TO_BODY = new Set([
-  'content-length',
-  'content-encoding',
-  'content-range',
-  'content-md5',
-  'content-digest',
-]);
+const TIED_TO_BODY = new Set(['content-length', 'content-encoding', 'content-range']);
 const TIED_TO_EXCHANGE = new Set(['age', 'date']);
 
 /** The preconditions to add to the request; empty when there is nothing to validate with. */
@@ -55,7 +51,9 @@ export function matches304(stored: FieldLines, from304: FieldLines): boolean {
  * name, the others stay. Date and Age are the new exchange's alone; give `withDate` the result.
  */
 export function updateStored(stored: FieldLines, from304: FieldLines): FieldLines {
-  const fresh = withoutHopByHop(from304).filter(([name]) => !TIED_TO_BODY.has(name));
+  const fresh = withoutDigests(withoutHopByHop(from304)).filter(
+    ([name]) => !TIED_TO_BODY.has(name),
+  );
   const replaced = new Set(fresh.map(([name]) => name));
   const kept = stored.filter(([name]) => !replaced.has(name) && !TIED_TO_EXCHANGE.has(name));
   return [...kept, ...fresh];

@@ -5,6 +5,7 @@
  */
 import type { ArenaView } from '../arena/arena.js';
 import type { StoredExtent } from '../cache/descriptor.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 import type { Responder } from './responder.js';
 import type { Turns } from './turns.js';
 import type { StallWheel, Stalled } from './stall-wheel.js';
@@ -163,7 +164,7 @@ export class BodyWriter implements Stalled {
     }
   }
 
-  #writeKnown(chunk: Uint8Array): void {
+  #writeKnown(chunk: BorrowedBytes): void {
     const { ok, complete } = this.responder.tryEnd(chunk, this.#options.total);
     if (complete) {
       this.#state = 'over';
@@ -173,7 +174,7 @@ export class BodyWriter implements Stalled {
     if (!ok) this.#stall();
   }
 
-  #writeUnknown(chunk: Uint8Array): void {
+  #writeUnknown(chunk: BorrowedBytes): void {
     this.#sent += chunk.length;
     if (!this.responder.write(chunk)) this.#stall();
   }
@@ -185,7 +186,7 @@ export class BodyWriter implements Stalled {
   }
 
   /** The next contiguous bytes; undefined: nothing now, and the state says why. */
-  #next(limit: number): Uint8Array | undefined {
+  #next(limit: number): BorrowedBytes | undefined {
     const { total } = this.#options;
     const { source } = this;
     if (total < 0) {
@@ -203,7 +204,7 @@ export class BodyWriter implements Stalled {
     return chunk;
   }
 
-  #at(position: number, limit: number): Uint8Array | undefined {
+  #at(position: number, limit: number): BorrowedBytes | undefined {
     const { source } = this;
     let skip = position;
     for (const piece of this.#options.pieces) {
@@ -221,7 +222,7 @@ export class BodyWriter implements Stalled {
   }
 
   /** Undefined: `written`, read from shared memory, is ahead of the extents that a message brings. */
-  #view(from: number, count: number): Uint8Array | undefined {
+  #view(from: number, count: number): BorrowedBytes | undefined {
     const { arena, extents, ringBytes = 0 } = this.source;
     if (ringBytes === 0) {
       const view = arena.view(extents, from, count);

@@ -3,6 +3,7 @@
  * head alone, since the bytes come once and in order. Pure.
  */
 import type { Validators } from '../http/conditions.js';
+import { withoutContentDigests } from '../http/digest.js';
 import { contentLength, type FieldLines } from '../http/fields.js';
 import { formatContentRange, type ByteRange } from '../http/range.js';
 import {
@@ -14,6 +15,7 @@ import {
   validatorsIn,
 } from '../http/selection.js';
 import type { Head } from '../cache/messages.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 export type RelayPlan =
   | { readonly kind: 'as-is' } // its own status, fields and body
@@ -69,7 +71,7 @@ export class Slicer {
   }
 
   /** Borrowed from `chunk`; empty when none of it is wanted. */
-  take(chunk: Uint8Array): Uint8Array {
+  take(chunk: BorrowedBytes): BorrowedBytes {
     const from = Math.min(this.#skip, chunk.length);
     const wanted = chunk.subarray(from, Math.min(chunk.length, from + this.#left));
     this.#skip -= from;
@@ -95,6 +97,5 @@ const OF_A_304 = new Set([
 
 /** Lines of a 206 made of a 200: its own but for what is about the whole. */
 export function sliceFields(fields: FieldLines, range: ByteRange, total: number): FieldLines {
-  const kept = fields.filter(([name]) => name !== 'content-digest' && name !== 'content-md5');
-  return [...kept, ['content-range', formatContentRange(range, total)]];
+  return [...withoutContentDigests(fields), ['content-range', formatContentRange(range, total)]];
 }

@@ -1,4 +1,5 @@
 /** Passes a body on that is not cached, chunk by chunk, at its client's pace. */
+import type { BorrowedBytes } from '../runtime/bytes.js';
 import type { Responder } from './responder.js';
 import type { Stalled, StallWheel } from './stall-wheel.js';
 
@@ -10,7 +11,7 @@ export class RelayWriter implements Stalled {
   readonly #wheel: StallWheel;
   readonly #total: number;
   readonly #writeHead: () => void;
-  #chunk: Uint8Array | undefined; // what is being written
+  #chunk: BorrowedBytes | undefined; // what is being written
   #chunkAt = 0; // offset of the chunk in the body
   #sent = 0;
   #begun = false;
@@ -38,7 +39,7 @@ export class RelayWriter implements Stalled {
   }
 
   /** Resolves when the client's side has taken the chunk, or is gone. The chunk is borrowed until then. */
-  async write(chunk: Uint8Array): Promise<void> {
+  async write(chunk: BorrowedBytes): Promise<void> {
     if (this.#responder.gone || chunk.length === 0) return;
     await new Promise<void>((resolve) => {
       this.#taken = resolve;
@@ -114,7 +115,7 @@ export class RelayWriter implements Stalled {
     }
   }
 
-  #pushPiece(rest: Uint8Array): boolean {
+  #pushPiece(rest: BorrowedBytes): boolean {
     if (this.#total >= 0) {
       const { ok, complete } = this.#responder.tryEnd(rest, this.#total);
       if (complete) {

@@ -11,6 +11,7 @@ import { passedHead } from './passed-head.js';
 import { planRelay, type RelayPlan, sliceFields, Slicer } from './relay-plan.js';
 import { RelayWriter } from './relay-writer.js';
 import type { Responder } from './responder.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 /** What `begin` came to. */
 export type Begun =
@@ -61,7 +62,7 @@ export class RelayedAnswer {
   }
 
   /** Resolves when the client's side has taken the chunk, or is gone. Borrowed until then. */
-  async write(chunk: Uint8Array): Promise<void> {
+  async write(chunk: BorrowedBytes): Promise<void> {
     await this.#writer?.write(this.#slicer?.take(chunk) ?? chunk);
   }
 

@@ -7,6 +7,7 @@ import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
 import type { ConnectionEnd } from '../http/framing.js';
 import { statusLine } from '../http/status.js';
+import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { BLOCK_KEY } from '../cache/render.js';
 
 export interface WriteResult {
@@ -114,12 +115,12 @@ export class Responder {
   }
 
   /** The whole body at once; uWS copies what the kernel does not take. */
-  end(body: Uint8Array | string): void {
+  end(body: BorrowedBytes | string): void {
     const response = this.#response;
     if (response === undefined) return;
     this.bytesSent += body.length;
     this.#finish();
-    response.end(body, this.#closes && !this.#told);
+    response.end(typeof body === 'string' ? body : forThisCall(body), this.#closes && !this.#told);
   }
 
   /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
@@ -137,7 +138,7 @@ export class Responder {
   }
 
   /** The next bytes of a body of `total`; `offset()` says how far it came. */
-  tryEnd(chunk: Uint8Array, total: number): WriteResult {
+  tryEnd(chunk: BorrowedBytes, total: number): WriteResult {
     const response = this.#response;
     if (response === undefined) return GONE;
     const before = response.getWriteOffset();
@@ -146,7 +147,7 @@ export class Responder {
       return { ok: true, complete: true };
     }
     this.#tellEnd(response);
-    const [ok, complete] = response.tryEnd(chunk, total);
+    const [ok, complete] = response.tryEnd(forThisCall(chunk), total);
     if (complete) {
       this.bytesSent += total - before;
       this.#finish();
@@ -162,11 +163,11 @@ export class Responder {
   }
 
   /** A chunk of a body of unknown length, in `uncorked`. False: buffered, so wait for `onWritable`. */
-  write(chunk: Uint8Array): boolean {
+  write(chunk: BorrowedBytes): boolean {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
     this.#tellEnd(this.#response);
-    return this.#response.write(chunk);
+    return this.#response.write(forThisCall(chunk));
   }
 
   /** Once per response. `call` gets the offset and says whether all that it had could be written. */

@@ -5,6 +5,7 @@
 import { forbidsTransform } from '../cache/codable.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import type { Validators } from '../http/conditions.js';
+import { withoutContentDigests } from '../http/digest.js';
 import { preferredCodings } from '../http/encoding.js';
 import { fieldValue, type FieldLines, listMembers } from '../http/fields.js';
 import { byterangesBody } from '../http/multipart.js';
@@ -105,7 +106,8 @@ function partial(
   }
   const [only] = ranges;
   if (only === undefined) return undefined;
-  const base = renderFields(descriptor, undefined);
+  const part = { ...descriptor, fields: withoutContentDigests(descriptor.fields) };
+  const base = renderFields(part, undefined);
   const status = 206;
   if (ranges.length === 1) {
     const [start, end] = only;
@@ -124,7 +126,7 @@ function partial(
     { bytes: partHeads[i] ?? new Uint8Array(0) },
     { from: start - firstByte, length: end - start + 1 },
   ]);
-  const fields = fieldsOf(descriptor, undefined).filter(([name]) => name !== 'content-type');
+  const fields = fieldsOf(part, undefined).filter(([name]) => name !== 'content-type');
   return {
     status,
     lines: `${renderLines(fields)}\r\nContent-Type: multipart/byteranges; boundary=${boundary}`,

@@ -1,19 +1,22 @@
 /**
- * A directory as an origin: regular files under it, with strong validators and single ranges, and
- * 404 for everything else, so that nothing tells a missing file from a forbidden one.
+ * A directory as an origin: regular files under it, with validators and single ranges, and 404 for
+ * everything else, so that nothing tells a missing file from a forbidden one. A file that may still
+ * be being written has a weak tag, no Last-Modified (its second may not be over) and a short life.
  */
 import { realpathSync, statSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
 import { evaluateConditions, ifRangeHolds } from '../http/conditions.js';
 import { formatHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import type { FieldLine, FieldLines } from '../http/fields.js';
 import { formatContentRange, parseRange } from '../http/range.js';
-import { contentTypeOf } from '../media/kind.js';
+import { contentTypeOf, mediaKind } from '../media/kind.js';
 import type { Clock } from '../runtime/clock.js';
 import { FileBody } from './file-body.js';
+import { isVouched, type Opening, readOpening, type Region } from './file-opening.js';
+import { entityTag, type FileState, hiddenForMs, isSettled } from './file-state.js';
 import { Gate } from './gate.js';
 import type { Origin, OriginRequest, OriginResponse } from './origin.js';
 import { bodyOf, plainAnswer } from './plain-answer.js';
@@ -21,9 +24,15 @@ import type { PlainAnswer } from './plain-answer.js';
 import { openUnder, pathNames } from './safe-open.js';
 import type { Opened } from './safe-open.js';
 
-const OPEN_FILES = 64; // at once, each an fd and up to 256 KiB of buffer
+const OPEN_FILES = 64; // at once, each an fd and up to 512 KiB of buffers
 const WAITING_OPENS = 1024;
 const OPEN_WAIT_MS = 10_000;
+/** Readings of a file's beginning before it is given up: some 250 ms in all. */
+const READINGS = 8;
+const FIRST_PAUSE_MS = 2;
+/** For caches behind us; ours goes by `settling`. A playlist may live shorter than a second. */
+const UNSETTLED_CONTROL = 'max-age=1, stale-while-revalidate=0';
+const UNSETTLED_MANIFEST_CONTROL = 'no-cache';
 
 export interface DirectoryOptions {
   readonly root: string;
@@ -38,7 +47,8 @@ export function openDirectoryOrigin(options: DirectoryOptions): Origin {
 
 interface Representation {
   readonly etag: string;
-  readonly lastModifiedMs: number;
+  readonly settled: boolean;
+  readonly lastModifiedMs: number | undefined;
   readonly dateMs: number;
   readonly length: number;
   readonly lines: FieldLines; // of every answer about it, 304 included
@@ -98,13 +108,40 @@ class DirectoryOrigin implements Origin {
     }
     if (opened.kind !== 'file') return this.#text(request, 404);
     lease.handle = opened.handle;
-    return this.#fileAnswer(lookup, opened, this.#describe(file, opened.stat));
+    return this.#fileAnswer(lookup, opened, file);
   }
 
-  #fileAnswer(lookup: Lookup, file: OpenFile, about: Representation): OriginResponse {
-    const { request } = lookup;
+  /** @throws GatewayError GW_ORIGIN_IO: it never stays the same for as long as it takes to read it. */
+  async #fileAnswer(lookup: Lookup, file: OpenFile, path: string): Promise<OriginResponse> {
+    const { request, signal } = lookup;
+    const { handle } = file;
+    let state: FileState = file.stat;
+    let before: Opening | undefined;
+    for (let reading = 0; reading < READINGS; reading += 1) {
+      const pauseMs = reading === 0 ? 0 : FIRST_PAUSE_MS ** reading;
+      const waitMs = Math.max(pauseMs, hiddenForMs(state, this.#wallMs()));
+      if (waitMs > 0) {
+        await pause(waitMs, signal);
+        state = await handle.stat({ bigint: true });
+      }
+      const hidden = hiddenForMs(state, this.#wallMs()) > 0;
+      const about = this.#describe(path, state);
+      const answer = this.#planned(request, about);
+      if (!('region' in answer)) return answer;
+      const opening = await readOpening(handle, state, answer.region);
+      if (isVouched(opening, { hidden, before })) {
+        return this.#streamed(lookup, { handle, opening, about, answer });
+      }
+      before = opening;
+      state = opening.after;
+    }
+    throw new GatewayError('GW_ORIGIN_IO', 'the file is being written to all the while');
+  }
+
+  /** The answer when it needs no byte of the file, else which bytes it needs. */
+  #planned(request: OriginRequest, about: Representation): OriginResponse | Planned {
     const status = evaluateConditions(conditionsOf(request), about, about.dateMs);
-    if (status !== 200) return this.#bare(status, about.lines);
+    if (status !== 200) return this.#bare(status, about.lines, about);
     const range = wantedRange(request, about);
     if (range === 'unsatisfiable') {
       const line: FieldLine = ['content-range', formatContentRange(undefined, about.length)];
@@ -116,36 +153,75 @@ class DirectoryOrigin implements Origin {
     if (range !== undefined)
       headers.push(['content-range', formatContentRange(range, about.length)]);
     const partial = range === undefined ? 200 : 206;
-    if (request.method === 'HEAD' || length === 0) return this.#bare(partial, headers);
-    const { signal, lease } = lookup;
-    const { handle, stat } = file;
-    const body = new FileBody({ handle, stat, start, length, signal, onClosed: lease.take() });
-    return { status: partial, headers, body, forEveryone: true, origin: this.#options.name };
+    if (request.method === 'HEAD' || length === 0) {
+      return this.#bare(partial, headers, about);
+    }
+    return { status: partial, headers, region: { start, length } };
   }
 
-  #describe(path: string, stat: BigIntStats): Representation {
-    const dateMs = this.#options.clock.now();
-    const lastModifiedMs = Math.min(Number(stat.mtimeMs), dateMs); // RFC 9110 section 8.8.2.1
-    const etag = `"${[stat.size, stat.mtimeNs, stat.ino].map((part) => part.toString(36)).join('-')}"`;
-    const lines: FieldLines = [
+  #streamed(
+    { signal, lease }: Lookup,
+    from: { handle: FileHandle; opening: Opening; about: Representation; answer: Planned },
+  ): OriginResponse {
+    const { handle, opening, about, answer } = from;
+    const { status, headers } = answer;
+    const { settled } = about;
+    const body = new FileBody({ handle, opening, settled, signal, onClosed: lease.take() });
+    return {
+      status,
+      headers,
+      body,
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
+  }
+
+  #describe(path: string, state: FileState): Representation {
+    const dateMs = this.#wallMs();
+    const settled = isSettled(state, dateMs);
+    const etag = entityTag(state, settled);
+    const modifiedMs = Number(state.mtimeNs / 1_000_000n);
+    const lastModifiedMs = settled ? Math.min(modifiedMs, dateMs) : undefined; // RFC 9110 section 8.8.2.1
+    const type = contentTypeOf(path);
+    const lines: FieldLine[] = [
       ['date', formatHttpDate(dateMs)],
-      ['content-type', contentTypeOf(path)],
-      ['last-modified', formatHttpDate(lastModifiedMs)],
+      ['content-type', type],
       ['etag', etag],
       ['accept-ranges', 'bytes'],
     ];
-    return { etag, lastModifiedMs, dateMs, length: Number(stat.size), lines };
+    if (lastModifiedMs !== undefined) lines.push(['last-modified', formatHttpDate(lastModifiedMs)]);
+    else lines.push(['cache-control', unsettledControl(path, type)]);
+    return { etag, settled, lastModifiedMs, dateMs, length: Number(state.size), lines };
   }
 
-  #bare(status: number, headers: FieldLines): OriginResponse {
-    return { status, headers, body: bodyOf(), forEveryone: true, origin: this.#options.name };
+  #wallMs(): number {
+    return this.#options.clock.now();
+  }
+
+  #bare(status: number, headers: FieldLines, { settled }: Representation): OriginResponse {
+    return {
+      status,
+      headers,
+      body: bodyOf(),
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
   }
 
   #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {
-    const { name, clock } = this.#options;
-    const answer = { method: request.method, status, name, nowMs: clock.now() };
+    const { name } = this.#options;
+    const answer = { method: request.method, status, name, nowMs: this.#wallMs() };
     return plainAnswer(more === undefined ? answer : { ...answer, more });
   }
+}
+
+/** An answer whose body is still to be read. */
+interface Planned {
+  readonly status: number;
+  readonly headers: FieldLines;
+  readonly region: Region;
 }
 
 interface Lookup {
@@ -202,6 +278,19 @@ function wantedRange(
   const result = parseRange(value, about.length, 1);
   if (result.kind === 'unsatisfiable') return 'unsatisfiable';
   return result.kind === 'ranges' ? result.ranges[0] : undefined;
+}
+
+function unsettledControl(path: string, type: string): string {
+  const kind = mediaKind(path, type);
+  return kind === 'playlist' || kind === 'mpd' ? UNSETTLED_MANIFEST_CONTROL : UNSETTLED_CONTROL;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (reason) {
+    throw new GatewayError('GW_CLIENT_ABORTED', 'file', { cause: reason });
+  }
 }
 
 function realDirectory(root: string): string {

@@ -1,39 +1,40 @@
 /**
- * Part of an open file as a body: one buffer, filled at each pull. It owns the handle and closes it
- * at its end, when the reader leaves, when `signal` aborts, and when anything fails.
+ * Part of an open file as a body: one buffer, lent and filled anew at each pull. It owns the handle
+ * and closes it at its end, when the reader leaves, when `signal` aborts, and when anything fails.
+ *
+ * It ends only when the file was the same all the while. What had not settled when it was opened may
+ * grow besides: a writer that appends does not touch our part, and that it did not is looked up.
  */
-import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { GatewayError } from '../errors.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
+import { type Anchor, CHUNK_BYTES, type Opening, readAt } from './file-opening.js';
+import { changeBetween } from './file-state.js';
 
-const CHUNK_BYTES = 256 * 1024;
-
-type Step = IteratorResult<Uint8Array, undefined>;
+type Step = IteratorResult<BorrowedBytes, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
 export interface FileSlice {
   readonly handle: FileHandle;
-  readonly stat: BigIntStats; // of the open handle
-  readonly start: number;
-  readonly length: number;
+  readonly opening: Opening; // vouched for
+  readonly settled: boolean; // when it was opened
   readonly signal: AbortSignal;
   /** Called once, when the handle is closed. */
   readonly onClosed: () => void;
 }
 
-export class FileBody implements AsyncIterable<Uint8Array, undefined> {
+export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
   readonly #slice: FileSlice;
-  readonly #buffer: Buffer;
   readonly #onAbort: () => void;
+  #buffer: Buffer | undefined; // from the second chunk on
   #position: number;
   #left: number;
   #state: 'open' | 'aborted' | 'closed' = 'open';
 
   constructor(slice: FileSlice) {
     this.#slice = slice;
-    this.#position = slice.start;
-    this.#left = slice.length;
-    this.#buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, slice.length));
+    this.#position = slice.opening.start;
+    this.#left = slice.opening.length;
     this.#onAbort = () => {
       void this.#close('aborted');
     };
@@ -41,7 +42,7 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
     if (slice.signal.aborted) this.#onAbort();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<BorrowedBytes, undefined> {
     return {
       next: () => this.#next(),
       return: async () => {
@@ -59,7 +60,7 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
         await this.#close('closed');
         return DONE;
       }
-      return { done: false, value: await this.#read() };
+      return { done: false, value: await this.#chunk() };
     } catch (reason) {
       const aborted = this.#slice.signal.aborted;
       await this.#close('closed');
@@ -69,27 +70,38 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
     }
   }
 
-  async #read(): Promise<Uint8Array> {
+  async #chunk(): Promise<BorrowedBytes> {
+    const { first, start, length } = this.#slice.opening;
+    const isFirst = this.#left === length;
+    const bytes = isFirst ? first : await this.#read();
+    this.#position += bytes.length;
+    this.#left -= bytes.length;
+    if (this.#left === 0 && this.#position > start + first.length) {
+      await this.#verify(); // before the last chunk makes the body look whole
+    }
+    return bytes;
+  }
+
+  async #read(): Promise<BorrowedBytes> {
+    const { handle, opening, settled } = this.#slice;
+    // What may have to be compared is kept.
+    this.#buffer ??= settled ? opening.first : Buffer.allocUnsafeSlow(CHUNK_BYTES);
     const want = Math.min(this.#buffer.length, this.#left);
-    const { bytesRead } = await this.#slice.handle.read(this.#buffer, 0, want, this.#position);
+    const { bytesRead } = await handle.read(this.#buffer, 0, want, this.#position);
     if (bytesRead === 0) throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file was truncated');
-    this.#position += bytesRead;
-    this.#left -= bytesRead;
-    if (this.#left === 0) await this.#verify(); // before the last chunk makes the body look whole
     return this.#buffer.subarray(0, bytesRead);
   }
 
-  /**
-   * Growth is allowed: a writer that appends does not touch our part. A smaller file, or another
-   * modification time at the same size, means that the body may be of two versions.
-   */
   async #verify(): Promise<void> {
-    const before = this.#slice.stat;
-    const after = await this.#slice.handle.stat({ bigint: true });
-    const changed = after.size === before.size && after.mtimeNs !== before.mtimeNs;
-    if (after.size < before.size || changed) {
-      throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file changed while it was read');
+    const { handle, opening, settled } = this.#slice;
+    const change = changeBetween(opening.state, await handle.stat({ bigint: true }));
+    if (change === 'none') return;
+    if (change === 'grown' && !settled) {
+      const anchors: Anchor[] = [{ position: opening.start, bytes: opening.first }];
+      if (opening.tail !== undefined) anchors.push(opening.tail);
+      if (await allAsTheyWere(handle, anchors)) return;
     }
+    throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file changed while it was read');
   }
 
   async #close(state: 'aborted' | 'closed'): Promise<void> {
@@ -101,4 +113,12 @@ export class FileBody implements AsyncIterable<Uint8Array, undefined> {
     await handle.close().catch(() => undefined); // read-only: there is nothing to lose
     onClosed();
   }
+}
+
+async function allAsTheyWere(handle: FileHandle, anchors: readonly Anchor[]): Promise<boolean> {
+  for (const { position, bytes } of anchors) {
+    const now = await readAt(handle, position, bytes.length);
+    if (!now.equals(bytes)) return false;
+  }
+  return true;
 }

@@ -3,12 +3,13 @@
  * `test/contract/origin.ts` runs one suite on each implementation.
  */
 import type { FieldLines } from '../http/fields.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 export interface OriginRequest {
   readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …
   readonly target: string; // normalised path plus '?query' when there is one; begins with '/'
   readonly headers: FieldLines; // end-to-end fields only; hop-by-hop ones are already gone
-  readonly body?: AsyncIterable<Uint8Array>; // chunks are ours to keep until the next pull
+  readonly body?: AsyncIterable<Uint8Array>; // chunks are given away: undici queues what it pulls
   /** Called for each 1xx the upstream sends before its final answer (never 100 or 101). */
   readonly onInformational?: (status: number, headers: FieldLines) => void;
 }
@@ -17,11 +18,16 @@ export interface OriginResponse {
   readonly status: number; // 200..599
   readonly headers: FieldLines; // end-to-end, validated: no CR, LF or NUL in names or values
   /**
-   * Chunks, valid until the next pull. Ends normally only when the whole body arrived; throws
+   * Chunks, lent until the next pull. Ends normally only when the whole body arrived; throws
    * GatewayError GW_ORIGIN_BODY_SHORT, GW_ORIGIN_TIMEOUT, GW_ORIGIN_PROTOCOL or GW_ORIGIN_IO
    * otherwise. Call `return()` (leave a `for await`) to give up: the upstream request is cancelled.
    */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: AsyncIterable<BorrowedBytes>;
+  /**
+   * A file that may still be being written: we keep it for a moment, `storePlan` says how long. Its
+   * Cache-Control is for caches behind us.
+   */
+  readonly settling?: boolean;
   /** This origin does not look at who asks: what it answers is everybody's. Absent: it may. */
   readonly forEveryone?: boolean;
   readonly origin: string; // which origin answered, for logs; never sent to clients

@@ -144,7 +144,7 @@ export function openFailoverOrigin(origins: readonly Origin[]): Origin {
 }
 
 /** Reads a little of an unwanted body, then lets go of it. Resolves early, never fails. */
-export function discardBody(body: AsyncIterable<Uint8Array>): void {
+export function discardBody(body: OriginResponse['body']): void {
   const drain = async (): Promise<void> => {
     let drained = 0;
     for await (const chunk of body) {
@@ -189,10 +189,10 @@ async function pauseOrAbort(
 
 /** `body`, telling `permit` how it went: whole, broken, or left by its reader. */
 function watchedBody(
-  body: AsyncIterable<Uint8Array>,
+  body: OriginResponse['body'],
   permit: Permit,
   clock: Pick<Clock, 'now'>,
-): AsyncIterable<Uint8Array> {
+): OriginResponse['body'] {
   return {
     [Symbol.asyncIterator]() {
       const source = body[Symbol.asyncIterator]();

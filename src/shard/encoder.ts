@@ -13,6 +13,7 @@ import type { ArenaView } from '../arena/arena.js';
 import type { CodingJob, CodingSource } from './coding-queue.js';
 import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
+import { forThisCall } from '../runtime/bytes.js';
 
 /** A coding that saves less than this share is not worth a second copy. */
 const WORTHWHILE = 0.95;
@@ -164,5 +165,5 @@ function read(
   from: number,
   length: number,
 ): Uint8Array {
-  return length > 0 ? arena.view(extents, from, length) : new Uint8Array(0);
+  return length > 0 ? forThisCall(arena.view(extents, from, length)) : new Uint8Array(0);
 }

@@ -10,6 +10,7 @@ import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import { type Fill, unlist } from './fill.js';
 import type { Body } from './object-store.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 /** An object of unknown length grows by at most so much at a time. */
 const MAX_GROWTH_BYTES = 1_048_576;
@@ -52,7 +53,7 @@ export class FillBody {
     }
   }
 
-  async #take(fill: Fill, chunk: Uint8Array, length: number): Promise<void> {
+  async #take(fill: Fill, chunk: BorrowedBytes, length: number): Promise<void> {
     const { arena } = this.#context.store;
     const { body } = fill;
     if (body === undefined) return;
@@ -103,7 +104,7 @@ export class FillBody {
     metrics.add('outgrown');
   }
 
-  async #intoRing(fill: Fill, body: Body, chunk: Uint8Array): Promise<void> {
+  async #intoRing(fill: Fill, body: Body, chunk: BorrowedBytes): Promise<void> {
     const { arena } = this.#context.store;
     const size = fill.ring.bytes;
     for (let done = 0; done < chunk.length;) {

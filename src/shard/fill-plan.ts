@@ -22,7 +22,7 @@ export function planOf(
   fields?: FieldLines,
 ): StorePlan {
   const { response, requestMs, responseMs } = arrival;
-  const { forEveryone = false } = response;
+  const { forEveryone = false, settling = false } = response;
   const headers = fields ?? response.headers;
   const type = fieldValue(headers, 'content-type') ?? '';
   const kind = mediaKind(pathOf(fill.entry.key), type);
@@ -31,7 +31,7 @@ export function planOf(
   const { ttl } = config.cache;
   return storePlan(
     { method: 'GET', headers: fill.leader.request.headers },
-    { status: facts.status, headers, forEveryone },
+    { status: facts.status, headers, forEveryone, settling },
     { requestMs, responseMs },
     {
       ...policy,

@@ -31,6 +31,7 @@ import { renewStored } from './renew.js';
 import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
 import { type Span, spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 /** An object of unknown length begins with so much and grows by doubling. */
 const FIRST_GROWTH_BYTES = 65_536;
@@ -56,7 +57,7 @@ export interface FillHooks {
   readonly factsOf: (
     stored: { path: string; kind: string },
     status: number,
-    body: Uint8Array,
+    body: BorrowedBytes,
   ) => ObjectFacts;
 }
 

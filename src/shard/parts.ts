@@ -1,6 +1,7 @@
 /** Partial content: which ranges are asked for as such, and joining what lies side by side (RFC 9111 3.4). */
 import type { AskRequest } from '../cache/messages.js';
 import { canCombine } from '../cache/partial.js';
+import { withoutContentDigests } from '../http/digest.js';
 import { parseRange } from '../http/range.js';
 import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
@@ -173,15 +174,15 @@ function joined(
   store.arena.publishWritten(body.slot, end - start);
   store.store(body, end - start, hash32(like.entry.key));
   const whole = start === 0 && end === like.descriptor.totalBytes;
+  const fields = withoutContentDigests(like.originFields); // of one part's message
   const stored: Stored = {
     ...like,
     body,
     encodings: NO_ENCODINGS,
-    originFields: whole
-      ? like.originFields.filter(([name]) => !OF_A_PART.has(name))
-      : like.originFields,
+    originFields: whole ? fields.filter(([name]) => !OF_A_PART.has(name)) : fields,
     descriptor: withCodable(context, {
       ...like.descriptor,
+      fields: withoutContentDigests(like.descriptor.fields),
       slot: body.slot,
       generation: body.generation,
       extents: body.extents,

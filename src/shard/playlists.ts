@@ -7,6 +7,7 @@ import { nextSegment, parsePlaylist, type HlsMediaPlaylist } from '../media/hls.
 import { resolveUri } from '../media/resolve.js';
 import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
+import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { pathOf, streamOf } from './describe.js';
 
 /** Segments of media playlists remembered for prefetching; the oldest stream goes. */
@@ -39,10 +40,15 @@ export class Playlists {
     this.#hostsApart = config.key.host;
   }
 
-  factsOf(object: { path: string; kind: string }, status: number, body: Uint8Array): ObjectFacts {
+  factsOf(
+    object: { path: string; kind: string },
+    status: number,
+    body: BorrowedBytes,
+  ): ObjectFacts {
     const manifest = object.kind === 'playlist' || object.kind === 'mpd';
     if (!manifest || status !== 200 || body.length > MAX_PLAYLIST_BYTES) return { status };
-    const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8');
+    const { buffer, byteOffset } = forThisCall(body);
+    const text = Buffer.from(buffer, byteOffset, body.length).toString('utf8');
     if (object.kind === 'mpd') {
       const facts = parseMpd(text);
       return 'error' in facts ? { status } : { status, manifest: facts };

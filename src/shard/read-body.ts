@@ -1,13 +1,14 @@
 /** An object's bytes as one array, for what must look into them. */
 import type { ArenaView } from '../arena/arena.js';
 import type { StoredExtent } from '../cache/descriptor.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 /** Borrowed from the arena when they lie in one piece, else copied; the caller must hold the body. */
 export function readBody(
   arena: ArenaView,
   extents: readonly StoredExtent[],
   length: number,
-): Uint8Array {
+): BorrowedBytes {
   const first = extents[0];
   if (length === 0 || first === undefined) return new Uint8Array(0);
   if (first.length >= length) return arena.data.subarray(first.offset, first.offset + length);

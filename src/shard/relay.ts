@@ -12,6 +12,7 @@ import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
 import { askerOf, type Fill, presentLeader, unlist, type Waiter } from './fill.js';
 import { aftermathOf, lessonOf, type Lesson } from './sharing.js';
+import { type BorrowedBytes, ownedCopy } from '../runtime/bytes.js';
 
 const RELAY_WINDOW_BYTES = 1_048_576;
 
@@ -105,7 +106,7 @@ export class Relay {
     if (end !== undefined && 'unsatisfied' in end) memory.noteEnd(entry.key, end.total, nowMs);
   }
 
-  async #chunk(fill: Fill, to: Waiter, chunk: Uint8Array): Promise<void> {
+  async #chunk(fill: Fill, to: Waiter, chunk: BorrowedBytes): Promise<void> {
     while (fill.credit <= 0) {
       await new Promise<void>((resolve) => {
         fill.wake = resolve;
@@ -114,7 +115,7 @@ export class Relay {
     }
     fill.credit -= chunk.length;
     // The origin fills its own buffer again at the next pull.
-    if (this.#answers.chunk(to, Uint8Array.prototype.slice.call(chunk))) return;
+    if (this.#answers.chunk(to, ownedCopy(chunk))) return;
     throw new GatewayError('GW_WORKER_LOST', 'a chunk could not be delivered');
   }
 }

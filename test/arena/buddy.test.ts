@@ -12,7 +12,7 @@ function arena(sizeBytes: number, maxBlockBytes = 4 * MIB): BuddyAllocator {
 
 /** What the free lists must hold when `used` cells are taken: the largest aligned free blocks. */
 function expectedCounts(used: Uint8Array, orders: number): number[] {
-  const left = used.slice();
+  const left = Uint8Array.from(used);
   const counts = new Array<number>(orders).fill(0);
   for (let order = orders - 1; order >= 0; order--) {
     const size = 2 ** order;

@@ -21,12 +21,18 @@ interface Case {
   readonly requestMs?: number;
   readonly responseMs?: number;
   readonly forEveryone?: boolean;
+  readonly settling?: boolean;
 }
 
 function plan(headers: FieldLines, options: Case = {}): StorePlan {
   return storePlan(
     { method: options.method ?? 'GET', headers: options.request ?? [] },
-    { status: options.status ?? 200, headers, forEveryone: options.forEveryone ?? false },
+    {
+      status: options.status ?? 200,
+      headers,
+      forEveryone: options.forEveryone ?? false,
+      settling: options.settling ?? false,
+    },
     { requestMs: options.requestMs ?? NOW, responseMs: options.responseMs ?? NOW },
     { ...SETTINGS, ...options.settings },
   );
@@ -269,6 +275,24 @@ t.test('storePlan() gives a heuristic lifetime the least that is set', (t) => {
   t.match(plan([dated('last-modified', -1_000), DATE], least), { ttlMs: 100_000 }, 'more');
   t.match(plan([FRESH], least), { ttlMs: 60_000 }, 'not what is explicit');
   t.match(plan([control('max-age=1')], least), { ttlMs: 1_000 });
+  t.end();
+});
+
+t.test('storePlan() keeps what may still be being written for a moment, whatever it says', (t) => {
+  const settling = (defaultTtlMs?: number): Case => {
+    const settings = { defaultTtlMs, staleWhileRevalidateMs: 5_000, staleIfErrorMs: 9_000 };
+    return { settling: true, settings };
+  };
+  const rows: [headers: FieldLines, defaultMs: number | undefined, ttlMs: number, why: string][] = [
+    [[control('max-age=1'), ETAG], 31_536_000_000, 1_000, 'a segment'],
+    [[control('no-cache'), ETAG], 500, 500, 'a playlist that lives shorter'],
+    [[control('no-cache'), ETAG], 600_000, 1_000, 'one that has ended, as far as it is there'],
+    [[control('max-age=1'), ETAG], undefined, 1_000, 'anything'],
+  ];
+  for (const [headers, defaultMs, ttlMs, why] of rows) {
+    const want = { store: true, ttlMs, swrMs: 0, sieMs: 9_000, alwaysRevalidate: false };
+    t.match(plan(headers, settling(defaultMs)), want, why);
+  }
   t.end();
 });
 

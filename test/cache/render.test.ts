@@ -58,6 +58,15 @@ t.test('fieldsOf() makes the tag of a coding weak, and tells that there are codi
   t.same(fieldsOf(kin, undefined)[1], ['vary', 'Accept-Encoding'], 'another name');
   const yet = describedAs({ ...OBJECT, codable: true });
   t.same(fieldsOf(yet, undefined)[2], ['vary', 'Accept-Encoding'], 'before there is any');
+  const digested = describedAs({
+    fields: [
+      ['content-digest', 'x'],
+      ['repr-digest', 'x'],
+      ['etag', '"v1"'],
+    ],
+    codable: true,
+  });
+  t.same(fieldsOf(digested, BROTLI)[0], ['etag', 'W/"v1"'], 'digests are of other bytes');
   t.end();
 });
 

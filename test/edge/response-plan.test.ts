@@ -250,6 +250,34 @@ t.test('planResponse() picks the coding that the client likes best', (t) => {
   t.end();
 });
 
+t.test('digests stay where they are of what is sent (RFC 9530)', (t) => {
+  const digests = ['content-digest', 'content-md5', 'repr-digest', 'digest'] as const;
+  const fields: FieldLine[] = [...OBJECT.fields, ...digests.map((name) => [name, 'x'] as const)];
+  const digested = describedAs({ ...OBJECT, fields });
+  const coded = describedAs({ ...digested, codable: true, encodings: [BROTLI] });
+  const [all, ofRepresentation] = [digests, ['repr-digest', 'digest']];
+  const rows = [
+    [digested, [], all, 'the very message'],
+    [coded, [['accept-encoding', 'identity']], all, 'the identity form'],
+    [coded, [['accept-encoding', 'br']], [], 'other bytes, another representation'],
+    [digested, [['range', 'bytes=0-9']], ofRepresentation, 'less content, the same whole'],
+    [digested, [['range', 'bytes=0-1,5-6']], ofRepresentation, 'and so with several parts'],
+    [{ ...digested, status: 206, firstByte: 40, storedBytes: 20 }, [['range', 'bytes=45-49']], ofRepresentation, 'a part of a part'], // prettier-ignore
+    [digested, [['if-none-match', '"v1"']], [], 'no content'],
+    [digested, [['range', 'bytes=999-']], [], 'content of ours'],
+    [digested, [['if-match', '"v2"']], [], 'none'],
+  ] as const;
+  for (const [descriptor, asked, want, why] of rows) {
+    const { lines = '' } = plan(descriptor, asked) ?? {};
+    t.same(
+      digests.filter((name) => lines.includes(`\r\n${name}: x`)),
+      want,
+      why,
+    );
+  }
+  t.end();
+});
+
 t.test('planResponse() answers a condition with the tag of the form that the client has', (t) => {
   const made = describedAs({ ...OBJECT, codable: true, encodings: [BROTLI] });
   const unmade = describedAs({ ...OBJECT, codable: true });

@@ -1,17 +1,27 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { openDirectoryOrigin } from '../../src/origin/directory.js';
 import { openFailoverOrigin } from '../../src/origin/resilient.js';
 import { openUpstreamOrigin } from '../../src/origin/upstream.js';
+import { ownedCopy } from '../../src/runtime/bytes.js';
+import type { BorrowedBytes } from '../../src/runtime/bytes.js';
 import { originContract } from '../contract/origin.js';
+import { lendingOrigin } from '../support/lent.js';
 import { startFileServer } from '../support/file-server.js';
 import { startNginx } from '../support/nginx.js';
-import { ORIGIN_SETTINGS as settings } from '../support/origin.js';
+import { ask, bodyOf, ORIGIN_SETTINGS as settings } from '../support/origin.js';
 import { freePort } from '../support/ports.js';
 
-const clock = { now: () => Date.now() };
+const clock = { now: () => Date.now() + 60_000 }; // so that all that lies there has settled
 
 originContract(t, 'a directory', (_t, root) =>
   Promise.resolve(openDirectoryOrigin({ root, name: 'directory', clock })),
+);
+
+originContract(t, 'an origin that spoils what it lent', (_t, root) =>
+  Promise.resolve(lendingOrigin(openDirectoryOrigin({ root, name: 'directory', clock }))),
 );
 
 originContract(t, 'an upstream (node:http)', async (t, root) => {
@@ -33,4 +43,24 @@ originContract(t, 'fail-over from a dead upstream to nginx', async (t, root) => 
   return openFailoverOrigin(
     urls.map((url) => openUpstreamOrigin({ url, settings, name: url, via: 'headgate' })),
   );
+});
+
+t.test('a chunk that is kept past the next pull without a copy is lost', async (t) => {
+  const root = t.testdir();
+  const film = randomBytes(1024 * 1024);
+  writeFileSync(join(root, 'film.bin'), film);
+  const directory = openDirectoryOrigin({ root, name: 'directory', clock });
+  for (const origin of [directory, lendingOrigin(directory)]) {
+    const kept: BorrowedBytes[] = [];
+    const copied: Uint8Array[] = [];
+    for await (const chunk of (await ask(origin, '/film.bin')).body) {
+      kept.push(chunk);
+      copied.push(ownedCopy(chunk));
+    }
+    t.ok(kept.length > 1);
+    t.notOk(Buffer.concat(kept.map(ownedCopy)).equals(film), 'copied too late');
+    t.ok(Buffer.concat(copied).equals(film));
+  }
+  const early = await bodyOf(await ask(lendingOrigin(directory), '/film.bin'));
+  t.ok(early.equals(film));
 });

@@ -43,6 +43,20 @@ t.test('a relay sends no more than its client took', async (t) => {
   t.equal(bench.shard.activeFills, 0);
 });
 
+t.test('a relay passes on what each chunk said, though the origin lends its bytes', async (t) => {
+  const bench = new ShardBench();
+  bench.ask(1, '/api/big');
+  const request = bench.origin.next();
+  request.head(200, [['cache-control', 'no-store']]);
+  for (const text of ['first', 'second', 'third']) request.chunk(text);
+  request.end();
+  await settled();
+  const said = bench.about(1).flatMap((message) => {
+    return message.kind === 'chunk' ? [Buffer.from(message.bytes).toString()] : [];
+  });
+  t.same(said, ['first', 'second', 'third']);
+});
+
 t.test('a relay whose client leaves ends, also while it waits for credit', async (t) => {
   const bench = new ShardBench();
   bench.ask(1, '/api/big');

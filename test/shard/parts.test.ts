@@ -236,3 +236,35 @@ t.test('at most 64 parts of one object lie apart', async (t) => {
   bench.ask(100, FILE, { range: 'bytes=690-691' });
   t.equal(bench.body(100), 'xy', 'the oldest went');
 });
+
+t.test('what parts are joined to has no digest of one of them', async (t) => {
+  const bench = new PartsBench();
+  const fetch = async (first: number, last: number): Promise<void> => {
+    bench.want(first, last);
+    const digests: FieldLines = [
+      ['content-digest', `of ${first}`],
+      ['content-md5', `of ${first}`],
+      ['repr-digest', 'of all'],
+    ];
+    const head = [...partOf(first, last), ...digests];
+    await bench.fill(head, WHOLE.slice(first, last + 1), 206);
+  };
+  await fetch(0, 5);
+  await fetch(6, 11);
+  const names = (id: number): string[] =>
+    bench.the('object', id).descriptor.fields.map(([name]) => name);
+  const part = names(bench.want(2, 9));
+  t.notOk(part.includes('content-digest') || part.includes('content-md5'));
+  t.ok(part.includes('repr-digest'));
+  await fetch(12, 19);
+  const renewed = bench.whole();
+  const whole = names(renewed);
+  t.match(bench.the('object', renewed).descriptor, { status: 200 });
+  t.notOk(whole.includes('content-digest') || whole.includes('content-md5'));
+  t.ok(whole.includes('repr-digest'));
+  bench.nowMs += 61_000;
+  const id = bench.whole();
+  bench.origin.next().answer(304, [['etag', '"v1"']]);
+  await settled();
+  t.notOk(names(id).includes('content-digest'), 'nor after it was renewed');
+});

@@ -1,7 +1,8 @@
-/** An origin whose every answer, chunk and failure the test decides. */
+/** An origin whose every answer, chunk and failure the test decides. Its chunks are lent, and then spoilt. */
 import { GatewayError } from '../../src/errors.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Origin, OriginRequest, OriginResponse } from '../../src/origin/origin.js';
+import { lent } from './lent.js';
 
 export class TimedOrigin implements Origin {
   /** Every request there was, in order. */
@@ -59,7 +60,7 @@ export class TimedRequest {
   }
 
   head(status: number, headers: FieldLines): void {
-    this.#resolve({ status, headers, body: this.#body(), origin: 'timed' });
+    this.#resolve({ status, headers, body: lent(this.#body()), origin: 'timed' });
   }
 
   chunk(text: string): void {
