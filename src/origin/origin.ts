@@ -3,6 +3,7 @@
  * `test/contract/origin.ts` runs one suite on each implementation.
  */
 import type { FieldLines } from '../http/fields.js';
+import type { Tries } from './tries.js';
 
 export interface OriginRequest {
   readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …
@@ -11,6 +12,8 @@ export interface OriginRequest {
   readonly body?: AsyncIterable<Uint8Array>; // chunks are ours to keep until the next pull
   /** Called for each 1xx the upstream sends before its final answer (never 100 or 101). */
   readonly onInformational?: (status: number, headers: FieldLines) => void;
+  /** How often it may be sent again, whatever for; whoever does so takes one. Absent: see there. */
+  readonly tries?: Tries;
 }
 
 export interface OriginResponse {
@@ -44,6 +47,11 @@ export function isIdempotent(method: string): boolean {
 /** Safe to send again: idempotent, and no body that may be half sent. */
 export function isRepeatable(request: OriginRequest): boolean {
   return request.body === undefined && isIdempotent(request.method);
+}
+
+/** What another origin may be sent of a request that has no body; its 1xx would contradict the first's. */
+export function copyOf({ method, target, headers }: OriginRequest): OriginRequest {
+  return { method, target, headers };
 }
 
 /** RFC 9110 section 6.4.1: these end with their header section, whatever its fields say. */
