@@ -25,6 +25,8 @@ export interface OriginResponse {
    * otherwise. Call `return()` (leave a `for await`) to give up: the upstream request is cancelled.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** This origin does not look at who asks: what it answers is everybody's. Absent: it may. */
+  readonly forEveryone?: boolean;
   readonly origin: string; // which origin answered, for logs; never sent to clients
 }
 
@@ -42,6 +44,11 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /** RFC 9110 section 9.2.2: asking twice has the effect of asking once. */
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method);
+}
+
+/** RFC 9110 section 9.2.1: asking changes nothing, so that two origins may be asked at once. */
+export function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
 /** Safe to send again: idempotent, and no body that may be half sent. */

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { GuardedOrigin } from './guarded.js';
 import type { Standing } from './health.js';
-import { copyOf, isRepeatable } from './origin.js';
+import { copyOf, isRepeatable, isSafe } from './origin.js';
 import type { OriginRequest, OriginResponse } from './origin.js';
 import { discardBody } from './resilient.js';
 
@@ -119,7 +119,8 @@ export class Race {
     };
     this.#signal.addEventListener('abort', onAbort);
     if (this.#signal.aborted) onAbort();
-    if (this.#repeatable && this.#field.hasSeveral) this.#time(runner);
+    if (this.#repeatable && this.#field.hasSeveral && isSafe(this.#request.method))
+      this.#time(runner);
     const request = isHedge ? this.#copy() : this.#request;
     origin.fetch(request, runner.abort.signal).then(
       (response) => {

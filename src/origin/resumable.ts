@@ -27,6 +27,7 @@ export interface ResumeOptions {
 
 /** Where a body lies in its representation, and which that is. */
 interface Place {
+  readonly isForEveryone: boolean;
   readonly etag: string;
   readonly coding: string;
   readonly first: number;
@@ -164,9 +165,10 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
 
   #continues(response: OriginResponse, at: number): boolean {
     const place = response.status === 206 ? placeOf(response) : undefined;
-    const { etag, coding, last, total } = this.#place;
+    const { etag, coding, last, total, isForEveryone } = this.#place;
     return (
       place !== undefined &&
+      place.isForEveryone === isForEveryone &&
       place.etag === etag &&
       place.coding === coding &&
       place.first === at &&
@@ -177,7 +179,7 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
 }
 
 /** Undefined: the version or the length is not beyond doubt. */
-function placeOf({ status, headers }: OriginResponse): Place | undefined {
+function placeOf({ status, headers, forEveryone }: OriginResponse): Place | undefined {
   const etag = fieldValue(headers, 'etag') ?? '';
   const length = contentLength(headers);
   const range = status === 200 ? { first: 0, last: length - 1, total: length } : rangeOf(headers);
@@ -185,7 +187,8 @@ function placeOf({ status, headers }: OriginResponse): Place | undefined {
   if ((status !== 200 && status !== 206) || !etag.startsWith('"')) return undefined;
   if (length <= 0 || range === undefined || range.last - range.first + 1 !== length)
     return undefined;
-  return { etag, coding: fieldValue(headers, 'content-encoding') ?? '', ...range };
+  const coding = fieldValue(headers, 'content-encoding') ?? '';
+  return { isForEveryone: forEveryone === true, etag, coding, ...range };
 }
 
 /** The one range that a 206 says it is. */

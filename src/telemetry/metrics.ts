@@ -57,11 +57,20 @@ export const COUNTERS = {
     help: 'Bodies that stalled or broke and went on from a second answer.',
   },
   originBytes: { name: 'headgate_origin_bytes_total', help: 'Body bytes received from origins.' },
+  outgrown: {
+    name: 'headgate_outgrown_total',
+    help: 'Bodies of unknown length that became larger than cache.maxObject on their way.',
+  },
   revalidated: { name: 'headgate_revalidated_total', help: 'Stored responses renewed by a 304.' },
   fillsFailed: { name: 'headgate_fills_failed_total', help: 'Fills that did not end whole.' },
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },
   purged: { name: 'headgate_purged_total', help: 'Objects purged on order.' },
   prefetched: { name: 'headgate_prefetched_total', help: 'Segments fetched ahead of a request.' },
+  codingsMade: { name: 'headgate_codings_made_total', help: 'Bodies compressed.' },
+  codingsShed: {
+    name: 'headgate_codings_shed_total',
+    help: 'Bodies left as they are for now, as too many waited to be compressed.',
+  },
   connectionsOpened: { name: 'headgate_connections_total', help: 'Connections accepted.' },
 } as const satisfies Record<string, MetricSpec>;
 
@@ -83,6 +92,10 @@ export const GAUGES = {
   cpuSeconds: {
     name: 'headgate_worker_cpu_seconds',
     help: 'CPU time of the worker thread; 0 without the native addon.',
+  },
+  codingsQueued: {
+    name: 'headgate_codings_queued',
+    help: 'Bodies that wait to be compressed.',
   },
   queued: { name: 'headgate_queued_fills', help: 'Fills that wait for their turn.' },
   originsResting: {

@@ -143,7 +143,7 @@ t.test(
 );
 
 t.test('what must not be sent twice is not hedged', async (t) => {
-  for (const request of [POST, { method: 'POST' }]) {
+  for (const request of [POST, { method: 'POST' }, { method: 'DELETE' }]) {
     const { origin, a, b } = two(t);
     const answer = ask(origin, '/', request);
     await new Promise((resolve) => setTimeout(resolve, HEDGE_AFTER_MS * 4));

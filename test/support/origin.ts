@@ -12,6 +12,7 @@ export const ORIGIN_SETTINGS: Config['origin'] = {
   retries: 0,
   retryBudget: 0.2,
   preserveHost: false,
+  credentials: 'send',
   hedge: { share: 0.05, after: 50 },
   breaker: { failures: 5, share: 0.5, window: 5_000, cooldown: 1_000 },
 };
