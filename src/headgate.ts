@@ -143,12 +143,13 @@ class Node implements RunningHeadgate {
       phase: this.#phase,
       uptimeMs: Date.now() - this.#startedMs,
       url: this.url,
-      workers: this.#supervisor.workers.map(({ index, state, restarts }) => ({
+      workers: this.#supervisor.workers.map(({ index, state, restarts, origins }) => ({
         index,
         state: state === 'stopped' ? 'restarting' : state,
         restarts,
         connections: gauges[index]?.connections ?? 0,
         elu: utilizations[index] ?? 0,
+        origins,
       })),
     };
   }

@@ -39,6 +39,11 @@ import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
 import { type GaugeName, WorkerMetrics } from '../src/telemetry/metrics.js';
 
+const STANDINGS = {
+  well: 'origin is back',
+  resting: 'origin does not answer in time: it is asked last',
+  down: 'origin fails: it is left alone',
+} as const;
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;
 const GAUGE_TICK_MS = 1_000;
@@ -94,6 +99,7 @@ class EdgeWorker {
   readonly #server: EdgeServer;
   readonly #connections: Connections;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #counted = { hedges: 0, hedgesWon: 0, resumed: 0 }; // what the metrics have of it
 
   constructor(boot: EdgeBoot) {
     const { config, index, control } = boot;
@@ -106,6 +112,9 @@ class EdgeWorker {
       clock: this.#clock,
       random: Math.random,
       bundled: boot.bundled,
+      onStanding: ({ origin, from, to }) => {
+        this.#log.warn({ origin, from }, STANDINGS[to]);
+      },
     });
     this.#arenas = boot.arenas.map(({ epoch, buffer }) => ({
       epoch,
@@ -373,6 +382,7 @@ class EdgeWorker {
   }
 
   #gauge(): void {
+    this.#gaugeOrigins();
     const shards = [...this.#shards.values()];
     const sum = (of: (shard: Shard) => number): number =>
       shards.reduce((total, shard) => total + of(shard), 0);
@@ -395,6 +405,21 @@ class EdgeWorker {
       'queued',
       sum((shard) => shard.queued),
     );
+  }
+
+  #gaugeOrigins(): void {
+    const origins = this.#origin.status();
+    if (origins.length === 0) return;
+    const inState = (wanted: string): number =>
+      origins.filter(({ state }) => state === wanted).length;
+    this.#metrics.set('originsResting', inState('resting'));
+    this.#metrics.set('originsDown', inState('down'));
+    for (const name of ['hedges', 'hedgesWon', 'resumed'] as const) {
+      const counted = this.#origin.counts[name];
+      this.#metrics.add(name, counted - this.#counted[name]);
+      this.#counted[name] = counted;
+    }
+    this.#tell({ kind: 'origins', origins });
   }
 
   #fault(reason: unknown, what: string): void {

@@ -116,14 +116,32 @@ const origin = group({
     'send',
     'Cookies, Authorization and API keys of GET and HEAD; drop: all ask as nobody, so that lifetimes of ours hold for all.',
   ),
+  hedge: group({
+    share: ratio(
+      0.05,
+      [0, 1],
+      'Requests that may be asked of the next origin, too, while the first is slower than ever, as a share of all; 0: none.',
+    ),
+    after: duration(
+      '50ms',
+      ['1ms', '1m'],
+      'Shortest wait before that; else it is twice the 99th percentile of the origin.',
+    ),
+  }),
   breaker: group({
     failures: count(
       5,
       [1, 1000],
       'failures',
-      'Failures in a row after which an origin is left alone.',
+      'Failures within the window below which an origin is never left alone; a path counts once.',
     ),
-    cooldown: duration('2s', ['100ms', '10m'], 'How long it is left alone before one probe.'),
+    share: ratio(
+      0.5,
+      [0.05, 1],
+      'Failed connections, as a share of requests, above which it is left alone; other faults: nearly all.',
+    ),
+    window: duration('5s', ['1s', '10m'], 'How long each request counts.'),
+    cooldown: duration('1s', ['100ms', '10m'], 'How often an origin that is left alone is probed.'),
   }),
 });
 

@@ -1,4 +1,5 @@
 /** What the running gateway lets the admin port see and do. The composition root implements it. */
+import type { OriginStatus } from '../runtime/worker-messages.js';
 import type { MetricsSnapshot } from '../telemetry/metrics.js';
 
 export interface WorkerState {
@@ -7,6 +8,7 @@ export interface WorkerState {
   readonly restarts: number;
   readonly connections: number;
   readonly elu: number; // event loop utilisation, 0..1
+  readonly origins: readonly OriginStatus[]; // as it told a second ago; none for a directory alone
 }
 
 export interface GatewayState {

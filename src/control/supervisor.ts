@@ -9,7 +9,12 @@ import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { keepNurseries } from '../runtime/nursery.js';
-import type { FromWorker, ToWorker, WorkerPurge } from '../runtime/worker-messages.js';
+import type {
+  FromWorker,
+  OriginStatus,
+  ToWorker,
+  WorkerPurge,
+} from '../runtime/worker-messages.js';
 import type { Logger } from '../telemetry/log.js';
 import type { EdgeBoot } from './edge-boot.js';
 import type { BundledContent } from '../origin/bundled.js';
@@ -37,6 +42,7 @@ interface WorkerSlot {
   ready: (() => void) | undefined;
   listening: ((message: FromWorker) => void) | undefined;
   drained: (() => void) | undefined;
+  origins: readonly OriginStatus[]; // as it told last
 }
 
 const FIRST_BACKOFF_MS = 50;
@@ -74,6 +80,7 @@ export class Supervisor {
       ready: undefined,
       listening: undefined,
       drained: undefined,
+      origins: [],
     }));
     keepNurseries();
     this.#pool =
@@ -95,7 +102,7 @@ export class Supervisor {
     });
   }
 
-  get workers(): readonly Pick<WorkerSlot, 'index' | 'state' | 'restarts'>[] {
+  get workers(): readonly Pick<WorkerSlot, 'index' | 'state' | 'restarts' | 'origins'>[] {
     return this.#slots;
   }
 
@@ -225,6 +232,9 @@ export class Supervisor {
         return;
       case 'drained':
         slot.drained?.();
+        return;
+      case 'origins':
+        slot.origins = message.origins;
         return;
       case 'purged':
         this.#purges.get(message.id)?.settle(message.count);

@@ -5,8 +5,7 @@
  * a reused one (then its loss may be repeated) and whether it was reset (then a body without a
  * length is short; undici takes such a reset for the end of the body).
  */
-import { isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { buildConnector, Client } from 'undici';
 import type { Config } from '../config/config.js';
 import { GatewayError } from '../errors.js';
@@ -22,13 +21,17 @@ export interface Connection {
   requests: number; // begun on the current socket
   open: boolean; // has a socket
   failed: boolean; // its socket reported an error
+  socket: Socket | undefined; // the newest, perhaps still connecting
 }
+
+/** undici's connector gives back its socket, though its types do not say so. */
+type Connect = (...given: Parameters<ReturnType<typeof buildConnector>>) => unknown;
 
 export class Connections {
   readonly #url: URL;
   readonly #settings: Config['origin'];
   readonly #gate: Gate;
-  readonly #connect: ReturnType<typeof buildConnector>; // shared: it keeps the TLS sessions
+  readonly #connect: Connect; // shared: it keeps the TLS sessions
   readonly #idle: Connection[] = [];
   readonly #all: Connection[] = [];
   #closed = false;
@@ -51,7 +54,7 @@ export class Connections {
 
   /**
    * A connection for one request, open or not; `release` it once its exchange is over.
-   * `fresh` asks for one without a kept-alive socket, as far as there is one.
+   * `fresh` asks for one without a kept-alive socket.
    * @throws GatewayError GW_ORIGIN_BUSY, GW_CLIENT_ABORTED, GW_SHUTTING_DOWN
    */
   async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
@@ -62,13 +65,25 @@ export class Connections {
     }
     const at = this.#idle.findLastIndex((candidate) => candidate.open !== fresh);
     if (at >= 0) return this.#idle.splice(at, 1)[0] ?? this.#add();
-    const room = this.#all.length < this.#settings.connections;
-    return fresh && room ? this.#add() : (this.#idle.pop() ?? this.#add());
+    if (fresh) {
+      if (this.#all.length >= this.#settings.connections) this.#retire(this.#idle.shift());
+      return this.#add();
+    }
+    return this.#idle.pop() ?? this.#add();
   }
 
   release(connection: Connection): void {
     this.#idle.push(connection);
     this.#gate.release();
+  }
+
+  /** A request that is given up before it was sent would hold its place until the connection is made. */
+  giveUpConnecting({ socket, open }: Connection): void {
+    if (!open) socket?.destroy(new GatewayError('GW_CLIENT_ABORTED', 'given up while connecting'));
+  }
+
+  dropIdle(): void {
+    for (const connection of [...this.#idle]) if (connection.open) this.#retire(connection);
   }
 
   /** Cuts what is in flight: those exchanges fail with GW_SHUTTING_DOWN. */
@@ -77,11 +92,21 @@ export class Connections {
     await Promise.all(this.#all.map((connection) => connection.client.destroy()));
   }
 
+  #retire(connection: Connection | undefined): void {
+    if (connection === undefined) return;
+    for (const list of [this.#idle, this.#all]) {
+      const at = list.indexOf(connection);
+      if (at >= 0) list.splice(at, 1);
+    }
+    connection.client.destroy().catch(() => undefined); // nothing is in flight on it
+  }
+
   #add(): Connection {
     const { headersTimeout, bodyTimeout, keepAlive } = this.#settings;
     const client = new Client(this.#url.origin, {
       connect: (options, callback) => {
-        this.#connect({ ...options, servername: this.#servername() }, (...[error, socket]) => {
+        const withName = { ...options, servername: this.#servername() };
+        const connecting = this.#connect(withName, (...[error, socket]) => {
           if (error !== null) {
             callback(error, null);
             return;
@@ -89,6 +114,7 @@ export class Connections {
           track(socket, connection);
           callback(null, socket);
         });
+        if (connecting instanceof Socket) connection.socket = connecting;
       },
       headersTimeout,
       bodyTimeout,
@@ -97,7 +123,13 @@ export class Connections {
         ? { keepAliveTimeout: keepAlive, keepAliveMaxTimeout: keepAlive }
         : { pipelining: 0 }),
     });
-    const connection: Connection = { client, requests: 0, open: false, failed: false };
+    const connection: Connection = {
+      client,
+      requests: 0,
+      open: false,
+      failed: false,
+      socket: undefined,
+    };
     this.#all.push(connection);
     return connection;
   }

@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   readonly request: OriginRequest;
   readonly connection: Connection;
   readonly signal: AbortSignal;
+  /** Given up before the request was sent: nothing waits for the connection any more. */
+  readonly onUnsent: () => void;
   /** Called once, when undici is done with the connection. */
   readonly onOver: () => void;
 }
@@ -138,7 +140,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#cancelled = error;
     this.#reject(error);
     this.#queue?.fail(error);
-    this.#controller?.abort(error);
+    if (this.#controller === undefined) this.#options.onUnsent();
+    else this.#controller.abort(error);
   }
 
   #finish(error: GatewayError | undefined): void {

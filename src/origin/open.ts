@@ -2,80 +2,127 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
 import type { Clock } from '../runtime/clock.js';
+import type { OriginStatus } from '../runtime/worker-messages.js';
 import { openBundledOrigin } from './bundled.js';
 import type { BundledContent } from './bundled.js';
 import { openDirectoryOrigin } from './directory.js';
 import type { Origin } from './origin.js';
-import { openFailoverOrigin, openGuardedOrigin, openRetryingOrigin } from './resilient.js';
-import type { GuardedOrigin, OriginStatus } from './resilient.js';
+import { openFailingPaths } from './failing-paths.js';
+import { openFailoverOrigin } from './failover.js';
+import type { FailoverCounts } from './failover.js';
+import { openGuardedOrigin } from './guarded.js';
+import type { GuardedOrigin, StandingChange } from './guarded.js';
+import { openRetryingOrigin } from './resilient.js';
 import { openUpstreamOrigin } from './upstream.js';
 
 export interface OriginDeps {
   readonly clock: Pick<Clock, 'now'>;
   readonly random: () => number; // 0 <= n < 1
   readonly bundled: BundledContent; // served when no origin is configured
+  /** An origin went down, rests or is back; called once for each change. */
+  readonly onStanding?: (change: StandingChange) => void;
 }
 
 export interface OpenedOrigins extends Origin {
-  /** One entry per HTTP upstream, in the order configured. Names hold no secrets. */
+  /** One entry per origin, in the order configured; none for a directory or sample alone. */
   status(): readonly OriginStatus[];
+  /** Since the start. */
+  readonly counts: Readonly<FailoverCounts>;
 }
 
 type OriginConfig = Pick<Config, 'origins' | 'origin' | 'cache'>;
 
 /**
  * A directory or the bundled sample alone is asked directly; as soon as there is an upstream or a
- * second origin, fail-over and retries stand in front, and a breaker before each upstream.
+ * second origin, all that resilient.ts lists stands in front.
  * @throws GatewayError GW_CONFIG_INVALID for an origin that cannot be opened.
  */
 export function openOrigins(config: OriginConfig, deps: OriginDeps): OpenedOrigins {
   const { clock, random, bundled } = deps;
-  const guarded: GuardedOrigin[] = [];
-  const status = (): readonly OriginStatus[] => guarded.map((origin) => origin.status());
-  if (config.origins.length === 0) {
-    return withStatus(openBundledOrigin({ ...bundled, name: 'bundled', clock }), status);
+  const counts: FailoverCounts = { hedges: 0, hedgesWon: 0, resumed: 0 };
+  const [first] = config.origins;
+  if (first === undefined) {
+    return { ...alone(openBundledOrigin({ ...bundled, name: 'bundled', clock })), counts };
   }
-  const origins = config.origins.map((place): Origin => {
-    if (!isUrl(place)) return openDirectoryOrigin({ root: place, name: place, clock });
-    const origin = openGuardedUpstream(place, config, clock);
-    guarded.push(origin);
-    return origin;
-  });
-  const [only] = origins;
-  if (only !== undefined && origins.length === 1 && guarded.length === 0) {
-    return withStatus(only, status);
+  if (config.origins.length === 1 && !isUrl(first)) {
+    return { ...alone(openDirectoryOrigin({ root: first, name: first, clock })), counts };
   }
-  const retrying = openRetryingOrigin(openFailoverOrigin(origins), {
-    retries: config.origin.retries,
-    budget: config.origin.retryBudget,
+  const guarded = config.origins.map((place) =>
+    openGuarded(place, config, {
+      ...deps,
+      onStanding: (change) => {
+        deps.onStanding?.(change);
+        failover.reconsider();
+      },
+    }),
+  );
+  const { hedge, retries, retryBudget } = config.origin;
+  const failover = openFailoverOrigin(guarded, { hedgeShare: hedge.share, clock, counts });
+  const retrying = openRetryingOrigin(failover, {
+    retries,
+    origins: guarded.length,
+    budget: retryBudget,
     random,
     clock,
     pause: (ms, signal) => sleep(ms, undefined, { signal }),
   });
-  return withStatus(retrying, status);
+  const origin = openFailingPaths(retrying, clock);
+  return {
+    fetch: (request, signal) => origin.fetch(request, signal),
+    close: () => origin.close(),
+    status: () => guarded.map((one) => one.status()),
+    counts,
+  };
 }
 
-function openGuardedUpstream(
-  url: string,
-  config: OriginConfig,
-  clock: Pick<Clock, 'now'>,
-): GuardedOrigin {
-  const name = URL.canParse(url) ? new URL(url).host : 'origin'; // openUpstreamOrigin refuses the rest
-  const settings = config.origin;
-  const upstream = openUpstreamOrigin({ url, settings, name, via: config.cache.name });
-  const limits = { failures: settings.breaker.failures, cooldownMs: settings.breaker.cooldown };
-  return openGuardedOrigin(upstream, { name, limits, clock });
+function openGuarded(place: string, config: OriginConfig, deps: OriginDeps): GuardedOrigin {
+  const { clock, onStanding } = deps;
+  const { breaker, hedge } = config.origin;
+  const limits = {
+    breaker: {
+      failures: breaker.failures,
+      share: breaker.share,
+      windowMs: breaker.window,
+      cooldownMs: breaker.cooldown,
+    },
+    hedgeAfterMs: hedge.after,
+  };
+  if (!isUrl(place)) {
+    const directory = openDirectoryOrigin({ root: place, name: place, clock });
+    return openGuardedOrigin(directory, {
+      name: place,
+      limits,
+      clock,
+      ...(onStanding === undefined ? {} : { onChange: onStanding }),
+    });
+  }
+  const name = URL.canParse(place) ? new URL(place).host : 'origin'; // openUpstreamOrigin refuses the rest
+  const upstream = openUpstreamOrigin({
+    url: place,
+    settings: config.origin,
+    name,
+    via: config.cache.name,
+  });
+  return openGuardedOrigin(upstream, {
+    name,
+    limits,
+    clock,
+    onChange: (change) => {
+      if (change.to !== 'well') upstream.dropIdle();
+      onStanding?.(change);
+    },
+  });
+}
+
+function alone(origin: Origin): Omit<OpenedOrigins, 'counts'> {
+  return {
+    fetch: (request, signal) => origin.fetch(request, signal),
+    close: () => origin.close(),
+    status: () => [],
+  };
 }
 
 /** What begins with a scheme is a URL, if perhaps one that we cannot ask; the rest is a path. */
 function isUrl(place: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(place);
-}
-
-function withStatus(origin: Origin, status: OpenedOrigins['status']): OpenedOrigins {
-  return {
-    fetch: (request, signal) => origin.fetch(request, signal),
-    close: () => origin.close(),
-    status,
-  };
 }

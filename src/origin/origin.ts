@@ -4,6 +4,7 @@
  */
 import type { FieldLines } from '../http/fields.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
+import type { Tries } from './tries.js';
 
 export interface OriginRequest {
   readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …
@@ -12,6 +13,8 @@ export interface OriginRequest {
   readonly body?: AsyncIterable<Uint8Array>; // chunks are given away: undici queues what it pulls
   /** Called for each 1xx the upstream sends before its final answer (never 100 or 101). */
   readonly onInformational?: (status: number, headers: FieldLines) => void;
+  /** How often it may be sent again, whatever for; whoever does so takes one. Absent: see there. */
+  readonly tries?: Tries;
 }
 
 export interface OriginResponse {
@@ -49,9 +52,19 @@ export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method);
 }
 
+/** RFC 9110 section 9.2.1: asking changes nothing, so that two origins may be asked at once. */
+export function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+}
+
 /** Safe to send again: idempotent, and no body that may be half sent. */
 export function isRepeatable(request: OriginRequest): boolean {
   return request.body === undefined && isIdempotent(request.method);
+}
+
+/** What another origin may be sent of a request that has no body; its 1xx would contradict the first's. */
+export function copyOf({ method, target, headers }: OriginRequest): OriginRequest {
+  return { method, target, headers };
 }
 
 /** RFC 9110 section 6.4.1: these end with their header section, whatever its fields say. */

@@ -5,7 +5,8 @@
  *
  * Where undici decides: bytes beyond Content-Length are never part of a body (RFC 9112 section 6.3);
  * the connection that brought them is closed and not used again. An unasked 100 (Continue) fails the
- * exchange. Time-outs are measured to about a second, and a body time-out only while we read.
+ * exchange. Time-outs are measured to about a second, and a body time-out only while we read: what
+ * must be sooner than that (hedges, stalled bodies) has timers of its own.
  */
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/config.js';
@@ -18,8 +19,6 @@ import { withOwnReferences } from './location.js';
 import { isRepeatable } from './origin.js';
 import type { Origin, OriginRequest, OriginResponse } from './origin.js';
 
-const MAX_REPLAYS = 2; // a server that restarted has left every kept-alive connection dead
-
 export interface UpstreamOptions {
   readonly url: string; // http: or https:, with a base path or without
   readonly settings: Config['origin'];
@@ -28,12 +27,17 @@ export interface UpstreamOptions {
   readonly ca?: string; // PEM certificates to trust instead of the system's
 }
 
-/** @throws GatewayError GW_CONFIG_INVALID when `url` is not one we can ask. */
-export function openUpstreamOrigin(options: UpstreamOptions): Origin {
-  return new UpstreamOrigin(options);
+export interface UpstreamOrigin extends Origin {
+  /** Closes the connections that nothing is asked on: they may be dead, and nobody would tell. */
+  dropIdle(): void;
 }
 
-class UpstreamOrigin implements Origin {
+/** @throws GatewayError GW_CONFIG_INVALID when `url` is not one we can ask. */
+export function openUpstreamOrigin(options: UpstreamOptions): UpstreamOrigin {
+  return new HttpUpstream(options);
+}
+
+class HttpUpstream implements UpstreamOrigin {
   readonly #options: UpstreamOptions;
   readonly #url: URL;
   readonly #basePath: string; // without its last '/'
@@ -50,16 +54,20 @@ class UpstreamOrigin implements Origin {
     if (request.method === 'CONNECT') {
       throw new GatewayError('GW_METHOD_NOT_ALLOWED', 'CONNECT has no origin');
     }
-    for (let replays = 0; ; replays += 1) {
-      const exchange = await this.#begin(request, signal, replays > 0);
-      try {
-        return this.#asOurs(await exchange.response, request);
-      } catch (error) {
-        // RFC 9112 section 9.3.1: repeat what was lost to a closing connection, if that is safe.
-        const repeat = exchange.lostReused && isRepeatable(request) && replays < MAX_REPLAYS;
-        if (!repeat || signal.aborted) throw error;
-      }
+    const exchange = await this.#begin(request, signal, false);
+    try {
+      return this.#asOurs(await exchange.response, request);
+    } catch (error) {
+      // RFC 9112 section 9.3.1: repeat what was lost to a closing connection, if that is safe.
+      const repeat = exchange.lostReused && isRepeatable(request) && !signal.aborted;
+      if (!repeat || request.tries?.take() === false) throw error;
     }
+    const replay = await this.#begin(request, signal, true); // a second loss is no coincidence
+    return this.#asOurs(await replay.response, request);
+  }
+
+  dropIdle(): void {
+    this.#connections.dropIdle();
   }
 
   async close(): Promise<void> {
@@ -83,6 +91,9 @@ class UpstreamOrigin implements Origin {
       request,
       connection,
       signal,
+      onUnsent: () => {
+        this.#connections.giveUpConnecting(connection);
+      },
       onOver: () => {
         this.#connections.release(connection);
       },

@@ -7,6 +7,16 @@ export type WorkerPurge = (
   | { readonly prefix: string } // '': everything
 ) & { readonly soft: boolean; readonly everyHost: boolean };
 
+/** What one worker thinks of one origin. */
+export interface OriginStatus {
+  readonly name: string; // host and port, or the directory
+  /** `resting`: it does not answer in time and is asked last; `down`: it fails and is only probed. */
+  readonly state: 'well' | 'resting' | 'down';
+  readonly failures: number; // in the breaker's window
+  readonly firstByteP50Ms: number | undefined; // undefined: too few answers
+  readonly firstByteP99Ms: number | undefined;
+}
+
 export type ToWorker =
   | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }
   | { readonly kind: 'peer-down'; readonly index: number }
@@ -29,4 +39,6 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'listen-failed'; readonly code: ErrorCode; readonly detail: string }
   | { readonly kind: 'purged'; readonly id: number; readonly count: number }
+  /** Once a second, when there are origins that can be well or not. */
+  | { readonly kind: 'origins'; readonly origins: readonly OriginStatus[] }
   | { readonly kind: 'drained' };

@@ -2,9 +2,11 @@
  * Structured logs: JSON lines on stdout. Every thread writes its own lines with write(2), which is
  * atomic for a line on a pipe up to PIPE_BUF, so nothing is queued on the main thread and nothing is
  * lost when a worker dies. The price: a reader of stdout that stalls stalls the writer, which is why
- * the access log is sampled.
+ * the access log is sampled and why warnings and errors that repeat become a count: each line has
+ * its kind (what it says, `code`, `origin` and `worker`), and of each kind there is one a second.
  */
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { RepeatLog } from './repeat-log.js';
 
 export type { Logger } from 'pino';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -16,13 +18,29 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream; // stdout when absent
 }
 
+const WARN = 40; // of pino's levels
+
 /** Fields that would hand a secret to whoever reads the logs. */
 const SECRET_FIELDS = ['token', 'authorization', 'cookie', 'set-cookie'];
 
 export function createLogger({ level, name, worker, destination }: LoggerOptions): Logger {
+  const repeats = new RepeatLog({ after: (ms, run) => setTimeout(run, ms).unref() });
   return pino(
     {
       level,
+      hooks: {
+        logMethod(line, method, severity) {
+          const [fields, message] = line;
+          if (severity < WARN || typeof fields !== 'object' || fields === null) {
+            method.apply(this, line);
+            return;
+          }
+          repeats.line(kindOf(fields, message), (repeated) => {
+            const told: typeof line = [repeated > 0 ? { ...fields, repeated } : fields, message];
+            method.apply(this, told);
+          });
+        },
+      },
       base: worker === undefined ? { name } : { name, worker },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -30,4 +48,10 @@ export function createLogger({ level, name, worker, destination }: LoggerOptions
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
   );
+}
+
+function kindOf(fields: object, message: unknown): string {
+  const { code, origin, worker, err } = fields as Readonly<Record<string, unknown>>;
+  const fault = err instanceof Error ? `${err.name} ${'code' in err ? String(err.code) : ''}` : '';
+  return [message, code, origin, worker, fault].map(String).join('|');
 }

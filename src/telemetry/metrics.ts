@@ -44,6 +44,18 @@ export const COUNTERS = {
     name: 'headgate_origin_errors_total',
     help: 'Origin requests that failed or were answered 5xx.',
   },
+  hedges: {
+    name: 'headgate_hedges_total',
+    help: 'Requests sent to another origin, too, while the first was silent.',
+  },
+  hedgesWon: {
+    name: 'headgate_hedges_won_total',
+    help: 'Hedges that were answered first.',
+  },
+  resumed: {
+    name: 'headgate_resumed_total',
+    help: 'Bodies that stalled or broke and went on from a second answer.',
+  },
   originBytes: { name: 'headgate_origin_bytes_total', help: 'Body bytes received from origins.' },
   outgrown: {
     name: 'headgate_outgrown_total',
@@ -110,6 +122,11 @@ export const GAUGES = {
     help: 'Bodies that wait to be compressed.',
   },
   queued: { name: 'headgate_queued_fills', help: 'Fills that wait for their turn.' },
+  originsResting: {
+    name: 'headgate_origins_resting',
+    help: 'Origins that do not answer in time and are asked last.',
+  },
+  originsDown: { name: 'headgate_origins_down', help: 'Origins that fail and are only probed.' },
 } as const satisfies Record<string, MetricSpec>;
 
 /** Upper bounds in seconds; the last bucket is +Inf. */

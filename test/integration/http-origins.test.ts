@@ -57,7 +57,10 @@ t.test('every way an origin can fail has its answer', async (t) => {
   const stuck = await get('/stuck.m4s');
   t.notOk(stuck.status === 200 && stuck.whole, 'a body that stops is never whole');
   origin.on('/stuck.m4s', { body: 'well' });
-  t.equal(text(await get('/stuck.m4s')), 'well', 'nor kept');
+  const again = await get('/stuck.m4s');
+  t.ok(isRefusal(again, 504), 'and known to fail for a moment: it is not asked again');
+  t.equal(origin.count('/stuck.m4s'), 1);
+  t.equal(text(await get('/stuck.m4s', ['X-Other: 1'])), 'well', 'nor kept, nor for others');
   origin.on('/500', { status: 500, body: 'its own words' });
   const passed = await get('/500');
   t.equal(passed.status, 500);
@@ -104,6 +107,36 @@ t.test('the next origin takes over at once, and what is cached goes on', async (
   t.equal(text(await get('/hang-up.m4s')), 'second', 'instead of nothing');
   t.equal(text(await get('/one.m4s')), 'first');
 });
+
+t.test(
+  'one path that fails closes the origin for nobody, and costs a client three requests',
+  async (t) => {
+    const { origin, get } = await startProxied(t, ['--workers', '0']);
+    origin.on('/hang-up.m4s', (_request, response) => {
+      response.destroy();
+      return undefined;
+    });
+    origin.on('/short.m4s', (_request, response) => {
+      response.writeHead(200, { 'Content-Length': 100, ETag: '"v1"' }).write('half');
+      setImmediate(() => response.destroy());
+      return undefined;
+    });
+    for (const path of ['/hang-up.m4s', '/short.m4s']) {
+      const failed = await get(path);
+      t.notOk(failed.status === 200 && failed.whole);
+      t.ok(origin.count(path) <= 3, `${path}: ${origin.count(path)} requests`);
+    }
+    let asked = 0;
+    for (let i = 0; i < 40; i += 1) {
+      const before = origin.requests.length;
+      t.equal((await get('/hang-up.m4s')).status, 502);
+      asked += origin.requests.length - before;
+      origin.on(`/other/${i}`, { body: 'well' });
+      t.equal((await get(`/other/${i}`)).status, 200, 'the others are served');
+    }
+    t.ok(asked <= 12, `${asked} requests for forty failures`);
+  },
+);
 
 t.test('the breaker leaves a failing origin alone, then tries it once', async (t) => {
   const cooldownMs = 1_500;

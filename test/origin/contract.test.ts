@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openDirectoryOrigin } from '../../src/origin/directory.js';
-import { openFailoverOrigin } from '../../src/origin/resilient.js';
+
+import { openOrigins } from '../../src/origin/open.js';
 import { openUpstreamOrigin } from '../../src/origin/upstream.js';
 import { ownedCopy } from '../../src/runtime/bytes.js';
 import type { BorrowedBytes } from '../../src/runtime/bytes.js';
@@ -36,13 +37,13 @@ originContract(t, 'an upstream (nginx)', async (t, root) => {
   return openUpstreamOrigin({ url: nginx.url, settings, name: 'nginx', via: 'headgate' });
 });
 
-originContract(t, 'fail-over from a dead upstream to nginx', async (t, root) => {
+originContract(t, 'the whole stack, before a dead upstream and nginx', async (t, root) => {
   const nginx = await startNginx({ root });
   t.teardown(() => nginx.stop());
-  const urls = [`http://127.0.0.1:${await freePort()}`, nginx.url];
-  return openFailoverOrigin(
-    urls.map((url) => openUpstreamOrigin({ url, settings, name: url, via: 'headgate' })),
-  );
+  const origins = [`http://127.0.0.1:${await freePort()}`, nginx.url];
+  const cache = { name: 'headgate' } as Parameters<typeof openOrigins>[0]['cache'];
+  const bundled = { routes: {}, prefixes: {} };
+  return openOrigins({ origins, origin: settings, cache }, { clock, random: () => 0, bundled });
 });
 
 t.test('a chunk that is kept past the next pull without a copy is lost', async (t) => {

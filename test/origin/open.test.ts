@@ -52,22 +52,34 @@ t.test('openOrigins() rides out the death and return of its first origin', async
   const first = await startNginx({ root, port });
   t.teardown(() => first.stop());
   const time = { ms: 0 };
-  const settings = { ...ORIGIN_SETTINGS, breaker: { failures: 2, cooldown: 1_000 } };
+  const breaker = { ...ORIGIN_SETTINGS.breaker, failures: 2 };
+  const settings = { ...ORIGIN_SETTINGS, breaker };
   const config = { origins: [first.url, spare], origin: settings, cache };
-  const origin = openOrigins(config, { ...deps, clock: { now: () => time.ms } });
+  const states: string[] = [];
+  const origin = openOrigins(config, {
+    ...deps,
+    clock: { now: () => time.ms },
+    onStanding: ({ origin: which, to }) => void states.push(`${which} ${to}`),
+  });
   t.teardown(() => origin.close());
   const name = `127.0.0.1:${port}`;
 
   t.equal(await textOf(await ask(origin, '/a.txt')), 'first');
   await first.stop();
   for (let i = 0; i < 3; i += 1) t.equal(await textOf(await ask(origin, '/a.txt')), 'spare');
-  t.same(origin.status(), [{ name, breaker: 'open', failures: 2 }]);
+  t.match(origin.status(), [
+    { name, state: 'down' },
+    { name: spare, state: 'well' },
+  ]);
   const again = await startNginx({ root, port });
   t.teardown(() => again.stop());
   t.equal(await textOf(await ask(origin, '/a.txt')), 'spare', 'the cool-down is not over');
   time.ms = 1_000;
+  t.equal(await textOf(await ask(origin, '/a.txt')), 'spare', 'no viewer waits for a probe');
+  while (states.length < 2) await new Promise(setImmediate);
+  t.same(states, [`${name} down`, `${name} well`], 'each change is told once');
   t.equal(await textOf(await ask(origin, '/a.txt')), 'first');
-  t.same(origin.status(), [{ name, breaker: 'closed', failures: 0 }]);
+  t.match(origin.status(), [{ state: 'well', failures: 0 }, { state: 'well' }]);
 });
 
 t.test('openOrigins() retries an upstream that drops new connections', async (t) => {

@@ -21,7 +21,14 @@ export class FakeControl implements GatewayControl {
 
   state(): GatewayState {
     const workers = this.workers.map((_, index) => {
-      return { index, state: this.workerState, restarts: index, connections: 3, elu: 0.5 };
+      return {
+        index,
+        state: this.workerState,
+        restarts: index,
+        connections: 3,
+        elu: 0.5,
+        origins: [],
+      };
     });
     return { phase: this.phase, workers, uptimeMs: 1_000, url: 'http://localhost:8080/' };
   }

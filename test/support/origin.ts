@@ -13,7 +13,8 @@ export const ORIGIN_SETTINGS: Config['origin'] = {
   retryBudget: 0.2,
   preserveHost: false,
   credentials: 'send',
-  breaker: { failures: 5, cooldown: 1_000 },
+  hedge: { share: 0.05, after: 50 },
+  breaker: { failures: 5, share: 0.5, window: 5_000, cooldown: 1_000 },
 };
 
 export interface Asked extends Partial<Omit<OriginRequest, 'target'>> {

@@ -37,6 +37,25 @@ t.test(
   },
 );
 
+t.test(
+  'createLogger() makes a count of warnings and errors that repeat, by what they say',
+  async (t) => {
+    const { lines, log } = capture('info');
+    for (let i = 0; i < 100; i += 1)
+      log.warn({ code: 'GW_ORIGIN_IO', path: `/${i}` }, 'fill failed');
+    for (let i = 0; i < 10; i += 1) log.warn({ code: 'GW_ORIGIN_CONNECT' }, 'fill failed');
+    for (let i = 0; i < 10; i += 1) log.error({ err: new TypeError(`${i}`) }, 'callback failed');
+    for (let i = 0; i < 10; i += 1) log.info({ path: `/${i}` }, 'request');
+    t.equal(lines.length, 1 + 1 + 1 + 10, 'information is not counted');
+    log.error({ worker: 1 }, 'worker died');
+    log.error({ worker: 2 }, 'worker died');
+    t.equal(lines.length, 15, 'two that died are two');
+    while (lines.length < 18) await new Promise((resolve) => setTimeout(resolve, 10));
+    const last = JSON.parse(lines.find((line) => line.includes('"repeated":99')) ?? '{}') as object;
+    t.match(last, { level: 'warn', code: 'GW_ORIGIN_IO', path: '/99', msg: 'fill failed' });
+  },
+);
+
 t.test('createLogger() redacts fields that hold secrets', (t) => {
   const { lines, log } = capture('info');
   log.info({ token: 's3cret', headers: { authorization: 's3cret', cookie: 's3cret', via: 'x' } });

@@ -1,13 +1,13 @@
 import t from 'tap';
-import { RetryBudget } from '../../src/origin/retry-budget.js';
+import { ShareBudget } from '../../src/origin/share-budget.js';
 
-function grants(budget: RetryBudget, nowMs: number): number {
+function grants(budget: ShareBudget, nowMs: number): number {
   let granted = 0;
-  while (granted < 1_000 && budget.takeRetry(nowMs)) granted += 1;
+  while (granted < 1_000 && budget.take(nowMs)) granted += 1;
   return granted;
 }
 
-t.test('RetryBudget grants a fraction of the last ten seconds, and three', (t) => {
+t.test('ShareBudget grants a fraction of the last ten seconds, and three', (t) => {
   const rows = [
     [0.2, 0, 3, 'no request yet'],
     [0.2, 100, 23, 'a fifth of a hundred'],
@@ -15,16 +15,16 @@ t.test('RetryBudget grants a fraction of the last ten seconds, and three', (t) =
     [0, 100, 0, 'turned off'],
   ] as const;
   for (const [fraction, requests, want, why] of rows) {
-    const budget = new RetryBudget(fraction);
-    for (let i = 0; i < requests; i += 1) budget.countRequest(50_000);
+    const budget = new ShareBudget(fraction, 3);
+    for (let i = 0; i < requests; i += 1) budget.count(50_000);
     t.equal(grants(budget, 50_999), want, why);
   }
   t.end();
 });
 
-t.test('RetryBudget forgets requests and retries after ten seconds', (t) => {
-  const budget = new RetryBudget(0.5);
-  for (let i = 0; i < 10; i += 1) budget.countRequest(20_000);
+t.test('ShareBudget forgets requests and retries after ten seconds', (t) => {
+  const budget = new ShareBudget(0.5, 3);
+  for (let i = 0; i < 10; i += 1) budget.count(20_000);
   t.equal(grants(budget, 29_999), 8, 'still in the window');
   t.equal(grants(budget, 30_000), 0, 'the requests are gone, the retries are not');
   t.equal(grants(budget, 39_999), 3, 'the retries are gone too');
