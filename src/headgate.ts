@@ -13,6 +13,7 @@ import { GatewayError } from './errors.js';
 import { hostPrefix } from './http/key.js';
 import { normalizeReference } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
+import { clockBase, SystemClock } from './runtime/clock.js';
 import type { WorkerPurge } from './runtime/worker-messages.js';
 import type { Logger } from './telemetry/log.js';
 import { createMetrics, readMetrics } from './telemetry/metrics.js';
@@ -46,7 +47,8 @@ class Node implements RunningHeadgate {
   readonly #log: Logger;
   readonly #supervisor: Supervisor;
   readonly #metrics: SharedArrayBuffer;
-  readonly #startedMs = Date.now();
+  readonly #clock: SystemClock;
+  readonly #startedMs: number;
   readonly closed: Promise<{ readonly exitCode: number }>;
   #resolveClosed: (end: { exitCode: number }) => void = () => undefined;
   #phase: GatewayState['phase'] = 'starting';
@@ -58,6 +60,9 @@ class Node implements RunningHeadgate {
   constructor(config: Config, { log, workerEntry }: HeadgateDeps) {
     this.#config = config;
     this.#log = log;
+    const clockBaseMs = clockBase();
+    this.#clock = new SystemClock(clockBaseMs);
+    this.#startedMs = this.#clock.now();
     const absence = addonAbsence();
     if (absence !== undefined) log.info({ absence }, 'running without the native addon');
     // The header limit belongs to the process: the main thread loads first and sets it.
@@ -70,6 +75,8 @@ class Node implements RunningHeadgate {
       config,
       log,
       metrics: this.#metrics,
+      clock: this.#clock,
+      clockBaseMs,
       bundled: bundledContent(),
       entry: workerEntry ?? new URL('../workers/edge.js', import.meta.url),
       inline: runEdgeWorker,
@@ -121,6 +128,7 @@ class Node implements RunningHeadgate {
     await this.#supervisor.stop(this.#config.shutdown.deadline);
     this.#phase = 'stopped';
     await this.#admin?.close();
+    this.#clock.stop();
     this.#resolveClosed({ exitCode: this.#exitCode });
   }
 
@@ -139,7 +147,7 @@ class Node implements RunningHeadgate {
     const utilizations = this.#supervisor.utilizations;
     return {
       phase: this.#phase,
-      uptimeMs: Date.now() - this.#startedMs,
+      uptimeMs: this.#clock.now() - this.#startedMs,
       url: this.url,
       workers: this.#supervisor.workers.map(({ index, state, restarts }) => ({
         index,

@@ -63,7 +63,7 @@ export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
 class EdgeWorker {
   readonly #boot: EdgeBoot;
   readonly #log: Logger;
-  readonly #clock = new SystemClock();
+  readonly #clock: SystemClock;
   readonly #metrics: WorkerMetrics;
   readonly #origin: OpenedOrigins;
   readonly #arenas: { epoch: number; view: ArenaView }[];
@@ -81,6 +81,7 @@ class EdgeWorker {
   constructor(boot: EdgeBoot) {
     const { config, index, control } = boot;
     this.#boot = boot;
+    this.#clock = new SystemClock(boot.clockBaseMs);
     this.#log = createLogger({ level: config.log.level, name: 'headgate', worker: index });
     this.#metrics = new WorkerMetrics(boot.metrics, index);
     if (config.arena.pinWorkers) pinThreadToCore(index);

@@ -8,6 +8,7 @@ import { Piscina } from 'piscina';
 import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
+import type { Clock } from '../runtime/clock.js';
 import { keepNurseries } from '../runtime/nursery.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../runtime/worker-messages.js';
 import type { Logger } from '../telemetry/log.js';
@@ -18,6 +19,8 @@ export interface SupervisorOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: SharedArrayBuffer;
+  readonly clock: Clock;
+  readonly clockBaseMs: number;
   readonly bundled: BundledContent;
   /** The thread entry; its default export runs one worker. */
   readonly entry: URL;
@@ -177,10 +180,10 @@ export class Supervisor {
 
   /** Runs the task and resolves when its worker is wired up. */
   async #launch(slot: WorkerSlot, restarted: boolean): Promise<void> {
-    const { config, bundled, metrics, inline } = this.#options;
+    const { config, bundled, metrics, inline, clock, clockBaseMs } = this.#options;
     const { port1, port2 } = new MessageChannel();
     slot.control = port1;
-    slot.startedMs = Date.now();
+    slot.startedMs = clock.now();
     port1.on('message', (message: FromWorker) => {
       this.#receive(slot, message);
     });
@@ -191,6 +194,7 @@ export class Supervisor {
       bundled,
       arenas: this.#arenas,
       metrics,
+      clockBaseMs,
       control: port2,
       restarted,
     };
@@ -272,7 +276,7 @@ export class Supervisor {
       return;
     }
     if (slot.startedMs === 0) return;
-    const wasSteady = Date.now() - slot.startedMs > STEADY_MS;
+    const wasSteady = this.#options.clock.now() - slot.startedMs > STEADY_MS;
     const first = slot.state === 'starting' && this.#address === undefined;
     slot.state = 'restarting';
     if (first) {
@@ -322,7 +326,7 @@ export class Supervisor {
   }
 
   #tooManyRestarts(): boolean {
-    const nowMs = Date.now();
+    const nowMs = this.#options.clock.now();
     this.#recentRestarts = this.#recentRestarts.filter((atMs) => nowMs - atMs < 60_000);
     this.#recentRestarts.push(nowMs);
     return this.#recentRestarts.length > MAX_RESTARTS_PER_MINUTE;

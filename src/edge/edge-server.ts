@@ -81,8 +81,9 @@ export class EdgeServer {
     if (this.#state === 'closed') return;
     this.#state = 'draining';
     this.stopListening();
-    const endMs = Date.now() + deadlineMs;
-    while (this.#open > 0 && Date.now() < endMs) {
+    const { clock } = this.#context;
+    const endMs = clock.now() + deadlineMs;
+    while (this.#open > 0 && clock.now() < endMs) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     this.close();
@@ -231,7 +232,7 @@ export class EdgeServer {
             minRate: limits.bodyMinRate,
             minRateGraceMs: limits.minRateGrace,
           },
-          clock.now(),
+          () => clock.now(),
         )
       : undefined;
     if (body !== undefined) {

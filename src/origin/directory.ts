@@ -28,7 +28,7 @@ const OPEN_WAIT_MS = 10_000;
 export interface DirectoryOptions {
   readonly root: string;
   readonly name: string; // in OriginResponse.origin
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'wall'>;
 }
 
 /** @throws GatewayError GW_CONFIG_INVALID when `root` is no directory that can be read. */
@@ -124,7 +124,7 @@ class DirectoryOrigin implements Origin {
   }
 
   #describe(path: string, stat: BigIntStats): Representation {
-    const dateMs = this.#options.clock.now();
+    const dateMs = this.#options.clock.wall();
     const lastModifiedMs = Math.min(Number(stat.mtimeMs), dateMs); // RFC 9110 section 8.8.2.1
     const etag = `"${[stat.size, stat.mtimeNs, stat.ino].map((part) => part.toString(36)).join('-')}"`;
     const lines: FieldLines = [
@@ -143,7 +143,7 @@ class DirectoryOrigin implements Origin {
 
   #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {
     const { name, clock } = this.#options;
-    const answer = { method: request.method, status, name, nowMs: clock.now() };
+    const answer = { method: request.method, status, name, nowMs: clock.wall() };
     return plainAnswer(more === undefined ? answer : { ...answer, more });
   }
 }

@@ -3,7 +3,7 @@
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { storePlan, type StorePlan } from '../cache/policy.js';
+import { type ExchangeTimes, storePlan, type StorePlan } from '../cache/policy.js';
 import { mayServeOnError } from '../cache/reuse.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
 import { secondaryKey } from '../cache/vary.js';
@@ -55,10 +55,8 @@ export interface FillHooks {
   ) => ObjectFacts;
 }
 
-interface Arrival {
+interface Arrival extends ExchangeTimes {
   readonly response: OriginResponse;
-  readonly requestMs: number;
-  readonly responseMs: number;
 }
 
 export class FillRunner {
@@ -126,7 +124,7 @@ export class FillRunner {
     const response = await origin.fetch(upstream, fill.abort.signal);
     const responseMs = clock.now();
     metrics.observe('originSeconds', (responseMs - requestMs) / 1_000);
-    return { response, requestMs, responseMs };
+    return { response, requestMs, responseMs, responseWallMs: clock.wall() };
   }
 
   async #onHead(fill: Fill, arrival: Arrival): Promise<void> {
@@ -154,13 +152,13 @@ export class FillRunner {
 
   #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
     const { config, policy } = this.#context;
-    const { response, requestMs, responseMs } = arrival;
+    const { response } = arrival;
     const headers = fields ?? response.headers;
     const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
     return storePlan(
       { method: 'GET', headers: fill.leader.request.headers },
       { status: facts.status, headers },
-      { requestMs, responseMs },
+      arrival,
       { ...policy, defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts) },
     );
   }
@@ -173,7 +171,7 @@ export class FillRunner {
     metrics.add('revalidated');
     const fields = withDate(
       updateStored(stored.originFields, arrival.response.headers),
-      arrival.responseMs,
+      arrival.responseWallMs,
     );
     const status = stored.descriptor.status;
     const facts = this.#factsOf(stored);

@@ -8,7 +8,7 @@ import { startNginx } from '../support/nginx.js';
 import { ORIGIN_SETTINGS as settings } from '../support/origin.js';
 import { freePort } from '../support/ports.js';
 
-const clock = { now: () => Date.now() };
+const clock = { wall: () => Date.now() };
 
 originContract(t, 'a directory', (_t, root) =>
   Promise.resolve(openDirectoryOrigin({ root, name: 'directory', clock })),

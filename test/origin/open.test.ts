@@ -6,7 +6,7 @@ import { startNginx } from '../support/nginx.js';
 import { freePort } from '../support/ports.js';
 import { OK_HEAD, rawServer } from '../support/upstream.js';
 
-const clock = { now: () => Date.now() };
+const clock = { now: () => Date.now(), wall: () => Date.now() };
 const cache = { name: 'edge-1' } as Parameters<typeof openOrigins>[0]['cache'];
 const bundled = { routes: {}, prefixes: {} };
 const deps = { clock, random: () => 0, bundled };
@@ -54,7 +54,10 @@ t.test('openOrigins() rides out the death and return of its first origin', async
   const time = { ms: 0 };
   const settings = { ...ORIGIN_SETTINGS, breaker: { failures: 2, cooldown: 1_000 } };
   const config = { origins: [first.url, spare], origin: settings, cache };
-  const origin = openOrigins(config, { ...deps, clock: { now: () => time.ms } });
+  const origin = openOrigins(config, {
+    ...deps,
+    clock: { now: () => time.ms, wall: () => time.ms },
+  });
   t.teardown(() => origin.close());
   const name = `127.0.0.1:${port}`;
 
