@@ -35,6 +35,7 @@ import { createLogger, type Logger } from '../src/telemetry/log.js';
 import { WorkerMetrics } from '../src/telemetry/metrics.js';
 
 const OUTBOX_LIMIT = 65_536;
+const BEAT_MS = 100;
 const SHARD_TICK_MS = 100;
 const GAUGE_TICK_MS = 1_000;
 const PURGE_SLICE_MS = 4;
@@ -184,6 +185,9 @@ class EdgeWorker {
   async run(): Promise<void> {
     this.#timers.push(
       setInterval(() => {
+        this.#metrics.add('beats');
+      }, BEAT_MS),
+      setInterval(() => {
         for (const shard of this.#shards.values()) shard.tick();
       }, SHARD_TICK_MS),
       setInterval(() => {
@@ -255,6 +259,7 @@ class EdgeWorker {
         this.#mesh.disconnect(message.index);
         for (const shard of this.#shards.values()) shard.forgetWorker(message.index);
         this.#asks.onPeerDown(message.index);
+        this.#tell({ kind: 'forgotten', index: message.index });
         return;
       case 'arena': {
         const view = new ArenaView(message.buffer, this.#boot.index);

@@ -12,7 +12,7 @@ import { loggedPath } from '../telemetry/access-log.js';
 import type { Logger } from '../telemetry/log.js';
 import { refusal } from './admin-guard.js';
 import { decodeDocument, documentType, encodeDocument, JSON_TYPE, MSGPACK } from './documents.js';
-import type { GatewayControl, PurgeOrder } from './gateway-control.js';
+import { type GatewayControl, type PurgeOrder, unreadiness } from './gateway-control.js';
 import { createRegistry } from './prometheus.js';
 
 export interface AdminOptions {
@@ -162,11 +162,8 @@ function route(
 
 /** 200 only while new viewers are welcome: a balancer stops sending them here before we go. */
 function readiness({ control }: Gateway): Answer {
-  const { phase, workers } = control.state();
-  const serving = workers.length === 0 || workers.some(({ state }) => state === 'up');
-  const ready = phase === 'ready' && serving;
-  const why = phase === 'ready' ? 'no worker is up' : phase;
-  return { status: ready ? 200 : 503, type: TEXT, body: ready ? 'ok\n' : `${why}\n` };
+  const why = unreadiness(control.state());
+  return { status: why === undefined ? 200 : 503, type: TEXT, body: `${why ?? 'ok'}\n` };
 }
 
 async function metrics({ registry }: Gateway): Promise<Answer> {

@@ -9,6 +9,7 @@ export type WorkerPurge = (
 
 export type ToWorker =
   | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }
+  /** Its thread has ended. Answered by `forgotten`; before that it gets no successor. */
   | { readonly kind: 'peer-down'; readonly index: number }
   | {
       readonly kind: 'arena';
@@ -29,4 +30,5 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'listen-failed'; readonly code: ErrorCode; readonly detail: string }
   | { readonly kind: 'purged'; readonly id: number; readonly count: number }
+  | { readonly kind: 'forgotten'; readonly index: number }
   | { readonly kind: 'drained' };

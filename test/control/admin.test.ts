@@ -46,6 +46,7 @@ t.test('/livez is 200 in every phase, /readyz only while new viewers are welcome
     ['starting', 'starting', 503, 'not yet'],
     ['ready', 'up', 200, 'serving'],
     ['ready', 'restarting', 503, 'ready, but no worker is up'],
+    ['ready', 'hung', 503, 'some of its new viewers would not be answered'],
     ['draining', 'up', 503, 'on the way out'],
     ['stopped', 'up', 503, 'gone'],
   ] as const;

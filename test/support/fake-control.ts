@@ -11,7 +11,7 @@ export class FakeControl implements GatewayControl {
   readonly workers: readonly WorkerMetrics[];
   readonly #buffer: SharedArrayBuffer;
   phase: GatewayState['phase'] = 'ready';
-  workerState: 'starting' | 'up' | 'restarting' = 'up';
+  workerState: 'starting' | 'up' | 'hung' | 'restarting' = 'up';
   purgeResult: () => Promise<{ purged: number }> = () => Promise.resolve({ purged: 7 });
 
   constructor(workers = 2) {
@@ -21,7 +21,14 @@ export class FakeControl implements GatewayControl {
 
   state(): GatewayState {
     const workers = this.workers.map((_, index) => {
-      return { index, state: this.workerState, restarts: index, connections: 3, elu: 0.5 };
+      return {
+        index,
+        state: this.workerState,
+        restarts: index,
+        connections: 3,
+        elu: 0.5,
+        silentMs: 100,
+      };
     });
     return { phase: this.phase, workers, uptimeMs: 1_000, url: 'http://localhost:8080/' };
   }
