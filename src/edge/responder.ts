@@ -5,6 +5,7 @@
 import { muteCerr } from '../../native/addon.js';
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
+import type { ConnectionEnd } from '../http/framing.js';
 import { statusLine } from '../http/status.js';
 import { BLOCK_KEY, renderLines } from '../cache/render.js';
 
@@ -19,6 +20,8 @@ export class Responder {
   readonly startedMs: number;
   /** The request is a HEAD: a body would be read as the next response. */
   forHead = false;
+  /** Whether the connection ends behind this answer; set before anything is written. */
+  ending: ConnectionEnd = 'none';
   /** 0 until the head has been written. */
   status = 0;
   bytesSent = 0;
@@ -26,14 +29,25 @@ export class Responder {
   cacheStatus = '';
   #response: HttpResponse | undefined;
   #interim = '';
+  #endTold = false; // the client knows by `Connection: close`
   #onGone: (() => void)[] = [];
   readonly #guard: (run: () => void) => void;
+  readonly #isLast: () => boolean;
 
-  /** `guard` catches what callbacks throw: an exception must never reach uWS. */
-  constructor(response: HttpResponse, nowMs: number, guard: (run: () => void) => void) {
+  /**
+   * `guard` catches what callbacks throw: an exception must never reach uWS. `isLast` is asked when
+   * the head is written: whether the connection ends for reasons of ours.
+   */
+  constructor(
+    response: HttpResponse,
+    nowMs: number,
+    guard: (run: () => void) => void,
+    isLast: () => boolean = () => false,
+  ) {
     this.#response = response;
     this.startedMs = nowMs;
     this.#guard = guard;
+    this.#isLast = isLast;
     response.onAborted(() => {
       this.#response = undefined;
       guard(() => {
@@ -44,6 +58,10 @@ export class Responder {
 
   get gone(): boolean {
     return this.#response === undefined;
+  }
+
+  get #closes(): boolean {
+    return this.ending === 'ours';
   }
 
   get headSent(): boolean {
@@ -88,6 +106,7 @@ export class Responder {
   /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */
   head(status: number, cacheStatusAndLines: string): void {
     if (this.#response === undefined) return;
+    if (this.ending === 'none' && this.#isLast()) this.ending = 'ours';
     this.status = status;
     this.cacheStatus = cacheStatusAndLines.slice(0, cacheStatusAndLines.indexOf('\r\n'));
     this.#response.writeStatus(`${this.#interim}${statusLine(status)}`);
@@ -100,7 +119,8 @@ export class Responder {
     if (response === undefined) return;
     this.bytesSent += body.length;
     this.#finish();
-    response.end(body);
+    // Behind chunks uWS would write `Connection: close` among them.
+    response.end(body, this.#closes && !this.#endTold);
   }
 
   /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
@@ -108,6 +128,12 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return;
     this.#finish();
+    if (this.#closes && length !== undefined) {
+      response.endWithoutBody(length, true);
+      return;
+    }
+    // Without a length uWS would make one up, so that here the client has to close.
+    if (this.#closes) response.writeHeader('Connection', 'close');
     if (length !== undefined) response.writeHeader('Content-Length', String(length));
     response.endWithoutBody();
   }
@@ -117,6 +143,7 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return GONE;
     const before = response.getWriteOffset();
+    if (before === 0) this.#tellEnd(response);
     const [ok, complete] = response.tryEnd(chunk, total);
     if (complete) {
       this.bytesSent += total - before;
@@ -136,6 +163,7 @@ export class Responder {
   write(chunk: Uint8Array): boolean {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
+    this.#tellEnd(this.#response);
     return this.#response.write(chunk);
   }
 
@@ -160,20 +188,20 @@ export class Responder {
 
   /** A short text of our own, as for refusals. `closing` ends the connection behind it. */
   text(status: number, lines: string, body: string, closing: boolean): void {
-    const response = this.#response;
-    if (response === undefined) return;
+    if (this.gone) return;
+    if (closing && this.ending === 'none') this.ending = 'ours';
     this.cork(() => {
       this.head(status, lines);
-      if (!this.forHead) this.bytesSent += body.length;
-      this.#finish();
-      if (!this.forHead) {
-        response.end(body, closing);
-        return;
-      }
-      // With a length uWS leaves the response pending: good only for a connection that ends.
-      if (closing) response.endWithoutBody(body.length, true);
-      else response.writeHeader('Content-Length', String(body.length)).endWithoutBody();
+      if (this.forHead) this.endWithoutBody(body.length);
+      else this.end(body);
     });
+  }
+
+  /** With the head. Where uWS has no way to end the connection itself, the client does. */
+  #tellEnd(response: HttpResponse): void {
+    if (!this.#closes || this.#endTold) return;
+    this.#endTold = true;
+    response.writeHeader('Connection', 'close');
   }
 
   #finish(): void {

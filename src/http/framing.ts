@@ -9,6 +9,8 @@ import { isFieldName, isFieldValue, type FieldLines } from './fields.js';
 export type FramingFault = Extract<ErrorCode, 'GW_BAD_FRAMING'>;
 export type FieldsFault = Extract<ErrorCode, 'GW_BAD_REQUEST' | 'GW_HEADERS_TOO_LARGE'>;
 
+export type ConnectionEnd = 'none' | 'uws' | 'ours';
+
 export interface FieldLimits {
   readonly maxBytes: number; // names, values and four bytes a line; one byte a character
   readonly maxLines: number;

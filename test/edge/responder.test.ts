@@ -146,3 +146,41 @@ t.test('Responder lets no exception reach uWS', (t) => {
   t.equal(faults.length, 3);
   t.end();
 });
+
+t.test('Responder says that the connection ends, once, in each of the ways to answer', (t) => {
+  const told = 'Connection: close';
+  const ways: readonly (readonly [string, (r: Responder) => void, boolean, number])[] = [
+    ['at once', (r) => void r.end('x'), true, 0],
+    ['with a length alone', (r) => void r.endWithoutBody(5), true, 0],
+    // uWS cannot end these by itself: the client does.
+    ['with nothing', (r) => void r.endWithoutBody(undefined), false, 1],
+    [
+      'in pieces',
+      (r) => void [r.tryEnd(Buffer.from('a'), 2), r.tryEnd(Buffer.from('b'), 2)],
+      false,
+      1,
+    ],
+    [
+      'in chunks',
+      (r) => void [r.write(Buffer.from('a')), r.write(Buffer.from('b')), r.end('')],
+      false,
+      1,
+    ],
+  ];
+  for (const [why, answer, closing, lines] of ways) {
+    const fake = new FakeResponse();
+    let last = false;
+    const responder = new Responder(
+      fake.asUws,
+      0,
+      (run) => void run(),
+      () => last,
+    );
+    last = true; // after it came, before it is answered
+    responder.head(200, 'x\r\n');
+    answer(responder);
+    t.equal(fake.closing, closing, why);
+    t.equal(fake.headers.filter((line) => line === told).length, lines, why);
+  }
+  t.end();
+});
