@@ -6,6 +6,7 @@ import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
+import { withCodable } from './encoder.js';
 import { keepStored, NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
@@ -13,6 +14,8 @@ import { readBody } from './read-body.js';
 /** Parts of one representation that may lie apart; past it the oldest goes. */
 const MAX_PARTS = 64;
 const MAX_JOIN_RATIO = 2;
+/** Copied at once: some 2 ms. */
+const MAX_JOIN_BYTES = 16_777_216;
 /** A first range of a whole-file download: fetch the file. */
 const FROM_START = /^bytes\s*=\s*0-$/i;
 /** A fill of the whole that is this close to the first byte asked for is waited for. */
@@ -102,6 +105,12 @@ export function mergeParts(
   }
 }
 
+/** True: the part shows that the whole is no longer what the resource is: it has grown, or changed. */
+export function outdatedBy(whole: Stored, part: Stored): boolean {
+  if (part.descriptor.totalBytes !== whole.descriptor.totalBytes) return true;
+  return !canCombine(whole.originFields, part.originFields);
+}
+
 /** Parts to make one of with `part`; it alone when that does not pay yet. */
 function toJoin(parts: readonly Stored[], part: Stored): Stored[] {
   const run = runAround(parts, part);
@@ -148,7 +157,8 @@ function joined(
   const like = group.reduce((a, b) => (born(b) > born(a) ? b : a), first);
   const start = Math.min(...group.map(startOf));
   const end = Math.max(...group.map(endOf));
-  if (end - start > config.cache.maxObject) return undefined;
+  // In one turn, on the thread that serves: what is larger stays apart and is asked for by range.
+  if (end - start > Math.min(config.cache.maxObject, MAX_JOIN_BYTES)) return undefined;
   const body = store.reserve(end - start);
   if (body === undefined) return undefined;
   // Making room may have evicted one of them.
@@ -170,7 +180,7 @@ function joined(
     originFields: whole
       ? like.originFields.filter(([name]) => !OF_A_PART.has(name))
       : like.originFields,
-    descriptor: {
+    descriptor: withCodable(context, {
       ...like.descriptor,
       slot: body.slot,
       generation: body.generation,
@@ -178,7 +188,11 @@ function joined(
       status: whole ? 200 : 206,
       firstByte: start,
       storedBytes: end - start,
-    },
+      freshness: {
+        ...like.descriptor.freshness,
+        anonymousOnly: group.some(({ descriptor }) => descriptor.freshness.anonymousOnly),
+      },
+    }),
   };
   index.own(body.slot, stored);
   // First: with its last part an entry would be forgotten.

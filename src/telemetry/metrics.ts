@@ -45,6 +45,10 @@ export const COUNTERS = {
     help: 'Origin requests that failed or were answered 5xx.',
   },
   originBytes: { name: 'headgate_origin_bytes_total', help: 'Body bytes received from origins.' },
+  outgrown: {
+    name: 'headgate_outgrown_total',
+    help: 'Bodies of unknown length that became larger than cache.maxObject on their way.',
+  },
   revalidated: { name: 'headgate_revalidated_total', help: 'Stored responses renewed by a 304.' },
   fillsFailed: { name: 'headgate_fills_failed_total', help: 'Fills that did not end whole.' },
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },
@@ -53,6 +57,11 @@ export const COUNTERS = {
   beats: {
     name: 'headgate_worker_beats_total',
     help: 'Heartbeats of the worker: ten a second while its thread is not held up.',
+  },
+  codingsMade: { name: 'headgate_codings_made_total', help: 'Bodies compressed.' },
+  codingsShed: {
+    name: 'headgate_codings_shed_total',
+    help: 'Bodies left as they are for now, as too many waited to be compressed.',
   },
   connectionsOpened: { name: 'headgate_connections_total', help: 'Connections accepted.' },
 } as const satisfies Record<string, MetricSpec>;
@@ -65,8 +74,32 @@ export const GAUGES = {
     help: 'Responses that wait for their client to read.',
   },
   nearEntries: { name: 'headgate_near_index_objects', help: 'Objects in the near index.' },
-  objects: { name: 'headgate_cached_objects', help: 'Objects in the shards of the worker.' },
-  objectBytes: { name: 'headgate_cached_bytes', help: 'Bytes of those objects.' },
+  nearBytes: {
+    name: 'headgate_near_index_bytes',
+    help: 'Heap that the near index takes; an estimate.',
+  },
+  objects: {
+    name: 'headgate_cached_objects',
+    help: 'Bodies in the shards of the worker; a coding of ours is one of its own.',
+  },
+  objectBytes: { name: 'headgate_cached_bytes', help: 'Bytes of those bodies.' },
+  cachedKeys: { name: 'headgate_cached_keys', help: 'Keys of which the shards know something.' },
+  cachedResponses: {
+    name: 'headgate_cached_responses',
+    help: 'Stored responses: variants of a key and parts of an object count each.',
+  },
+  textBytes: {
+    name: 'headgate_cached_text_bytes',
+    help: 'Bytes of keys and fields of what is stored, in cache memory with the bodies.',
+  },
+  takenBytes: {
+    name: 'headgate_cache_memory_used_bytes',
+    help: 'Cache memory in use: bodies, texts, and what is rounded up.',
+  },
+  awakeBytes: {
+    name: 'headgate_cache_heap_bytes',
+    help: 'Heap for what is being worked with, beside cache memory; an estimate.',
+  },
   retired: {
     name: 'headgate_retired_bodies',
     help: 'Bodies given up whose readers have not left yet.',
@@ -75,6 +108,10 @@ export const GAUGES = {
   cpuSeconds: {
     name: 'headgate_worker_cpu_seconds',
     help: 'CPU time of the worker thread; 0 without the native addon.',
+  },
+  codingsQueued: {
+    name: 'headgate_codings_queued',
+    help: 'Bodies that wait to be compressed.',
   },
   queued: { name: 'headgate_queued_fills', help: 'Fills that wait for their turn.' },
 } as const satisfies Record<string, MetricSpec>;
