@@ -19,6 +19,28 @@ export default tseslint.config(
     },
   },
   {
+    // An age or a lifetime by a clock that steps freezes live playlists for as long as the step.
+    files: ['src/**/*.ts', 'workers/**/*.ts'],
+    ignores: ['src/runtime/clock.ts', 'src/http/date.ts'], // date.ts: for two-digit years alone
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Date',
+          property: 'now',
+          message: 'The wall clock steps: Clock.now() for durations, Clock.wall() for dates.',
+        },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'NewExpression[callee.name="Date"][arguments.length=0]',
+          message: 'The wall clock steps: Clock.now() for durations, Clock.wall() for dates.',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**', 'bench/**'],
     rules: {
       'no-console': 'off',

@@ -19,6 +19,12 @@ interface Addon {
     lowat: number,
     receiveBufferBytes: number,
   ): number;
+  refuseConnections(localPort: number): number;
+}
+
+interface Ending {
+  watchSignals(patienceMs: number): boolean;
+  exitNow(code: number): never;
 }
 
 /** Both take a key's hash as a signed number, which V8 keeps off the heap; they change caches alone. */
@@ -68,12 +74,13 @@ type HeadReaderClass = new (names: readonly string[]) => HeadReader;
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
 const VIEW_BYTES = 2 ** 30;
 const { addon, absence } = load('headgate') as Loaded<Addon>;
+const ending = load('ending') as Loaded<Ending>;
 const prefetching = load('prefetch') as Loaded<{ Prefetcher: PrefetcherClass }>;
 const reading = load('request_head') as Loaded<{ HeadReader: HeadReaderClass }>;
 
 /** Why the addon is absent; undefined when it is there. */
 export function addonAbsence(): string | undefined {
-  return absence ?? prefetching.absence ?? reading.absence;
+  return absence ?? prefetching.absence ?? reading.absence ?? ending.absence;
 }
 
 /** Binds the calling thread to one core. False: no such core for us, or no way to ask. */
@@ -136,6 +143,34 @@ export function setListenSocketBuffers(settings: {
       receiveBufferBytes,
     ) ?? 0
   );
+}
+
+/**
+ * From now on listening sockets of this process on `localPort` ignore who wants to connect; whoever has
+ * begun to is still accepted. The others try again, a second later, and find whoever listens then.
+ * @returns how many sockets do so; 0 without the addon
+ */
+export function refuseConnections(localPort: number): number {
+  return addon?.refuseConnections(localPort) ?? 0;
+}
+
+/**
+ * A SIGTERM or SIGINT ends the process after `patienceMs` even if no thread of it ever comes to its
+ * loop again, with exit code 1 and a line on stderr. False without the addon: then nothing does.
+ */
+export function watchSignals(patienceMs: number): boolean {
+  return ending.addon?.watchSignals(patienceMs) ?? false;
+}
+
+/**
+ * Ends the process here and now with code 1, whatever its threads do: none is waited for, nothing is
+ * closed. (`process.exit` joins threads, and aborts while a worker has sockets.) Without the addon by
+ * SIGKILL, or by an abort where even that is ignored: by process 1 of a container.
+ */
+export function endProcess(): never {
+  ending.addon?.exitNow(1);
+  process.kill(process.pid, 'SIGKILL');
+  process.abort();
 }
 
 /**

@@ -20,6 +20,12 @@
       "target_name": "request_head",
       "sources": ["request_head.cc"],
       "cflags_cc": ["-O2"]
+    },
+    {
+      "target_name": "ending",
+      "sources": ["ending.cc"],
+      "defines": ["NAPI_VERSION=8"],
+      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2"]
     }
   ]
 }

@@ -9,6 +9,7 @@
 
 #ifdef __linux__
 #include <dirent.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -146,6 +147,26 @@ Napi::Value SetListenSocketBuffers(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), changed);
 }
 
+// Drops a peer's first packet and nothing else, so that a handshake under way still ends here. The
+// filter sees the TCP header: its 14th byte has the flags.
+Napi::Value RefuseConnections(const Napi::CallbackInfo& call) {
+  constexpr uint32_t kSyn = 0x02, kAck = 0x10, kWhole = 0xFFFFFFFF;
+  sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, kWhole),
+  };
+  const sock_fprog program{sizeof steps / sizeof steps[0], steps};
+  uint32_t refusing = 0;
+  EachSocketOn(IntegerAt(call, 0), [&](int fd) {
+    if (!IsListening(fd)) return;
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0) refusing++;
+  });
+  return Napi::Number::New(call.Env(), refusing);
+}
+
 #else
 
 Napi::Value No(const Napi::CallbackInfo& call) { return Napi::Boolean::New(call.Env(), false); }
@@ -156,6 +177,7 @@ constexpr auto PinThreadToCore = No;
 constexpr auto ThreadCores = None;
 constexpr auto AdviseHugePages = No;
 constexpr auto SetListenSocketBuffers = Zero;
+constexpr auto RefuseConnections = Zero;
 
 #endif
 
@@ -166,6 +188,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));
+  exports.Set("refuseConnections", Napi::Function::New(env, RefuseConnections));
   return exports;
 }
 

@@ -8,6 +8,7 @@ export const ERRORS = {
   GW_NATIVE_UNSUPPORTED: { source: 'gateway', status: 500, retryable: false },
   GW_INTERNAL: { source: 'gateway', status: 500, retryable: true },
   GW_WORKER_LOST: { source: 'gateway', status: 503, retryable: true },
+  GW_HUNG: { source: 'gateway', status: 500, retryable: false },
   GW_RESTART_LIMIT: { source: 'gateway', status: 500, retryable: false },
   GW_SHUTTING_DOWN: { source: 'gateway', status: 503, retryable: true },
   GW_MAILBOX_FULL: { source: 'gateway', status: 503, retryable: true },

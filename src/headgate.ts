@@ -1,20 +1,23 @@
 /** Composition root: builds all of a node and closes it in reverse order. Main thread. */
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { addonAbsence } from '../native/addon.js';
+import { addonAbsence, endProcess } from '../native/addon.js';
 import { packageRoot } from '../native/package-root.js';
 import { loadUws } from '../native/uws.js';
 import runEdgeWorker from '../workers/edge.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
 import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway-control.js';
+import { LastResort, STOP_GRACE_MS } from './control/last-resort.js';
 import { Supervisor } from './control/supervisor.js';
+import { inlinePool, threadPool, type WorkerPool } from './control/worker-pool.js';
 import { GatewayError } from './errors.js';
 import { viewersPort } from './http/forwarding.js';
 import { parseHost } from './http/host.js';
 import { hostPrefix } from './http/key.js';
 import { normalizeReference } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
+import { clockBase, SystemClock } from './runtime/clock.js';
 import type { WorkerPurge } from './runtime/worker-messages.js';
 import type { Logger } from './telemetry/log.js';
 import { createMetrics, readMetrics } from './telemetry/metrics.js';
@@ -23,6 +26,8 @@ export interface HeadgateDeps {
   readonly log: Logger;
   /** Another thread entry than workers/edge.ts, for tests that break workers on purpose. */
   readonly workerEntry?: URL;
+  /** Ends the process when it does not end by itself; one of its own where none is given. */
+  readonly lastResort?: LastResort;
 }
 
 export interface RunningHeadgate {
@@ -46,9 +51,12 @@ export async function startHeadgate(config: Config, deps: HeadgateDeps): Promise
 class Node implements RunningHeadgate {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #pool: WorkerPool;
   readonly #supervisor: Supervisor;
   readonly #metrics: SharedArrayBuffer;
-  readonly #startedMs = Date.now();
+  readonly #lastResort: LastResort;
+  readonly #clock: SystemClock;
+  readonly #startedMs: number;
   readonly closed: Promise<{ readonly exitCode: number }>;
   #resolveClosed: (end: { exitCode: number }) => void = () => undefined;
   #phase: GatewayState['phase'] = 'starting';
@@ -57,9 +65,14 @@ class Node implements RunningHeadgate {
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, { log, workerEntry }: HeadgateDeps) {
+  constructor(config: Config, { log, workerEntry, lastResort }: HeadgateDeps) {
     this.#config = config;
     this.#log = log;
+    const patienceMs = config.shutdown.deadline + STOP_GRACE_MS;
+    this.#lastResort = lastResort ?? new LastResort({ log, patienceMs, end: endProcess });
+    const clockBaseMs = clockBase();
+    this.#clock = new SystemClock(clockBaseMs);
+    this.#startedMs = this.#clock.now();
     const absence = addonAbsence();
     if (absence !== undefined) log.info({ absence }, 'running without the native addon');
     // The header limit belongs to the process: the main thread loads first and sets it.
@@ -72,15 +85,25 @@ class Node implements RunningHeadgate {
       config,
       log,
       metrics: this.#metrics,
-      bundled: bundledContent(),
-      entry: workerEntry ?? new URL('../workers/edge.js', import.meta.url),
-      inline: runEdgeWorker,
+      clock: this.#clock,
+      pool: (this.#pool = this.#openPool(workerEntry)),
+      common: { bundled: bundledContent(), clockBaseMs },
+      lastResort: this.#lastResort,
       onHopeless: (reason) => {
         log.fatal({ code: reason.code, detail: reason.detail }, 'giving up');
         this.#exitCode = 1;
         void this.stop(reason.code);
       },
     });
+  }
+
+  #openPool(entry = new URL('../workers/edge.js', import.meta.url)): WorkerPool {
+    const { workers } = this.#config;
+    if (workers === 0) return inlinePool(runEdgeWorker);
+    const onError = (reason: unknown): void => {
+      this.#log.error({ err: reason }, 'worker pool error');
+    };
+    return threadPool({ entry, workers, onError });
   }
 
   get url(): string {
@@ -120,9 +143,12 @@ class Node implements RunningHeadgate {
   async #close(reason: string): Promise<void> {
     this.#log.debug({ reason }, 'draining');
     this.#phase = 'draining';
+    this.#lastResort.arm();
     await this.#supervisor.stop(this.#config.shutdown.deadline);
     this.#phase = 'stopped';
-    await this.#admin?.close();
+    if (this.#admin) await this.#lastResort.during('the admin port to close', this.#admin.close());
+    this.#clock.stop();
+    this.#lastResort.standDown();
     this.#resolveClosed({ exitCode: this.#exitCode });
   }
 
@@ -138,18 +164,15 @@ class Node implements RunningHeadgate {
 
   #state(): GatewayState {
     const gauges = readMetrics(this.#metrics).map((row) => row.gauges);
-    const utilizations = this.#supervisor.utilizations;
+    const utilizations = this.#pool.utilizations();
     return {
       phase: this.#phase,
-      uptimeMs: Date.now() - this.#startedMs,
+      uptimeMs: this.#clock.now() - this.#startedMs,
       url: this.url,
-      workers: this.#supervisor.workers.map(({ index, state, restarts, origins }) => ({
-        index,
-        state: state === 'stopped' ? 'restarting' : state,
-        restarts,
-        connections: gauges[index]?.connections ?? 0,
-        elu: utilizations[index] ?? 0,
-        origins,
+      workers: this.#supervisor.workers.map((worker) => ({
+        ...worker,
+        connections: gauges[worker.index]?.connections ?? 0,
+        elu: utilizations[worker.index] ?? 0,
       })),
     };
   }

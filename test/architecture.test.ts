@@ -24,7 +24,7 @@ const ROWS: readonly (readonly string[])[] = [
 /** Which layers may import a file outside src/; what is not named here is for its own folder. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   'native/uws': ['edge', 'headgate'], // headgate: the process's first load is the main thread's
-  'native/addon': ['arena', 'runtime', 'edge', 'control', 'headgate'],
+  'native/addon': ['arena', 'runtime', 'edge', 'control', 'headgate', 'cli'],
   'native/package-root': ['headgate'],
   'workers/edge': ['headgate'], // which runs the thread's entry itself with --workers 0
 };

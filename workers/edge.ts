@@ -45,6 +45,7 @@ const STANDINGS = {
   down: 'origin fails: it is left alone',
 } as const;
 const OUTBOX_LIMIT = 65_536;
+const BEAT_MS = 100;
 const SHARD_TICK_MS = 100;
 const GAUGE_TICK_MS = 1_000;
 const PURGE_SLICE_MS = 4;
@@ -83,7 +84,7 @@ export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
 class EdgeWorker {
   readonly #boot: EdgeBoot;
   readonly #log: Logger;
-  readonly #clock = new SystemClock();
+  readonly #clock: SystemClock;
   readonly #metrics: WorkerMetrics;
   readonly #origin: OpenedOrigins;
   readonly #arenas: { epoch: number; view: ArenaView }[];
@@ -104,6 +105,7 @@ class EdgeWorker {
   constructor(boot: EdgeBoot) {
     const { config, index, control } = boot;
     this.#boot = boot;
+    this.#clock = new SystemClock(boot.clockBaseMs);
     this.#log = createLogger({ level: config.log.level, name: 'headgate', worker: index });
     this.#metrics = new WorkerMetrics(boot.metrics, index);
     if (config.arena.pinWorkers) pinThreadToCore(index);
@@ -244,6 +246,9 @@ class EdgeWorker {
   async run(): Promise<void> {
     this.#timers.push(
       setInterval(() => {
+        this.#metrics.add('beats');
+      }, BEAT_MS),
+      setInterval(() => {
         for (const shard of this.#shards.values()) shard.tick();
       }, SHARD_TICK_MS),
       setInterval(() => {
@@ -321,6 +326,7 @@ class EdgeWorker {
         this.#mesh.disconnect(message.index);
         for (const shard of this.#shards.values()) shard.forgetWorker(message.index);
         this.#asks.onPeerDown(message.index);
+        this.#tell({ kind: 'forgotten', index: message.index });
         return;
       case 'arena': {
         const view = new ArenaView(message.buffer, this.#boot.index);

@@ -71,10 +71,15 @@ export interface StoreResponse {
   readonly forEveryone?: boolean;
 }
 
-/** When our request left and when the response's head arrived: RFC 9111 section 4.2.3. */
+/**
+ * When our request left and when the response's head arrived: RFC 9111 section 4.2.3. The first two by
+ * the clock that ages are counted by, which never steps; the third by the wall clock, as only that can
+ * be compared with the origin's Date.
+ */
 export interface ExchangeTimes {
   readonly requestMs: number;
   readonly responseMs: number;
+  readonly responseWallMs: number;
 }
 
 export interface Lifetime {
@@ -112,7 +117,8 @@ export function storePlan(
   if (refusal !== undefined) return { store: false, reason: refusal };
   const vary = varyNames(response.headers);
   if (vary === '*') return { store: false, reason: 'vary' };
-  const dateMs = fieldDate(response.headers, 'date', times.responseMs) ?? times.responseMs;
+  const { responseWallMs } = times;
+  const dateMs = fieldDate(response.headers, 'date', responseWallMs) ?? responseWallMs;
   const lifetime = lifetimeOf(response, { control, targeted, dateMs }, settings);
   if (lifetime === undefined) return { store: false, reason: 'no-freshness' };
   const audience = audienceOf(request, response, { control, lifetime });
@@ -217,7 +223,7 @@ function lifetimeOf(
 /** RFC 9111 section 4.2.3, in milliseconds. */
 function initialAgeMs(headers: FieldLines, dateMs: number, times: ExchangeTimes): number {
   // Date counts whole seconds: only beyond the end of its second is the response visibly older.
-  const apparentMs = Math.max(0, times.responseMs - (dateMs + 999));
+  const apparentMs = Math.max(0, times.responseWallMs - (dateMs + 999));
   const delayMs = Math.max(0, times.responseMs - times.requestMs);
   return Math.max(apparentMs, statedAgeMs(headers) + delayMs);
 }

@@ -71,11 +71,14 @@ export function headVerdict(stored: FieldLines, fromHead: FieldLines): 'updates'
   return 'updates';
 }
 
-/** The lines with a valid Date: a clock's owner adds the time of receipt, RFC 9110 section 6.6.1. */
-export function withDate(lines: FieldLines, receivedMs: number): FieldLines {
+/**
+ * The lines with a valid Date: a clock's owner adds the time of receipt (by its wall clock),
+ * RFC 9110 section 6.6.1.
+ */
+export function withDate(lines: FieldLines, receivedWallMs: number): FieldLines {
   const value = fieldValue(lines, 'date');
-  if (value !== undefined && parseHttpDate(value, receivedMs) !== undefined) return lines;
-  return [...lines.filter(([name]) => name !== 'date'), ['date', formatHttpDate(receivedMs)]];
+  if (value !== undefined && parseHttpDate(value, receivedWallMs) !== undefined) return lines;
+  return [...lines.filter(([name]) => name !== 'date'), ['date', formatHttpDate(receivedWallMs)]];
 }
 
 /** The ETag when it is exactly one entity tag: what is malformed may not be sent back. */

@@ -2,11 +2,17 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.js';
 import { redactUrls } from '../config/faults.js';
+import { LastResort, STOP_GRACE_MS } from '../control/last-resort.js';
 import { createLogger, type Logger } from '../telemetry/log.js';
 import { addServeOptions, serveFlags, type ServeOptions } from './serve-options.js';
 import { loadFrom } from './source-options.js';
 import { EXIT, type Outcome, type Served, type StartGateway, type Terminal } from './terminal.js';
 import { VERSION } from './version.js';
+
+/** From outside this thread, a little later than `STOP_GRACE_MS`: when it did not do so itself. */
+const HANG_GRACE_MS = 4_500;
+/** Ctrl-C under npm comes twice: from the terminal and from npm. */
+const ONE_SIGNAL_MS = 500;
 
 export function addServe(program: Command, terminal: Terminal, outcome: Outcome): void {
   addServeOptions(program.command('serve', { isDefault: true }))
@@ -21,10 +27,16 @@ export function addServe(program: Command, terminal: Terminal, outcome: Outcome)
 /** Resolves with the exit code when the gateway has stopped. */
 async function serve(config: Config, terminal: Terminal): Promise<number> {
   const log = createLogger({ level: config.log.level, name: 'headgate' });
-  const start = await terminal.loadGateway();
-  const stopping = new Stopping(terminal, log);
+  const { deadline } = config.shutdown;
+  terminal.ending.afterSignal(deadline + HANG_GRACE_MS);
+  const end = (): void => {
+    terminal.ending.now();
+  };
+  const lastResort = new LastResort({ log, patienceMs: deadline + STOP_GRACE_MS, end });
+  const stopping = new Stopping(terminal, log, lastResort);
   try {
-    const served = await startUnlessStopped({ config, log, start, stopping });
+    const start = await terminal.loadGateway();
+    const served = await startUnlessStopped({ config, log, start, stopping, lastResort });
     if (served === undefined) return EXIT.ok;
     announce(served, config, terminal);
     const { exitCode } = await served.closed;
@@ -39,11 +51,12 @@ interface Startup {
   readonly log: Logger;
   readonly start: StartGateway;
   readonly stopping: Stopping;
+  readonly lastResort: LastResort;
 }
 
 async function startUnlessStopped(startup: Startup): Promise<Served | undefined> {
-  const { config, log, start, stopping } = startup;
-  const served = await start(config, { log });
+  const { config, log, start, stopping, lastResort } = startup;
+  const served = await lastResort.during('start-up', start(config, { log, lastResort }));
   if (stopping.reason === undefined) {
     stopping.watch(served);
     return served;
@@ -54,20 +67,23 @@ async function startUnlessStopped(startup: Startup): Promise<Served | undefined>
 }
 
 /**
- * Signals and faults of the main thread, made into one orderly stop. Workers hold native sockets,
- * and process.exit() while they live aborts the whole process, so the way out for the impatient is
- * SIGKILL.
+ * Signals and faults of the main thread, made into one orderly stop. A second signal is the way out for
+ * the impatient; SIGHUP is none.
  */
 class Stopping {
   readonly #terminal: Terminal;
   readonly #log: Logger;
+  readonly #lastResort: LastResort;
+  #signalMs: number | undefined;
   #served: Served | undefined;
   reason: string | undefined;
   broken = false;
 
-  constructor(terminal: Terminal, log: Logger) {
+  constructor(terminal: Terminal, log: Logger, lastResort: LastResort) {
     this.#terminal = terminal;
     this.#log = log;
+    this.#lastResort = lastResort;
+    terminal.process.on('SIGHUP', this.#onHangUp);
     terminal.process.on('SIGTERM', this.#onSignal);
     terminal.process.on('SIGINT', this.#onSignal);
     terminal.process.on('uncaughtException', this.#onFault);
@@ -79,18 +95,24 @@ class Stopping {
 
   dispose(): void {
     const { process } = this.#terminal;
+    process.off('SIGHUP', this.#onHangUp);
     process.off('SIGTERM', this.#onSignal);
     process.off('SIGINT', this.#onSignal);
     process.off('uncaughtException', this.#onFault);
+    this.#lastResort.standDown();
   }
 
   readonly #onSignal = (signal: string): void => {
-    if (this.reason === undefined) {
-      this.#stop(signal);
-    } else {
-      const { process } = this.#terminal;
-      process.kill(process.pid, 'SIGKILL');
+    const nowMs = performance.now();
+    this.#signalMs ??= nowMs;
+    if (this.reason === undefined) this.#stop(signal);
+    else if (nowMs - this.#signalMs > ONE_SIGNAL_MS) {
+      this.#lastResort.force(`a second signal (${signal})`);
     }
+  };
+
+  readonly #onHangUp = (): void => {
+    this.#log.warn('SIGHUP: nothing is loaded anew; restart to change the configuration');
   };
 
   /** Unhandled rejections come here too: Node raises them as uncaught exceptions. */
@@ -103,6 +125,7 @@ class Stopping {
   #stop(reason: string): void {
     this.reason = reason;
     this.#log.info({ reason }, 'stopping');
+    this.#lastResort.arm();
     this.#served?.stop(reason).catch((fault: unknown) => {
       this.#log.error({ err: fault }, 'stopping failed');
       this.broken = true;

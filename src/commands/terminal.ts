@@ -1,5 +1,6 @@
 /** What a command has of the process around it. Tests hand in their own. */
 import type { Config } from '../config/config.js';
+import type { LastResort } from '../control/last-resort.js';
 import type { Logger } from '../telemetry/log.js';
 
 /** What `serve` needs of a running gateway. */
@@ -10,12 +11,20 @@ export interface Served {
   stop(reason: string): Promise<void>;
 }
 
-export type StartGateway = (config: Config, deps: { readonly log: Logger }) => Promise<Served>;
+export type StartGateway = (
+  config: Config,
+  deps: { readonly log: Logger; readonly lastResort: LastResort },
+) => Promise<Served>;
 
-/** Signals and faults of the process, and the way to end it at once. */
-export interface ProcessEvents extends Pick<NodeJS.EventEmitter, 'on' | 'off'> {
-  readonly pid: number;
-  kill(pid: number, signal: string): unknown;
+/** Signals and faults of the process. */
+export type ProcessEvents = Pick<NodeJS.EventEmitter, 'on' | 'off'>;
+
+/** How a process ends that does not end by itself: always with a failure. */
+export interface Ending {
+  /** At once. */
+  now(): void;
+  /** So long after a signal to stop, even if this thread hangs by then. */
+  afterSignal(patienceMs: number): void;
 }
 
 export interface Terminal {
@@ -23,6 +32,7 @@ export interface Terminal {
   readonly stderr: NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly process: ProcessEvents;
+  readonly ending: Ending;
   readonly loadGateway: () => Promise<StartGateway>; // loads sockets and threads: only `serve` pays
 }
 

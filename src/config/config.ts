@@ -335,6 +335,16 @@ const shutdown = group({
     ['0s', '10m'],
     'How long requests in flight may take to finish after a signal to stop.',
   ),
+  idle: duration(
+    '5s',
+    ['0s', '10m'],
+    'How long idle connections may then send one more request, which ends them, before they are closed.',
+  ),
+  hang: duration(
+    '10s',
+    ['2s', '1h'],
+    'How long a worker may hang before the process ends with a failure, to be started again.',
+  ),
 });
 
 const arena = group({

@@ -10,9 +10,10 @@ import { formatListen, isLoopback, type ListenAddress } from '../config/units.js
 import { asGatewayError, ERRORS, GatewayError } from '../errors.js';
 import { loggedPath } from '../telemetry/access-log.js';
 import type { Logger } from '../telemetry/log.js';
+import { AdminConnections } from './admin-connections.js';
 import { refusal } from './admin-guard.js';
 import { decodeDocument, documentType, encodeDocument, JSON_TYPE, MSGPACK } from './documents.js';
-import type { GatewayControl, PurgeOrder } from './gateway-control.js';
+import { type GatewayControl, type PurgeOrder, unreadiness } from './gateway-control.js';
 import { createRegistry } from './prometheus.js';
 
 export interface AdminOptions {
@@ -30,6 +31,13 @@ export interface RunningAdmin {
 
 const MAX_BODY = 16_384; // bytes
 const CLOSE_GRACE_MS = 1_000;
+const MAX_CONNECTIONS = 256;
+const TIME_OUTS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000, // Node looks for the first two only so often
+};
 
 /**
  * @throws GatewayError GW_PORT_IN_USE, or GW_CONFIG_INVALID when the address cannot be taken or
@@ -45,12 +53,14 @@ export async function startAdmin({
     throw new GatewayError('GW_CONFIG_INVALID', 'admin.token: needed off loopback');
   }
   const gateway = { control, token, log, registry: createRegistry(control) };
-  const server = createServer(
-    { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
-    (request, response) => void answer(gateway, request, response),
-  );
-  server.maxConnections = 256;
+  const server = createServer(TIME_OUTS, (request, response) => {
+    void answer(gateway, request, response);
+  });
   server.maxHeadersCount = 64;
+  const connections = new AdminConnections(MAX_CONNECTIONS);
+  server.on('connection', (socket) => {
+    connections.add(socket);
+  });
   await listening(server, listen);
   const { address, port } = server.address() as AddressInfo;
   return {
@@ -162,11 +172,8 @@ function route(
 
 /** 200 only while new viewers are welcome: a balancer stops sending them here before we go. */
 function readiness({ control }: Gateway): Answer {
-  const { phase, workers } = control.state();
-  const serving = workers.length === 0 || workers.some(({ state }) => state === 'up');
-  const ready = phase === 'ready' && serving;
-  const why = phase === 'ready' ? 'no worker is up' : phase;
-  return { status: ready ? 200 : 503, type: TEXT, body: ready ? 'ok\n' : `${why}\n` };
+  const why = unreadiness(control.state());
+  return { status: why === undefined ? 200 : 503, type: TEXT, body: `${why ?? 'ok'}\n` };
 }
 
 async function metrics({ registry }: Gateway): Promise<Answer> {

@@ -10,6 +10,7 @@ export interface EdgeBoot {
   readonly bundled: BundledContent;
   readonly arenas: readonly { readonly epoch: number; readonly buffer: SharedArrayBuffer }[]; // by shard
   readonly metrics: SharedArrayBuffer;
+  readonly clockBaseMs: number; // of the process: `Clock.now` is the same on all threads
   readonly control: MessagePort;
   readonly restarted: boolean; // a replacement: be quick
 }

@@ -14,7 +14,12 @@ import {
   type HistogramSnapshot,
   type MetricSpec,
 } from '../telemetry/metrics.js';
-import type { CounterSnapshot, GatewayControl, WorkerState } from './gateway-control.js';
+import {
+  type CounterSnapshot,
+  type GatewayControl,
+  unreadiness,
+  type WorkerState,
+} from './gateway-control.js';
 
 interface Sample {
   readonly metricName?: string;
@@ -49,7 +54,7 @@ export function createRegistry(control: GatewayControl): Registry {
     );
   }
   add('gauge', { name: 'headgate_ready', help: '1 while new viewers are welcome.' }, () => [
-    { labels: {}, value: control.state().phase === 'ready' ? 1 : 0 },
+    { labels: {}, value: unreadiness(control.state()) === undefined ? 1 : 0 },
   ]);
   return registry;
 }
@@ -70,6 +75,14 @@ const WORKER_METRICS: readonly WorkerMetric[] = [
     type: 'counter',
     spec: { name: 'headgate_worker_restarts_total', help: 'Restarts of the worker.' },
     value: ({ restarts }) => restarts,
+  },
+  {
+    type: 'gauge',
+    spec: {
+      name: 'headgate_worker_silent_seconds',
+      help: 'Time since the last heartbeat of the worker was seen; it counts as hung from 1.3 on.',
+    },
+    value: ({ silentMs }) => silentMs / 1_000,
   },
   {
     type: 'gauge',

@@ -1,13 +1,12 @@
 /**
- * Keeps the edge workers alive: starts each as one long piscina task, joins them to a mesh, restarts
- * what dies with back-off, and stops all in order. Main thread. Never terminates a thread, aborts a
- * task or destroys the pool while a uWS app may be open: each would take the process down.
+ * Keeps the edge workers alive: starts each as one long task, joins them to a mesh, restarts what dies
+ * with back-off, gives up what hangs, and stops all in order. Main thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
+import type { Clock } from '../runtime/clock.js';
 import { keepNurseries } from '../runtime/nursery.js';
 import type {
   FromWorker,
@@ -16,24 +15,29 @@ import type {
   WorkerPurge,
 } from '../runtime/worker-messages.js';
 import type { Logger } from '../telemetry/log.js';
+import { readCounter } from '../telemetry/metrics.js';
 import type { EdgeBoot } from './edge-boot.js';
-import type { BundledContent } from '../origin/bundled.js';
+import type { WorkerState } from './gateway-control.js';
+import { Heartbeats, HUNG_MS, LOOK_MS } from './heartbeats.js';
+import type { LastResort } from './last-resort.js';
+import type { WorkerPool } from './worker-pool.js';
 
 export interface SupervisorOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: SharedArrayBuffer;
-  readonly bundled: BundledContent;
-  /** The thread entry; its default export runs one worker. */
-  readonly entry: URL;
-  /** Runs a worker on this thread, for `--workers 0`. */
-  readonly inline: (boot: EdgeBoot) => Promise<void>;
-  /** Too many restarts: the process should end, for the service manager. */
+  readonly clock: Clock;
+  readonly pool: WorkerPool;
+  /** What every worker is given alike. */
+  readonly common: Pick<EdgeBoot, 'bundled' | 'clockBaseMs'>;
+  readonly lastResort: LastResort;
+  /** Too many restarts, or a worker hangs: the process should end, for the service manager. */
   readonly onHopeless: (reason: GatewayError) => void;
 }
 
 interface WorkerSlot {
   readonly index: number;
+  hung: boolean; // as last logged
   state: 'starting' | 'up' | 'restarting' | 'stopped';
   restarts: number;
   control: MessagePort | undefined;
@@ -43,6 +47,9 @@ interface WorkerSlot {
   listening: ((message: FromWorker) => void) | undefined;
   drained: (() => void) | undefined;
   origins: readonly OriginStatus[]; // as it told last
+  /** Workers that may still undo what they hold of the one that ended here. */
+  readonly mourners: Set<number>;
+  mourned: (() => void) | undefined;
 }
 
 const FIRST_BACKOFF_MS = 50;
@@ -56,22 +63,23 @@ const PURGE_PATIENCE_MS = 60_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #pool: Piscina | undefined;
   readonly #slots: WorkerSlot[];
   readonly #arenas: { epoch: number; buffer: SharedArrayBuffer }[];
   readonly #purges = new Map<number, { slot: WorkerSlot; settle: (count: number) => void }>();
+  readonly #heartbeats: Heartbeats;
+  #watch: NodeJS.Timeout | undefined;
   #address: { host: string; port: number } | undefined;
   #nextPurge = 1;
   #recentRestarts: number[] = [];
   #state: 'running' | 'stopping' = 'running';
 
   constructor(options: SupervisorOptions) {
-    const { config, entry } = options;
+    const { config, pool, metrics } = options;
     this.#options = options;
-    const count = Math.max(1, config.workers);
     this.#arenas = Array.from({ length: config.shards }, () => this.#freshArena(0));
-    this.#slots = Array.from({ length: count }, (_, index) => ({
+    this.#slots = Array.from({ length: pool.size }, (_, index) => ({
       index,
+      hung: false,
       state: 'starting' as const,
       restarts: 0,
       control: undefined,
@@ -81,44 +89,38 @@ export class Supervisor {
       listening: undefined,
       drained: undefined,
       origins: [],
+      mourners: new Set<number>(),
+      mourned: undefined,
     }));
-    keepNurseries();
-    this.#pool =
-      config.workers === 0
-        ? undefined
-        : new Piscina({
-            filename: entry.href,
-            minThreads: count,
-            maxThreads: count,
-            concurrentTasksPerWorker: 1,
-            // 'sync' parks an idle thread in Atomics.wait, and its sockets with it.
-            atomics: 'disabled',
-            idleTimeout: Infinity,
-            closeTimeout: 5_000,
-            recordTiming: false,
-          });
-    this.#pool?.on('error', (reason) => {
-      options.log.error({ err: reason }, 'worker pool error');
+    this.#heartbeats = new Heartbeats({
+      beatsOf: (worker) => readCounter(metrics, worker, 'beats'),
     });
+    keepNurseries();
   }
 
-  get workers(): readonly Pick<WorkerSlot, 'index' | 'state' | 'restarts' | 'origins'>[] {
-    return this.#slots;
-  }
-
-  get utilizations(): readonly number[] {
-    return (
-      this.#pool?.threads.map((thread) => thread.performance.eventLoopUtilization().utilization) ??
-      []
-    );
+  get workers(): readonly Pick<
+    WorkerState,
+    'index' | 'state' | 'restarts' | 'silentMs' | 'origins'
+  >[] {
+    return this.#slots.map(({ index, state, restarts, origins }) => {
+      const silentMs = this.#heartbeats.silentMs(index);
+      const hung = state === 'up' && silentMs >= HUNG_MS;
+      const told = state === 'stopped' ? 'restarting' : state;
+      return { index, state: hung ? 'hung' : told, restarts, silentMs, origins };
+    });
   }
 
   /** All workers listen when this resolves. */
   async start(host: string, port: number): Promise<number> {
-    await Promise.all(this.#slots.map((slot) => this.#launch(slot, false)));
+    this.#watch = setInterval(() => {
+      this.#look();
+    }, LOOK_MS).unref();
+    await Promise.all(
+      this.#slots.map((slot) => this.#during(slot, 'start', this.#launch(slot, false))),
+    );
     for (const slot of this.#slots) this.#joinPeers(slot, (peer) => peer.index < slot.index);
     this.#address = { host, port };
-    await Promise.all(this.#slots.map((slot) => this.#listen(slot)));
+    await Promise.all(this.#slots.map((slot) => this.#during(slot, 'listen', this.#listen(slot))));
     return this.#address.port;
   }
 
@@ -168,14 +170,49 @@ export class Supervisor {
   async stop(deadlineMs: number): Promise<void> {
     if (this.#state === 'stopping') return;
     this.#state = 'stopping';
-    await Promise.all(this.#slots.map((slot) => this.#drain(slot, deadlineMs)));
+    await Promise.all(
+      this.#slots.map((slot) => this.#during(slot, 'drain', this.#drain(slot, deadlineMs))),
+    );
     for (const slot of this.#slots) this.#tell(slot, { kind: 'end' });
-    await Promise.allSettled(this.#slots.map((slot) => slot.task));
-    await this.#pool?.close();
+    await Promise.all(this.#slots.map((slot) => this.#during(slot, 'end', this.#lastOf(slot))));
+    await this.#options.lastResort.during('the worker pool to close', this.#options.pool.close());
+    clearInterval(this.#watch);
+  }
+
+  #during<T>({ index }: WorkerSlot, what: string, work: Promise<T>): Promise<T> {
+    return this.#options.lastResort.during(`worker ${index} to ${what}`, work);
+  }
+
+  /** Resolves when its thread is free. One that hangs never will be, and closing takes all of them. */
+  async #lastOf(slot: WorkerSlot): Promise<void> {
+    if (this.#isHopeless(slot)) this.#options.lastResort.force('a worker hangs');
+    await slot.task;
+  }
+
+  #isHopeless({ index }: WorkerSlot): boolean {
+    return this.#heartbeats.silentMs(index) >= this.#options.config.shutdown.hang;
+  }
+
+  #look(): void {
+    const { clock, log, onHopeless, config } = this.#options;
+    this.#heartbeats.look(clock.now());
+    for (const slot of this.#slots) {
+      const silentMs = this.#heartbeats.silentMs(slot.index);
+      if (silentMs >= HUNG_MS !== slot.hung) {
+        slot.hung = !slot.hung;
+        if (slot.hung) log.error({ worker: slot.index, silentMs }, 'worker hangs');
+        else log.warn({ worker: slot.index }, 'worker goes on');
+      }
+      if (!this.#isHopeless(slot)) continue;
+      slot.drained?.(); // nobody waits for it any more
+      if (this.#state === 'stopping') continue;
+      const detail = `worker ${slot.index} hangs for ${config.shutdown.hang} ms`;
+      onHopeless(new GatewayError('GW_HUNG', detail));
+    }
   }
 
   async #drain(slot: WorkerSlot, deadlineMs: number): Promise<void> {
-    if (slot.control === undefined) return;
+    if (slot.control === undefined || this.#isHopeless(slot)) return;
     await new Promise<void>((resolve) => {
       slot.drained = resolve;
       this.#tell(slot, { kind: 'stop', deadlineMs });
@@ -184,18 +221,20 @@ export class Supervisor {
 
   /** Runs the task and resolves when its worker is wired up. */
   async #launch(slot: WorkerSlot, restarted: boolean): Promise<void> {
-    const { config, bundled, metrics, inline } = this.#options;
+    const { config, common, metrics, clock, pool } = this.#options;
     const { port1, port2 } = new MessageChannel();
     slot.control = port1;
-    slot.startedMs = Date.now();
+    slot.startedMs = clock.now();
+    // The first start may touch all memory before its first beat.
+    if (restarted) this.#heartbeats.watch(slot.index);
     port1.on('message', (message: FromWorker) => {
       this.#receive(slot, message);
     });
     const boot: EdgeBoot = {
+      ...common,
       index: slot.index,
       workers: this.#slots.length,
       config,
-      bundled,
       arenas: this.#arenas,
       metrics,
       control: port2,
@@ -204,10 +243,7 @@ export class Supervisor {
     const ready = new Promise<void>((resolve) => {
       slot.ready = resolve;
     });
-    const run =
-      this.#pool === undefined
-        ? inline(boot)
-        : (this.#pool.run(boot, { transferList: [port2] }) as Promise<void>);
+    const run = pool.run(boot);
     slot.task = run.then(
       () => {
         this.#ended(slot, undefined);
@@ -229,6 +265,9 @@ export class Supervisor {
       case 'listening':
       case 'listen-failed':
         slot.listening?.(message);
+        return;
+      case 'forgotten':
+        this.#forgotten(slot.index, message.index);
         return;
       case 'drained':
         slot.drained?.();
@@ -254,6 +293,7 @@ export class Supervisor {
     if (answer.kind === 'listen-failed') throw new GatewayError(answer.code, answer.detail);
     slot.listening = undefined;
     slot.state = 'up';
+    this.#heartbeats.watch(slot.index);
   }
 
   #joinPeers(slot: WorkerSlot, wanted: (peer: WorkerSlot) => boolean): void {
@@ -267,6 +307,9 @@ export class Supervisor {
 
   /** Nobody waits any more for what the thread would have said. */
   #unwire(slot: WorkerSlot): void {
+    this.#heartbeats.forget(slot.index);
+    slot.hung = false;
+    for (const { index } of this.#slots) this.#forgotten(slot.index, index);
     slot.control?.close();
     slot.control = undefined;
     slot.drained?.();
@@ -282,7 +325,7 @@ export class Supervisor {
       return;
     }
     if (slot.startedMs === 0) return;
-    const wasSteady = Date.now() - slot.startedMs > STEADY_MS;
+    const wasSteady = this.#options.clock.now() - slot.startedMs > STEADY_MS;
     const first = slot.state === 'starting' && this.#address === undefined;
     slot.state = 'restarting';
     if (first) {
@@ -309,8 +352,11 @@ export class Supervisor {
   /** Tells the others, and gives the dead worker's shards new arenas: the old books are lost. */
   #bury(slot: WorkerSlot): void {
     const { config } = this.#options;
-    const living = this.#slots.filter((peer) => peer !== slot);
-    for (const peer of living) this.#tell(peer, { kind: 'peer-down', index: slot.index });
+    const living = this.#slots.filter((peer) => peer.control !== undefined);
+    for (const peer of living) {
+      slot.mourners.add(peer.index);
+      this.#tell(peer, { kind: 'peer-down', index: slot.index });
+    }
     for (let shard = slot.index; shard < config.shards; shard += this.#slots.length) {
       const arena = this.#freshArena((this.#arenas[shard]?.epoch ?? 0) + 1);
       this.#arenas[shard] = arena;
@@ -318,7 +364,29 @@ export class Supervisor {
     }
   }
 
+  /**
+   * A worker's leases and hazard cells bear its number, and so would its successor's:
+   *   - worker 1 ends; worker 0, which is busy, has still to clear what 1 held in 0's arenas
+   *   - 1's successor comes and pins a slot there
+   *   - worker 0 clears, the pin with the rest, and gives the slot away under the reader
+   * So there is no successor before every other worker has said that it has cleared.
+   */
+  async #untilMourned(slot: WorkerSlot): Promise<void> {
+    if (slot.mourners.size === 0) return;
+    await new Promise<void>((resolve) => {
+      slot.mourned = resolve;
+    });
+  }
+
+  /** `mourner` holds nothing more of the worker that ended at `index`, or has ended itself. */
+  #forgotten(mourner: number, index: number): void {
+    const slot = this.#slots[index];
+    if (slot?.mourners.delete(mourner) !== true || slot.mourners.size > 0) return;
+    slot.mourned?.();
+  }
+
   async #restart(slot: WorkerSlot): Promise<void> {
+    await this.#untilMourned(slot);
     if (this.#state === 'stopping') return;
     try {
       await this.#launch(slot, true);
@@ -332,7 +400,7 @@ export class Supervisor {
   }
 
   #tooManyRestarts(): boolean {
-    const nowMs = Date.now();
+    const nowMs = this.#options.clock.now();
     this.#recentRestarts = this.#recentRestarts.filter((atMs) => nowMs - atMs < 60_000);
     this.#recentRestarts.push(nowMs);
     return this.#recentRestarts.length > MAX_RESTARTS_PER_MINUTE;

@@ -3,7 +3,8 @@
  * No exception may reach uWS from here (it would abort the process), and the app must be closed
  * before its thread ends.
  */
-import { type HeadReader, newHeadReader } from '../../native/addon.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type HeadReader, newHeadReader, refuseConnections } from '../../native/addon.js';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -29,6 +30,8 @@ import { cacheStatus } from '../cache/cache-status.js';
 import type { Connections } from './connections.js';
 
 const DRAIN_POLL_MS = 20;
+/** Whoever began to connect before a stop has this long to finish; a round trip over the world. */
+const ACCEPT_GRACE_MS = 250;
 
 export interface EdgeServerOptions {
   readonly context: EdgeContext;
@@ -45,6 +48,7 @@ export class EdgeServer {
   readonly #heads: HeadReader | undefined;
   readonly #lastAnswers: LastAnswers;
   #listening: us_listen_socket | undefined;
+  #port = 0;
   #open = 0; // responses under way, the hit path's excepted
   #state: 'open' | 'draining' | 'closed' = 'open';
 
@@ -64,10 +68,6 @@ export class EdgeServer {
     this.#route();
   }
 
-  get openResponses(): number {
-    return this.#open;
-  }
-
   /**
    * The port listened on, shared with the other workers (SO_REUSEPORT): that nobody else has it must
    * have been made sure before. @throws GatewayError GW_PORT_IN_USE, GW_SHUTTING_DOWN
@@ -80,23 +80,36 @@ export class EdgeServer {
     });
     if (socket === false) throw new GatewayError('GW_PORT_IN_USE', `${host}:${port} is in use`);
     this.#listening = socket;
-    return this.#uws.us_socket_local_port(socket);
+    this.#port = this.#uws.us_socket_local_port(socket);
+    return this.#port;
   }
 
-  /** Accepts nothing more, waits for what is in flight up to `deadlineMs`, then closes all. */
+  /**
+   * Refuses new connections, answers what is in flight and what still comes on the others, each of
+   * which ends behind its next answer, then closes what is left: when nothing is in flight any more and
+   * the rest had `shutdown.idle` for another request, or at the deadline.
+   */
   async stop(deadlineMs: number): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'draining';
-    this.stopListening();
-    const endMs = Date.now() + deadlineMs;
-    while (this.#open > 0 && Date.now() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    const { clock, config } = this.#context;
+    const beganMs = clock.now();
+    await this.#stopListening(Math.min(ACCEPT_GRACE_MS, deadlineMs));
+    for (;;) {
+      const sinceMs = clock.now() - beganMs;
+      const left = sinceMs < config.shutdown.idle ? this.#connections.open : 0;
+      if (sinceMs >= deadlineMs || (this.#open === 0 && left === 0)) break;
+      await pause(DRAIN_POLL_MS);
     }
     this.close();
   }
 
-  stopListening(): void {
+  /** Closing a listening socket resets whoever is in its queue, so that has to become empty first. */
+  async #stopListening(graceMs: number): Promise<void> {
     if (this.#listening === undefined) return;
+    refuseConnections(this.#port);
+    await pause(graceMs);
+    if (this.#state === 'closed') return;
     this.#uws.us_listen_socket_close(this.#listening);
     this.#listening = undefined;
   }
@@ -119,7 +132,9 @@ export class EdgeServer {
     });
     this.#app.get('/*', (response, request) => {
       try {
-        if (this.#isOver(response) || this.#hits.serve(response, request)) return;
+        if (this.#isOver(response)) return;
+        // What is left while it drains goes the long way, where `Connection: close` is known.
+        if (this.#state === 'open' && this.#hits.serve(response, request)) return;
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -192,9 +207,11 @@ export class EdgeServer {
     response.close();
   }
 
+  readonly #isDraining = (): boolean => this.#state !== 'open';
+
   #begin(response: HttpResponse): Responder {
     const { clock, guard, metrics } = this.#context;
-    const responder = new Responder(response, clock.now(), guard);
+    const responder = new Responder(response, clock.now(), guard, this.#isDraining);
     this.#open += 1;
     metrics.add('requests');
     responder.whenGone(() => {
@@ -229,7 +246,7 @@ export class EdgeServer {
   /** What answers the request. A body is listened for at once, as its handler must. */
   #answerTo(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
     const context = this.#context;
-    if (this.#state !== 'open') {
+    if (this.#state === 'closed') {
       return () => {
         refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
       };
@@ -283,7 +300,7 @@ export class EdgeServer {
             minRate: limits.bodyMinRate,
             minRateGraceMs: limits.minRateGrace,
           },
-          clock.now(),
+          () => clock.now(),
         )
       : undefined;
     if (body !== undefined) {

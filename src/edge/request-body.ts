@@ -21,6 +21,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #response: HttpResponse;
   readonly #limits: BodyLimits;
   readonly #timer: NodeJS.Timeout;
+  readonly #now: () => number;
   readonly #startedMs: number;
   #chunks: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -34,15 +35,16 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   #gone = false;
 
   /** Must be made inside the handler, before it returns. */
-  constructor(response: HttpResponse, limits: BodyLimits, nowMs: number) {
+  constructor(response: HttpResponse, limits: BodyLimits, now: () => number) {
     this.#response = response;
     this.#limits = limits;
-    this.#startedMs = nowMs;
+    this.#now = now;
+    this.#startedMs = now();
     response.onData((piece, last) => {
       this.#take(new Uint8Array(piece.slice(0)), last);
     });
     this.#timer = setInterval(() => {
-      this.#check(Date.now());
+      this.#check(now());
     }, CHECK_EVERY_MS);
   }
 
@@ -89,7 +91,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       clearInterval(this.#timer);
     } else if (this.#waitingBytes > PAUSE_ABOVE_BYTES && !this.#paused) {
       this.#paused = true;
-      this.#pausedAtMs = Date.now();
+      this.#pausedAtMs = this.#now();
       this.#response.pause();
     }
     this.#wakeUp();
@@ -109,7 +111,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
 
   #resume(): void {
     this.#paused = false;
-    this.#pausedMs += Date.now() - this.#pausedAtMs;
+    this.#pausedMs += this.#now() - this.#pausedAtMs;
     if (!this.#gone) this.#response.resume();
   }
 

@@ -35,12 +35,22 @@ export class Responder {
   #told = false; // `Connection: close` is among what was written
   #onGone: (() => void)[] = [];
   readonly #guard: (run: () => void) => void;
+  readonly #isLast: () => boolean;
 
-  /** `guard` catches what callbacks throw: an exception must never reach uWS. */
-  constructor(response: HttpResponse, nowMs: number, guard: (run: () => void) => void) {
+  /**
+   * `guard` catches what callbacks throw: an exception must never reach uWS. `isLast` is asked when
+   * the head is written: whether the connection ends for reasons of ours.
+   */
+  constructor(
+    response: HttpResponse,
+    nowMs: number,
+    guard: (run: () => void) => void,
+    isLast: () => boolean = () => false,
+  ) {
     this.#response = response;
     this.startedMs = nowMs;
     this.#guard = guard;
+    this.#isLast = isLast;
     response.onAborted(() => {
       this.#response = undefined;
       guard(() => {
@@ -53,14 +63,14 @@ export class Responder {
     return this.#response === undefined;
   }
 
+  get #closes(): boolean {
+    return this.ending === 'ours';
+  }
+
   /** Of the client's end of the connection, for as long as it is there; ''. */
   get clientAddress(): string {
     const bytes = this.#response?.getRemoteAddressAsText();
     return bytes === undefined ? '' : Buffer.from(bytes).toString('latin1');
-  }
-
-  get #closes(): boolean {
-    return this.ending === 'ours';
   }
 
   get headSent(): boolean {
@@ -105,6 +115,7 @@ export class Responder {
   /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */
   head(status: number, cacheStatusAndLines: string): void {
     if (this.#response === undefined) return;
+    if (this.ending === 'none' && this.#isLast()) this.ending = 'ours';
     this.status = status;
     this.cacheStatus = cacheStatusAndLines.slice(0, cacheStatusAndLines.indexOf('\r\n'));
     const line = this.#interim + statusLine(status);

@@ -12,7 +12,7 @@ export interface BundledContent {
 
 export interface BundledOptions extends BundledContent {
   readonly name: string;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'wall'>;
 }
 
 /**
@@ -46,7 +46,7 @@ export function openBundledOrigin(options: BundledOptions): Origin {
         return folder.origin.fetch({ ...request, target }, signal);
       }
       const { method } = request;
-      return Promise.resolve(plainAnswer({ method, status: 404, name, nowMs: clock.now() }));
+      return Promise.resolve(plainAnswer({ method, status: 404, name, nowMs: clock.wall() }));
     },
     async close() {
       // Nothing is held between requests.

@@ -37,7 +37,7 @@ const UNSETTLED_MANIFEST_CONTROL = 'no-cache';
 export interface DirectoryOptions {
   readonly root: string;
   readonly name: string; // in OriginResponse.origin
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'wall'>;
 }
 
 /** @throws GatewayError GW_CONFIG_INVALID when `root` is no directory that can be read. */
@@ -196,7 +196,7 @@ class DirectoryOrigin implements Origin {
   }
 
   #wallMs(): number {
-    return this.#options.clock.now();
+    return this.#options.clock.wall();
   }
 
   #bare(status: number, headers: FieldLines, { settled }: Representation): OriginResponse {

@@ -16,7 +16,7 @@ import { openRetryingOrigin } from './resilient.js';
 import { openUpstreamOrigin } from './upstream.js';
 
 export interface OriginDeps {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'wall'>;
   readonly random: () => number; // 0 <= n < 1
   readonly bundled: BundledContent; // served when no origin is configured
   /** An origin went down, rests or is back; called once for each change. */

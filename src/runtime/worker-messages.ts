@@ -19,6 +19,7 @@ export interface OriginStatus {
 
 export type ToWorker =
   | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }
+  /** Its thread has ended. Answered by `forgotten`; before that it gets no successor. */
   | { readonly kind: 'peer-down'; readonly index: number }
   | {
       readonly kind: 'arena';
@@ -41,4 +42,5 @@ export type FromWorker =
   | { readonly kind: 'purged'; readonly id: number; readonly count: number }
   /** Once a second, when there are origins that can be well or not. */
   | { readonly kind: 'origins'; readonly origins: readonly OriginStatus[] }
+  | { readonly kind: 'forgotten'; readonly index: number }
   | { readonly kind: 'drained' };

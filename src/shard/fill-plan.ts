@@ -1,5 +1,5 @@
 /** What may become of an origin's answer to a fill, its media kind counted in. */
-import { storePlan, type StorePlan } from '../cache/policy.js';
+import { type ExchangeTimes, storePlan, type StorePlan } from '../cache/policy.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { defaultTtlMs, isMaybeLive, leastTtlMs, type ObjectFacts } from '../media/defaults.js';
 import { isVagueType, mediaKind } from '../media/kind.js';
@@ -8,10 +8,8 @@ import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
 import type { Fill } from './fill.js';
 
-export interface Arrival {
+export interface Arrival extends ExchangeTimes {
   readonly response: OriginResponse;
-  readonly requestMs: number;
-  readonly responseMs: number;
 }
 
 /** `fields`: in place of those of the answer, which is a 304 then. */
@@ -21,7 +19,7 @@ export function planOf(
   facts: ObjectFacts,
   fields?: FieldLines,
 ): StorePlan {
-  const { response, requestMs, responseMs } = arrival;
+  const { response } = arrival;
   const { forEveryone = false, settling = false } = response;
   const headers = fields ?? response.headers;
   const type = fieldValue(headers, 'content-type') ?? '';
@@ -32,7 +30,7 @@ export function planOf(
   return storePlan(
     { method: 'GET', headers: fill.leader.request.headers },
     { status: facts.status, headers, forEveryone, settling },
-    { requestMs, responseMs },
+    arrival,
     {
       ...policy,
       defaultTtlMs: defaultTtlMs(kind, ttl, known),

@@ -131,7 +131,7 @@ export class FillRunner {
     const response = await origin.fetch(upstream, fill.abort.signal);
     const responseMs = clock.now();
     metrics.observe('originSeconds', (responseMs - requestMs) / 1_000);
-    return { response, requestMs, responseMs };
+    return { response, requestMs, responseMs, responseWallMs: clock.wall() };
   }
 
   async #onHead(fill: Fill, arrival: Arrival): Promise<void> {
@@ -170,7 +170,7 @@ export class FillRunner {
     metrics.add('revalidated');
     const fields = withDate(
       updateStored(stored.originFields, arrival.response.headers),
-      arrival.responseMs,
+      arrival.responseWallMs,
     );
     const status = stored.descriptor.status;
     const facts = this.#factsOf(stored);

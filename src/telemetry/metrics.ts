@@ -66,6 +66,10 @@ export const COUNTERS = {
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },
   purged: { name: 'headgate_purged_total', help: 'Objects purged on order.' },
   prefetched: { name: 'headgate_prefetched_total', help: 'Segments fetched ahead of a request.' },
+  beats: {
+    name: 'headgate_worker_beats_total',
+    help: 'Heartbeats of the worker: ten a second while its thread is not held up.',
+  },
   codingsMade: { name: 'headgate_codings_made_total', help: 'Bodies compressed.' },
   codingsShed: {
     name: 'headgate_codings_shed_total',
@@ -199,6 +203,11 @@ export class WorkerMetrics {
     cells[sum] = (cells[sum] ?? 0) + seconds;
     cells[sum + 1] = (cells[sum + 1] ?? 0) + 1;
   }
+}
+
+/** One counter of one worker. */
+export function readCounter(buffer: SharedArrayBuffer, worker: number, name: CounterName): number {
+  return new Float64Array(buffer, (worker * ROW_CELLS + C[name]) * 8, 1)[0] ?? 0;
 }
 
 export interface HistogramSnapshot {

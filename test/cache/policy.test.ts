@@ -20,6 +20,7 @@ interface Case {
   readonly settings?: Partial<PolicySettings>;
   readonly requestMs?: number;
   readonly responseMs?: number;
+  readonly responseWallMs?: number;
   readonly forEveryone?: boolean;
   readonly settling?: boolean;
 }
@@ -33,7 +34,11 @@ function plan(headers: FieldLines, options: Case = {}): StorePlan {
       forEveryone: options.forEveryone ?? false,
       settling: options.settling ?? false,
     },
-    { requestMs: options.requestMs ?? NOW, responseMs: options.responseMs ?? NOW },
+    {
+      requestMs: options.requestMs ?? NOW,
+      responseMs: options.responseMs ?? NOW,
+      responseWallMs: options.responseWallMs ?? options.responseMs ?? NOW,
+    },
     { ...SETTINGS, ...options.settings },
   );
 }
@@ -170,6 +175,21 @@ t.test('storePlan() counts the age a response arrives with (RFC 9111 section 4.2
       { bornMs: NOW - ageMs },
       why,
     );
+  }
+  t.end();
+});
+
+t.test('storePlan() compares Date with the wall clock, and counts ages by the other', (t) => {
+  const hour = 3_600_000;
+  for (const ahead of [-hour, 0, hour]) {
+    const responseWallMs = NOW + ahead;
+    const date: FieldLine = ['date', formatHttpDate(responseWallMs - 60_000)];
+    t.match(plan([FRESH, date], { responseWallMs }), { bornMs: NOW - 59_001 }, 'apparent age');
+    t.match(plan([FRESH], { responseWallMs }), { bornMs: NOW }, 'no Date');
+    const expires: FieldLine = ['expires', formatHttpDate(responseWallMs + 10_000)];
+    t.match(plan([expires], { responseWallMs }), { ttlMs: 10_000 }, 'Expires without Date');
+    const modified: FieldLine = ['last-modified', formatHttpDate(responseWallMs - 100_000)];
+    t.match(plan([modified], { responseWallMs }), { ttlMs: 10_000 }, 'a guess without Date');
   }
   t.end();
 });

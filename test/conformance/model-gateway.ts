@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { invalidatedTargets } from '../../src/cache/invalidate.js';
 import { storePlan } from '../../src/cache/policy.js';
-import type { PolicySettings, StorePlan } from '../../src/cache/policy.js';
+import type { ExchangeTimes, PolicySettings, StorePlan } from '../../src/cache/policy.js';
 import { ageSeconds, judge, mayServeOnError, requestDirectives } from '../../src/cache/reuse.js';
 import {
   conditionalFields,
@@ -143,7 +143,8 @@ class ModelGateway {
         : [...asked.headers.filter(([name]) => !CONDITIONAL.has(name)), ...preconditions];
     const requestMs = Date.now();
     const answer = await this.#fetch(asked, headers, client);
-    const times = { requestMs, responseMs: Date.now() };
+    const responseMs = Date.now();
+    const times = { requestMs, responseMs, responseWallMs: responseMs };
     if (answer.status === 304 && stored !== undefined && preconditions.length > 0) {
       if (!matches304(stored.fields, answer.fields))
         return await this.#fill(asked, undefined, client);
@@ -155,11 +156,7 @@ class ModelGateway {
     return answer;
   }
 
-  #keep(
-    asked: Asked,
-    answer: Answer,
-    times: { requestMs: number; responseMs: number },
-  ): Stored | undefined {
+  #keep(asked: Asked, answer: Answer, times: ExchangeTimes): Stored | undefined {
     const { status, fields: headers } = answer;
     if (isCutShort(answer)) return undefined;
     const plan = storePlan({ ...asked, method: 'GET' }, { status, headers }, times, SETTINGS);
@@ -178,7 +175,7 @@ class ModelGateway {
     asked: Asked,
     answer: Answer,
     stored: Stored | undefined,
-    times: { requestMs: number; responseMs: number },
+    times: ExchangeTimes,
   ): void {
     if (stored === undefined || answer.status !== 200) return;
     if (headVerdict(stored.fields, answer.fields) === 'outdates') this.#stored.delete(asked.target);

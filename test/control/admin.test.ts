@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { startAdmin, type AdminOptions, type RunningAdmin } from '../../src/control/admin.js';
 import { ERRORS, GatewayError } from '../../src/errors.js';
@@ -46,6 +46,7 @@ t.test('/livez is 200 in every phase, /readyz only while new viewers are welcome
     ['starting', 'starting', 503, 'not yet'],
     ['ready', 'up', 200, 'serving'],
     ['ready', 'restarting', 503, 'ready, but no worker is up'],
+    ['ready', 'hung', 503, 'some of its new viewers would not be answered'],
     ['draining', 'up', 503, 'on the way out'],
     ['stopped', 'up', 503, 'gone'],
   ] as const;
@@ -271,4 +272,29 @@ t.test('close() ends although a client holds its connection open', async (t) => 
   socket.resume();
   await admin.close();
   await ended;
+});
+
+t.test('health answers within 200 ms behind any number of idle and slow connections', async (t) => {
+  const { admin } = await start(t);
+  const port = Number(new URL(admin.url).port);
+  const crowd = (count: number, first: string): Socket[] =>
+    Array.from({ length: count }, () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined); // it makes room
+      if (first !== '') socket.write(first);
+      return socket;
+    });
+  const idle = crowd(300, '');
+  const slow = crowd(300, 'GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
+  t.teardown(() => {
+    for (const socket of [...idle, ...slow]) socket.destroy();
+  });
+  await Promise.all([...idle, ...slow].map((socket) => once(socket, 'connect')));
+  for (const path of ['/livez', '/readyz', '/metrics', '/livez']) {
+    const startMs = performance.now();
+    t.equal((await ask(admin.url + path, {})).status, 200, path);
+    const tookMs = performance.now() - startMs;
+    t.ok(tookMs < 200, `${path} after ${tookMs} ms`);
+    slow.push(...crowd(100, 'GET /'));
+  }
 });

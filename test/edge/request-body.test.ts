@@ -12,7 +12,7 @@ async function read(body: RequestBody): Promise<string> {
 
 t.test('RequestBody gives what came, whoever was first', async (t) => {
   const fake = new FakeResponse();
-  const body = new RequestBody(fake.asUws, LIMITS, 0);
+  const body = new RequestBody(fake.asUws, LIMITS, () => 0);
   fake.send('abc', false);
   const reading = read(body);
   fake.send('def', false);
@@ -22,7 +22,7 @@ t.test('RequestBody gives what came, whoever was first', async (t) => {
 
 t.test('RequestBody pauses its client when nobody reads, and lets it go on later', async (t) => {
   const fake = new FakeResponse();
-  const body = new RequestBody(fake.asUws, LIMITS, 0);
+  const body = new RequestBody(fake.asUws, LIMITS, () => 0);
   const chunk = 'x'.repeat(400_000);
   for (let i = 0; i < 3; i += 1) fake.send(chunk, false);
   t.ok(fake.paused);
@@ -41,7 +41,7 @@ t.test('RequestBody pauses its client when nobody reads, and lets it go on later
 
 t.test('RequestBody refuses more than the limit, at whatever chunk', async (t) => {
   const fake = new FakeResponse();
-  const body = new RequestBody(fake.asUws, { ...LIMITS, maxBytes: 5 }, 0);
+  const body = new RequestBody(fake.asUws, { ...LIMITS, maxBytes: 5 }, () => 0);
   fake.send('abc', false);
   const reading = read(body);
   fake.send('defg', false);
@@ -51,7 +51,7 @@ t.test('RequestBody refuses more than the limit, at whatever chunk', async (t) =
 
 t.test('RequestBody ends its reader when the client leaves, and touches it no more', async (t) => {
   const fake = new FakeResponse();
-  const body = new RequestBody(fake.asUws, LIMITS, 0);
+  const body = new RequestBody(fake.asUws, LIMITS, () => 0);
   for (let i = 0; i < 3; i += 1) fake.send('x'.repeat(400_000), false);
   t.ok(fake.paused);
   fake.leave();
@@ -61,7 +61,7 @@ t.test('RequestBody ends its reader when the client leaves, and touches it no mo
 
 t.test('RequestBody that is complete can be read after its response is over', async (t) => {
   const fake = new FakeResponse();
-  const body = new RequestBody(fake.asUws, LIMITS, 0);
+  const body = new RequestBody(fake.asUws, LIMITS, () => 0);
   fake.send('abc', true);
   fake.end('answered early');
   body.leave();

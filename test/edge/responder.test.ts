@@ -222,3 +222,67 @@ t.test('Responder lets no exception reach uWS', (t) => {
   t.equal(faults.length, 3);
   t.end();
 });
+
+t.test('Responder says that the connection ends, once, in each of the ways to answer', (t) => {
+  const told = 'Connection: close';
+  const guard = (run: () => void): void => {
+    run();
+  };
+  const piece = Buffer.from('a');
+  interface Way {
+    readonly why: string;
+    readonly closing: boolean; // by uWS, which says so, too
+    readonly answer: (r: Responder) => void;
+  }
+  const ways: readonly Way[] = [
+    {
+      why: 'at once',
+      closing: true,
+      answer: (r) => {
+        r.end('x');
+      },
+    },
+    {
+      why: 'with a length alone',
+      closing: true,
+      answer: (r) => {
+        r.endWithoutBody(5);
+      },
+    },
+    {
+      why: 'with nothing',
+      closing: false,
+      answer: (r) => {
+        r.endWithoutBody(undefined);
+      },
+    },
+    {
+      why: 'in pieces',
+      closing: false,
+      answer: (r) => {
+        r.tryEnd(piece, 2);
+        r.tryEnd(piece, 2);
+      },
+    },
+    {
+      why: 'in chunks',
+      closing: false,
+      answer: (r) => {
+        r.write(piece);
+        r.write(piece);
+        r.end('');
+      },
+    },
+  ];
+  for (const { why, answer, closing } of ways) {
+    const fake = new FakeResponse();
+    let last = false;
+    const responder = new Responder(fake.asUws, 0, guard, () => last);
+    last = true; // after it came, before it is answered
+    responder.head(200, 'x\r\n');
+    answer(responder);
+    t.equal(fake.closing, closing, why);
+    t.equal(fake.headers.filter((line) => line === told).length, closing ? 0 : 1, why);
+  }
+  t.end();
+});

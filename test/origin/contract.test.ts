@@ -15,7 +15,8 @@ import { startNginx } from '../support/nginx.js';
 import { ask, bodyOf, ORIGIN_SETTINGS as settings } from '../support/origin.js';
 import { freePort } from '../support/ports.js';
 
-const clock = { now: () => Date.now() + 60_000 }; // so that all that lies there has settled
+const later = (): number => Date.now() + 60_000;
+const clock = { now: later, wall: later }; // so that all that lies there has settled
 
 originContract(t, 'a directory', (_t, root) =>
   Promise.resolve(openDirectoryOrigin({ root, name: 'directory', clock })),

@@ -25,7 +25,7 @@ interface Place {
 function place(t: Test): Place {
   const root = t.testdir();
   const open = (aheadMs: number): Origin =>
-    openDirectoryOrigin({ root, name: 'files', clock: { now: () => Date.now() + aheadMs } });
+    openDirectoryOrigin({ root, name: 'files', clock: { wall: () => Date.now() + aheadMs } });
   return { root, origin: open(0), rested: open(RESTED_MS) };
 }
 

@@ -19,7 +19,7 @@ import { openDirectoryOrigin } from '../../src/origin/directory.js';
 import type { Origin } from '../../src/origin/origin.js';
 import { ask, bodyOf, field, textOf } from '../support/origin.js';
 
-const clock = { now: () => Date.UTC(2100, 0, 2) }; // so that all that lies there has settled
+const clock = { wall: () => Date.UTC(2100, 0, 2) }; // so that all that lies there has settled
 const SECRET = 'not for viewers';
 
 function tree(t: Test): { root: string; outside: string; origin: Origin } {

@@ -6,7 +6,7 @@ import { startNginx } from '../support/nginx.js';
 import { freePort } from '../support/ports.js';
 import { OK_HEAD, rawServer } from '../support/upstream.js';
 
-const clock = { now: () => Date.now() };
+const clock = { now: () => Date.now(), wall: () => Date.now() };
 const cache = { name: 'edge-1' } as Parameters<typeof openOrigins>[0]['cache'];
 const bundled = { routes: {}, prefixes: {} };
 const deps = { clock, random: () => 0, bundled };
@@ -58,7 +58,7 @@ t.test('openOrigins() rides out the death and return of its first origin', async
   const states: string[] = [];
   const origin = openOrigins(config, {
     ...deps,
-    clock: { now: () => time.ms },
+    clock: { now: () => time.ms, wall: () => time.ms },
     onStanding: ({ origin: which, to }) => void states.push(`${which} ${to}`),
   });
   t.teardown(() => origin.close());

@@ -11,7 +11,7 @@ export class FakeControl implements GatewayControl {
   readonly workers: readonly WorkerMetrics[];
   readonly #buffer: SharedArrayBuffer;
   phase: GatewayState['phase'] = 'ready';
-  workerState: 'starting' | 'up' | 'restarting' = 'up';
+  workerState: 'starting' | 'up' | 'hung' | 'restarting' = 'up';
   purgeResult: () => Promise<{ purged: number }> = () => Promise.resolve({ purged: 7 });
 
   constructor(workers = 2) {
@@ -28,6 +28,7 @@ export class FakeControl implements GatewayControl {
         connections: 3,
         elu: 0.5,
         origins: [],
+        silentMs: 100,
       };
     });
     return { phase: this.phase, workers, uptimeMs: 1_000, url: 'http://localhost:8080/' };

@@ -13,11 +13,8 @@ class Text extends Writable {
 }
 
 export class FakeProcess extends EventEmitter {
-  readonly pid = 4321;
-  readonly killed: (readonly [number, string])[] = [];
-  kill(pid: number, signal: string): void {
-    this.killed.push([pid, signal]);
-  }
+  /** How often it was ended at once. */
+  ended = 0;
 }
 
 /** A gateway that runs until it is stopped, then ends with `exitCode`. */
@@ -60,11 +57,18 @@ export interface FakeTerminal extends Terminal {
 
 export function fakeTerminal(env: Readonly<Record<string, string>> = {}): FakeTerminal {
   const gateway = new FakeGateway();
+  const process = new FakeProcess();
   return {
     stdout: new Text(),
     stderr: new Text(),
     env,
-    process: new FakeProcess(),
+    process,
+    ending: {
+      now: () => {
+        process.ended += 1;
+      },
+      afterSignal: () => undefined,
+    },
     gateway,
     loadGateway: () => Promise.resolve(gateway.start),
   };

@@ -47,7 +47,7 @@ export class FloodBench {
     this.shard = openShard({
       ...{ shard: 0, epoch: 0, config, origin, random: () => 0.5 },
       arena: new ArenaView(createArena(arenaBytes, 1), 0),
-      clock: { now: () => this.#nowMs, coarse: () => this.#nowMs },
+      clock: { now: () => this.#nowMs, coarse: () => this.#nowMs, wall: () => this.#nowMs },
       log: pino({ level: 'silent' }),
       metrics: new WorkerMetrics(createMetrics(1), 0),
       send: () => true,

@@ -34,7 +34,7 @@ export interface GatewayProcess {
   readonly exited: Promise<number>;
   /** What it has written to stdout (the log) and stderr so far. */
   log(): string;
-  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
+  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGHUP' | 'SIGSTOP' | 'SIGCONT'): void;
 }
 
 export interface Gateway extends GatewayProcess {
@@ -48,6 +48,8 @@ export interface Gateway extends GatewayProcess {
 /** Starts it without waiting for anything; ended with the test. */
 export function spawnGateway(t: Scope, options: GatewayOptions = {}): GatewayProcess & ChildOf {
   const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '2'];
+  // Clients of tests leave idle connections behind, which nobody wants to wait for.
+  flags.push('--set', 'shutdown.idle=0s');
   const args = [options.entry ?? CLI, 'serve', ...flags, ...(options.args ?? [])];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,

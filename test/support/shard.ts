@@ -33,6 +33,8 @@ export type Sent<K extends ToEdge['kind']> = Extract<ToEdge, { kind: K }>;
 /** Everything a shard needs, by default without compression, prefetch and stale windows of ours. */
 export class ShardBench {
   nowMs = Date.UTC(2026, 10, 21);
+  /** By how much the wall clock has been set forward since (or back). */
+  wallAheadMs = 0;
   readonly origin = new TimedOrigin();
   readonly sent: { readonly worker: number; readonly message: ToEdge }[] = [];
   readonly views: readonly ArenaView[]; // by worker; the shard's is 0
@@ -51,7 +53,11 @@ export class ShardBench {
     this.views = Array.from({ length: workers }, (_, worker) => new ArenaView(buffer, worker));
     this.config = testConfig(settings);
     this.#metrics = createMetrics(1);
-    const clock: Clock = { now: () => this.nowMs, coarse: () => this.nowMs };
+    const clock: Clock = {
+      now: () => this.nowMs,
+      coarse: () => this.nowMs,
+      wall: () => this.nowMs + this.wallAheadMs,
+    };
     this.shard = openShard({
       shard: 0,
       epoch: 0,

@@ -7,10 +7,14 @@
  *   /fault/rejection      a promise is rejected and nobody looks
  *   /fault/exit           process.exit()
  *   /fault/block          the thread stands still for 500 ms
+ *   /fault/pause          the same for 3 s
+ *   /fault/hang           a loop without end
+ *   /fault/back           the wall clock of the thread goes back by 20 s
+ *   /fault/ahead          it goes ahead by an hour
  *
  * Every answer but those of the hit path says in X-Worker which worker gave it; a query keeps a
  * request off the hit path. In the environment, WORKER_DIES=<index> ends that worker as it starts
- * again, and SEND_BUFFER=<bytes> has the kernel take little off slow readers' hands.
+ * again, WORKER_HANGS=<where> has one hang as it starts ('start') or is to end ('stop', 'end'), and SEND_BUFFER=<bytes> has the kernel take little off slow readers' hands.
  */
 import type { EdgeBoot } from '../../../src/control/edge-boot.js';
 import runEdgeWorker from '../../../workers/edge.js';
@@ -41,16 +45,39 @@ const FAULTS: Readonly<Record<string, () => void>> = {
     setImmediate(() => process.exit(3));
   },
   block: () => {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    standStill(500);
+  },
+  pause: () => {
+    standStill(3_000);
+  },
+  hang: () => {
+    for (;;) standStill(1_000);
+  },
+  back: () => {
+    stepClock(-20_000);
+  },
+  ahead: () => {
+    stepClock(3_600_000);
   },
 };
 
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function stepClock(ms: number): void {
+  const { now } = Date;
+  Date.now = () => now() + ms;
+}
+
 export default async function run(boot: EdgeBoot): Promise<void> {
+  if (process.env['WORKER_HANGS'] === 'start' && boot.index === 0) FAULTS['hang']?.();
   if (process.env['WORKER_DIES'] === String(boot.index) && boot.restarted) {
     throw new Error('fault: at start');
   }
   breakAtWill(boot.index);
   await runEdgeWorker(boot);
+  if (process.env['WORKER_HANGS'] === 'end') FAULTS['hang']?.();
 }
 
 /* eslint-disable @typescript-eslint/unbound-method -- called with their own `this` below */
@@ -69,6 +96,9 @@ function breakAtWill(index: number): void {
     if (sendBufferBytes > 0) setListenSocketBuffers({ localPort, sendBufferBytes });
     return localPort;
   };
+  if (process.env['WORKER_HANGS'] === 'stop' && index === 0) {
+    EdgeServer.prototype.stop = () => new Promise(() => undefined);
+  }
   const { find } = NearIndex.prototype;
   NearIndex.prototype.find = function (key, headers) {
     FAULTS[/^\/fault\/(\w+)/.exec(key)?.[1] ?? '']?.();

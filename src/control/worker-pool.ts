@@ -1,0 +1,50 @@
+/**
+ * Where edge workers run: on threads of a piscina pool, or on this thread with `--workers 0`. Never
+ * terminates a thread, aborts a task or destroys the pool while a uWS app may be open: each would take
+ * the process down.
+ */
+import { Piscina } from 'piscina';
+import type { EdgeBoot } from './edge-boot.js';
+
+export interface WorkerPool {
+  /** Workers that it runs at a time. */
+  readonly size: number;
+  /** Settles when the worker has ended; `boot.control` is handed over. Rejects when it died. */
+  run(boot: EdgeBoot): Promise<void>;
+  /** Share of time that each event loop was busy, 0..1. */
+  utilizations(): readonly number[];
+  /** Once all workers have ended. */
+  close(): Promise<void>;
+}
+
+export function threadPool(options: {
+  readonly entry: URL; // its default export runs one worker
+  readonly workers: number;
+  readonly onError: (reason: unknown) => void;
+}): WorkerPool {
+  const { entry, workers, onError } = options;
+  const pool = new Piscina({
+    filename: entry.href,
+    minThreads: workers,
+    maxThreads: workers,
+    concurrentTasksPerWorker: 1,
+    // 'sync' parks an idle thread in Atomics.wait, and its sockets with it.
+    atomics: 'disabled',
+    idleTimeout: Infinity,
+    closeTimeout: 5_000,
+    recordTiming: false,
+  });
+  pool.on('error', onError);
+  return {
+    size: workers,
+    run: (boot) => pool.run(boot, { transferList: [boot.control] }) as Promise<void>,
+    utilizations: () =>
+      pool.threads.map((thread) => thread.performance.eventLoopUtilization().utilization),
+    close: () => pool.close(),
+  };
+}
+
+/** One worker on the calling thread, for profilers and debuggers. */
+export function inlinePool(run: (boot: EdgeBoot) => Promise<void>): WorkerPool {
+  return { size: 1, run, utilizations: () => [], close: () => Promise.resolve() };
+}
