@@ -97,11 +97,10 @@ function inspectText(
   object: WorldObject,
 ): ReturnType<typeof inspect> {
   const whole = object.playlistVersion(bytes.toString());
-  // A part may be that of many versions: the newest is the one that cannot be too old.
+  // A part may be that of many versions: the one it is said to be, or else the newest.
   const newest = object.current.number;
-  const candidates =
-    whole === undefined ? Array.from({ length: newest }, (_, i) => newest - i) : [whole];
-  for (const version of candidates) {
+  const some = [claimed.version, ...Array.from({ length: newest }, (_, i) => newest - i)];
+  for (const version of whole === undefined ? some : [whole]) {
     const expected = object.body(version, 0, first, first + bytes.length);
     const stamp = { object: object.id, version, viewer: 0 };
     if (bytes.equals(expected)) return { right: true, stamp };

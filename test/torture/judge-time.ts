@@ -6,13 +6,16 @@ import type { Ask } from './ask.js';
 import type { Fault } from './judge-body.js';
 import type { WorldObject } from './world-object.js';
 
-/** Timers and threads of a busy machine are late; a version's lifetime is not counted finer. */
-const SLACK_MS = 400;
+/** A version's lifetime is not counted finer: the gateway's clock ticks, and so do our timers. */
+const SLACK_MS = 300;
 /** How long an origin's failure excuses a stale answer: the world's failures come again sooner. */
 const EXCUSED_MS = 20_000;
 
 export interface Circumstances {
-  /** How late this process itself has been of late. */
+  /**
+   * How late this process has been of late, and so perhaps the gateway: whoever joins a fill may get
+   * what the origin gave that long ago. A hit is judged at once, however late.
+   */
   readonly lagMs: number;
   /** A worker was lost while this request was on its way. */
   readonly workerLost: boolean;

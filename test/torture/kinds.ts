@@ -148,7 +148,7 @@ export const KINDS: readonly Kind[] = [
   kind('empty-with-length', { trouble: 'empty-with-length', status: 204, objects: 1, weight: 0.3 }),
   kind('live', {
     ...{ trouble: 'live', control: undefined, ttlMs: 1_000, swrMs: 0, everyMs: [2_000, 2_000] },
-    ...{ extension: 'm3u8', type: 'application/vnd.apple.mpegurl', headMs: [0, 5], weight: 2 },
+    ...{ extension: 'm3u8', type: 'application/vnd.apple.mpegurl', headMs: [0, 5], objects: 5 },
   }),
 
   kind('file', { ...FILES, ...SEGMENT, objects: 8, sizes: [500, 400 * KIB], weight: 2 }),
@@ -167,6 +167,6 @@ export const KINDS: readonly Kind[] = [
   }),
   kind('file-live', {
     ...{ ...FILES, trouble: 'live', ttlMs: 1_000, swrMs: 0, everyMs: [2_000, 2_000] },
-    ...{ extension: 'm3u8', type: 'application/vnd.apple.mpegurl', weight: 2 },
+    ...{ extension: 'm3u8', type: 'application/vnd.apple.mpegurl', objects: 5 },
   }),
 ];
