@@ -31,13 +31,15 @@ const PAUSE_MS = 12;
 const GONE_MS = 110; // those who leave do so within this
 const POLL_MS = [1_550, 1_700, 1_850] as const; // just longer than half a target duration lasts
 
+const REREAD_STREAM = 300_000;
+
 let serials = 0; // of asks
 
 export async function runCrowd(options: CrowdOptions): Promise<void> {
   const { recipe, sites } = options;
   const members = Array.from({ length: recipe.clients }, (_, n) => new Member(options, n).run());
   const lonely = recipe.actions.includes('alone')
-    ? sites.flatMap((site) => lone(options, site))
+    ? sites.flatMap((site) => [...lone(options, site), ...reread(options, site)])
     : [];
   await Promise.all([...members, ...lonely]);
 }
@@ -50,6 +52,21 @@ function lone({ judging, over }: CrowdOptions, site: Site): Promise<void>[] {
     while (!over()) {
       await client.ask((sentMs) => ask(object, sentMs));
       await delay(pollMs);
+    }
+    client.close();
+  });
+}
+
+/** A file that is rewritten all the time is read all the time: the race is short. */
+function reread({ judging, over, recipe }: CrowdOptions, site: Site): Promise<void>[] {
+  const rewritten = site.objects.filter(({ kind }) => kind.write === 'quick');
+  return rewritten.map(async (object) => {
+    const client = new Client(site, judging);
+    const random = randomOf(recipe.seed, REREAD_STREAM + object.id);
+    while (!over()) {
+      const query = `?n=${Math.floor(random() * 1e9)}`;
+      await client.ask((sentMs) => ask(object, sentMs, { query }));
+      await delay(random() * 4);
     }
     client.close();
   });

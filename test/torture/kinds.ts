@@ -154,8 +154,8 @@ export const KINDS: readonly Kind[] = [
   kind('file', { ...FILES, ...SEGMENT, objects: 8, sizes: [500, 400 * KIB], weight: 2 }),
   kind('file-large', { ...FILES, ...LARGE, ...SEGMENT, extension: 'mp4', weight: 1.2 }),
   kind('file-rewritten', {
-    ...{ ...FILES, ...SEGMENT, write: 'quick', sizes: [3 * KIB, 300 * KIB], weight: 4 },
-    ...{ everyMs: [40, 250], objects: 4 },
+    ...{ ...FILES, ...SEGMENT, write: 'quick', sizes: [3 * KIB, 300 * KIB], weight: 5 },
+    ...{ everyMs: [5, 40], objects: 2 },
   }),
   kind('file-being-written', {
     ...{ ...FILES, ...SEGMENT, write: 'slow', sizes: [20 * KIB, 200 * KIB], weight: 2 },

@@ -116,8 +116,8 @@ function validatorFaults({ object }: Ask, answer: Answer, version: number): Faul
     if (tagged?.object === object.id && tagged.version === version) return [];
     return [{ class: 'wrong-bytes', what: `${etag} on bytes of version ${version}` }];
   }
-  if (status !== 200 || !answer.whole || etag.startsWith('W/')) return [];
-  if (answer.body.length === 0) return [];
+  const isWhole = status === 200 && answer.whole && answer.body.length > 0;
+  if (!isWhole || etag.startsWith('W/')) return [];
   const stands = `${version} ${fields.get('content-length') ?? ''}`;
   const before = object.tags.get(etag);
   object.tags.set(etag, stands);
