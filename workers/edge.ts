@@ -144,6 +144,7 @@ class EdgeWorker {
         if (arena === undefined || descriptor.published) return;
         this.#near.put(new LocalObject(descriptor, arena, config.cache.name));
       },
+      guard: this.#guard,
     });
   }
 
@@ -169,15 +170,17 @@ class EdgeWorker {
       wheel: this.#wheel,
       origin: this.#origin,
       arenaOf: this.#arenaOf,
-      guard: (run) => {
-        try {
-          run();
-        } catch (reason) {
-          this.#fault(reason, 'callback failed');
-        }
-      },
+      guard: this.#guard,
     };
   }
+
+  readonly #guard = (run: () => void): void => {
+    try {
+      run();
+    } catch (reason) {
+      this.#fault(reason, 'callback failed');
+    }
+  };
 
   /** Resolves when the worker was told to stop and has drained. */
   async run(): Promise<void> {
@@ -236,6 +239,9 @@ class EdgeWorker {
           log: this.#log,
           metrics: this.#metrics,
           send: (to, message) => this.#mesh.reply(to, message),
+          hint: (to, message) => {
+            this.#mesh.hint(to, message);
+          },
           urge: () => {
             this.#mesh.urge();
           },

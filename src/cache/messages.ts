@@ -1,7 +1,8 @@
 /**
  * What edge workers and shards say to each other. Plain values only: they cross threads by clone.
  * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `alone` or `refused`;
- * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`.
+ * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`. What may be
+ * shared comes as `object` or `filling`; a `head`, and a 1xx, belong to the one request that was sent.
  */
 import type { ErrorCode } from '../errors.js';
 import type { FieldLines } from '../http/fields.js';
@@ -29,7 +30,19 @@ export interface AskRequest {
   readonly lane: Lane;
   /** Only refresh what is stored; nobody waits for the answer. */
   readonly background: boolean;
+  /** Cookie or Authorization is among the fields: an answer may be for this person alone. */
+  readonly credentialed: boolean;
+  /** The range reaches past the end of what is stored: it may have grown. */
+  readonly beyond: boolean;
+  /** Leaders it has waited for in vain. */
+  readonly elections: number;
 }
+
+/**
+ * What those do who waited for an answer that only its leader may have: fetch for themselves; ask anew,
+ * so that one of them leads, and in the end fetch for themselves or (after failures) be refused.
+ */
+export type Aftermath = 'alone' | 'elect' | 'elect-or-refuse' | 'refused';
 
 export type ToShard =
   | {
@@ -40,6 +53,14 @@ export type ToShard =
     }
   | { readonly kind: 'cancel'; readonly id: number; readonly shard: number }
   | { readonly kind: 'credit'; readonly id: number; readonly shard: number; readonly bytes: number }
+  /** Of a body in a ring: where the slowest and the fastest follower of this worker are. */
+  | {
+      readonly kind: 'passed';
+      readonly shard: number;
+      readonly fill: number;
+      readonly slowest: number;
+      readonly fastest: number;
+    }
   | {
       readonly kind: 'invalidate';
       readonly id: number;
@@ -75,6 +96,10 @@ export type ToEdge =
       readonly fill: number;
       readonly written: number;
       readonly extents: readonly StoredExtent[] | undefined; // set when the object grew
+      /** Set once the body is too large to keep: from now on byte n lies at n modulo this. */
+      readonly ringBytes?: number;
+      /** Followers that are not this far hold up those who wait: they are cut. */
+      readonly cutBelow?: number;
       readonly end: FillEnd | undefined;
     }
   | {
@@ -82,17 +107,19 @@ export type ToEdge =
       readonly id: number;
       readonly head: Head;
       readonly served: Served;
+      readonly others: Aftermath;
     }
   | { readonly kind: 'informational'; readonly id: number; readonly head: Head }
   | { readonly kind: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly id: number; readonly code: ErrorCode | undefined }
-  | { readonly kind: 'alone'; readonly id: number; readonly forMs: number }
+  | { readonly kind: 'alone'; readonly id: number }
   | {
       readonly kind: 'refused';
       readonly id: number;
       readonly code: ErrorCode;
       readonly detail: string;
       readonly retryAfterS: number; // 0: no Retry-After
+      readonly others: Aftermath; // 'refused': it is everybody's fault or nobody's
     }
   | { readonly kind: 'invalidated'; readonly id: number };
 

@@ -149,6 +149,11 @@ const cache = group({
     'Objects each worker can serve without asking a shard; a larger index costs more per look-up.',
   ),
   name: text('headgate', CACHE_NAME, 'Name of this cache in Cache-Status and Via.'),
+  clientRefresh: choice(
+    ['honour', 'damp', 'ignore'],
+    'damp',
+    "What a client's no-cache or max-age does to a fresh object: fetch it each time, at most once a second, or never; each fetch costs the origin a request.",
+  ),
   staleWhileRevalidate: duration(
     '1s',
     ['0s', '365d'],

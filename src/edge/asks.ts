@@ -4,7 +4,15 @@
  * each has at most one request under way.
  */
 import type { Descriptor } from '../cache/descriptor.js';
-import type { AskRequest, FillEnd, Head, Served, ToEdge, ToShard } from '../cache/messages.js';
+import type {
+  Aftermath,
+  AskRequest,
+  FillEnd,
+  Head,
+  Served,
+  ToEdge,
+  ToShard,
+} from '../cache/messages.js';
 import type { ErrorCode } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
 import { shardOf } from '../runtime/hash.js';
@@ -12,7 +20,7 @@ import { FillFeed } from './fill-feed.js';
 import type { ArenaView } from '../arena/arena.js';
 import type { Turns } from './turns.js';
 
-/** One request's side of an ask. Exactly one of the first five is called, once, unless cancelled. */
+/** One request's side of an ask. Exactly one of the first six is called, once, unless cancelled. */
 export interface AskHandler {
   object(descriptor: Descriptor, served: Served): void;
   /** The bytes are coming: join `feed`, and send up to `quantum` of those that are there. */
@@ -20,7 +28,9 @@ export interface AskHandler {
   /** Not for the cache: `chunk`s follow, then `relayEnded`. */
   head(head: Head, served: Served): void;
   /** Fetch it yourself. */
-  alone(forMs: number): void;
+  alone(): void;
+  /** What came was for its leader alone: ask anew, and after too many leaders do the other thing. */
+  elect(otherwise: 'alone' | 'refused'): void;
   refused(code: ErrorCode, detail: string, retryAfterS: number): void;
   interim(head: Head): void;
   chunk(bytes: Uint8Array): void;
@@ -39,6 +49,8 @@ export interface AsksOptions {
   readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
   /** A fill has ended with an object that may be kept near. */
   readonly onFilled: (descriptor: Descriptor) => void;
+  /** A member threw: the others must be answered all the same. */
+  readonly guard: (run: () => void) => void;
 }
 
 interface Ask {
@@ -47,11 +59,15 @@ interface Ask {
   readonly request: AskRequest;
   joinKey: string;
   readonly sinceMs: number;
+  /** Whose request it is: answers to his fields go to nobody else. */
+  readonly leader: AskHandler;
   readonly members: Set<AskHandler>;
 }
 
 /** How long a shard may be gone (its worker restarts) before its askers are refused. */
 const LOST_PATIENCE_MS = 10_000;
+/** How often a shard hears how far the readers of a ring are. */
+const RING_REPORT_MS = 10;
 
 export class Asks {
   readonly #options: AsksOptions;
@@ -60,6 +76,9 @@ export class Asks {
   readonly #byHandler = new Map<AskHandler, Ask>();
   readonly #feeds = new Map<number, FillFeed>();
   readonly #invalidations = new Map<number, { worker: number; resolve: () => void }>();
+  /** Feeds whose bytes are overwritten behind their followers. */
+  readonly #ringing = new Set<FillFeed>();
+  #ringTimer: NodeJS.Timeout | undefined;
   #nextId = 1;
 
   constructor(options: AsksOptions) {
@@ -86,6 +105,7 @@ export class Asks {
       request,
       joinKey,
       sinceMs: this.#options.now(),
+      leader: handler,
       members: new Set([handler]),
     };
     this.#asks.set(id, ask);
@@ -158,8 +178,9 @@ export class Asks {
     const beforeMs = this.#options.now() - LOST_PATIENCE_MS;
     for (const ask of [...this.#asks.values()]) {
       if (ask.sinceMs > beforeMs || this.#options.isUp(this.#workerOf(ask.shard))) continue;
-      const members = this.#drop(ask, false);
-      for (const member of members) member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
+      this.#each(this.#drop(ask, false), (member) => {
+        member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
+      });
     }
   }
 
@@ -173,7 +194,9 @@ export class Asks {
     }
     for (const ask of [...this.#asks.values()]) {
       if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
-        for (const member of this.#drop(ask, false)) member.relayEnded('GW_WORKER_LOST');
+        this.#each(this.#drop(ask, false), (member) => {
+          member.relayEnded('GW_WORKER_LOST');
+        });
       }
     }
   }
@@ -191,6 +214,7 @@ export class Asks {
   }
 
   close(): void {
+    clearInterval(this.#ringTimer);
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
     this.#asks.clear();
@@ -208,9 +232,9 @@ export class Asks {
     const worker = this.#workerOf(shard);
     if (!this.#options.isUp(worker)) return;
     if (this.#options.send(worker, { kind: 'ask', id, shard, request })) return;
-    for (const member of this.#drop(ask, false)) {
+    this.#each(this.#drop(ask, false), (member) => {
       member.refused('GW_MAILBOX_FULL', 'too many messages to one worker', 1);
-    }
+    });
   }
 
   #answer(ask: Ask, message: Answer, from: number): void {
@@ -220,7 +244,7 @@ export class Asks {
     }
     switch (message.kind) {
       case 'object':
-        this.#drop(ask, false).forEach((member, i) => {
+        this.#each(this.#drop(ask, false), (member, i) => {
           member.object(message.descriptor, servedTo(i, message.served));
         });
         return;
@@ -228,50 +252,70 @@ export class Asks {
         this.#join(ask, message, from);
         return;
       case 'alone':
-        for (const member of this.#drop(ask, false)) member.alone(message.forMs);
+        this.#each(this.#drop(ask, false), (member) => {
+          member.alone();
+        });
         return;
       case 'refused':
-        for (const member of this.#drop(ask, false)) {
-          member.refused(message.code, message.detail, message.retryAfterS);
-        }
+        this.#refuse(ask, message);
         return;
       default:
         message satisfies never;
     }
+  }
+
+  #refuse(ask: Ask, message: Extract<Answer, { kind: 'refused' }>): void {
+    const { code, detail, retryAfterS, others } = message;
+    this.#each(this.#drop(ask, false), (member) => {
+      if (member === ask.leader || others === 'refused') member.refused(code, detail, retryAfterS);
+      else sendOn(member, others);
+    });
   }
 
   #relayed(ask: Ask, message: RelayedAnswer): void {
+    const leader = ask.members.has(ask.leader) ? ask.leader : undefined;
     switch (message.kind) {
       case 'informational':
-        for (const member of ask.members) member.interim(message.head);
+        leader?.interim(message.head);
         return;
       case 'head':
-        this.#relay(ask, message.head, message.served);
+        this.#relay(ask, message);
         return;
       case 'chunk':
-        for (const member of ask.members) member.chunk(message.bytes);
+        leader?.chunk(message.bytes);
         return;
       case 'end':
-        for (const member of this.#drop(ask, false)) member.relayEnded(message.code);
+        this.#drop(ask, false);
+        leader?.relayEnded(message.code);
         return;
       default:
         message satisfies never;
     }
   }
 
-  /** One of the members gets the relayed body; the others could not share it. */
-  #relay(ask: Ask, head: Head, served: Served): void {
-    const [first, ...others] = ask.members;
-    this.#joinable.delete(ask.joinKey);
-    for (const other of others) {
-      ask.members.delete(other);
-      this.#byHandler.delete(other);
-      if (head.status >= 500) {
-        other.refused('GW_ORIGIN_STATUS', `the origin answered ${head.status}`, 1);
-      } else other.alone(0);
-    }
+  /** The leader gets the body, and nobody does when he has left: it was made for him. */
+  #relay(ask: Ask, { head, served, others }: Extract<Answer, { kind: 'head' }>): void {
+    const { leader } = ask;
+    this.#unlist(ask);
     ask.joinKey = RELAYING;
-    first?.head(head, served);
+    const rest = [...ask.members].filter((member) => member !== leader);
+    for (const member of rest) {
+      ask.members.delete(member);
+      this.#byHandler.delete(member);
+    }
+    if (ask.members.has(leader)) leader.head(head, served);
+    else this.#drop(ask, true);
+    this.#each(rest, (member) => {
+      sendOn(member, others);
+    });
+  }
+
+  #each(members: readonly AskHandler[], run: (member: AskHandler, position: number) => void): void {
+    for (const [position, member] of members.entries()) {
+      this.#options.guard(() => {
+        run(member, position);
+      });
+    }
   }
 
   #join(ask: Ask, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
@@ -281,7 +325,7 @@ export class Asks {
       const arena = this.#options.arenaOf(descriptor.shard, descriptor.epoch);
       if (arena?.acquire(descriptor.slot, descriptor.generation) !== true) {
         // It ended and was evicted or purged before this message came: ask again.
-        this.#joinable.delete(ask.joinKey);
+        this.#unlist(ask);
         this.#post(ask);
         return;
       }
@@ -295,9 +339,9 @@ export class Asks {
     };
     const quantum = this.#options.turns.firstQuantum(feed.followers.size + members.length);
     feed.admit(() => {
-      for (const [i, member] of members.entries()) {
+      this.#each(members, (member, i) => {
         member.filling(feed, servedTo(i, served), quantum);
-      }
+      });
     });
   }
 
@@ -306,8 +350,35 @@ export class Asks {
     if (feed === undefined) return;
     if (message.extents !== undefined) feed.source.extents = message.extents;
     feed.source.written = message.written;
+    if (message.ringBytes !== undefined) this.#ring(feed, message.ringBytes, message.cutBelow ?? 0);
     if (message.end !== undefined) this.#endFeed(feed, message.end);
     else this.#options.turns.wake(feed.followers);
+  }
+
+  /** The shard overwrites what all followers have: it must be told how far they are. */
+  #ring(feed: FillFeed, ringBytes: number, cutBelow: number): void {
+    feed.source.ringBytes = ringBytes;
+    feed.cutBelow(cutBelow);
+    this.#ringing.add(feed);
+    this.#ringTimer ??= setInterval(() => {
+      this.#tellPlaces();
+    }, RING_REPORT_MS);
+  }
+
+  #tellPlaces(): void {
+    for (const feed of this.#ringing) {
+      if (this.#feeds.get(feed.id) !== feed) {
+        this.#ringing.delete(feed);
+        continue;
+      }
+      const place = feed.movedPlace();
+      if (place === undefined) continue;
+      const { id: fill, worker, descriptor } = feed;
+      this.#options.send(worker, { kind: 'passed', shard: descriptor.shard, fill, ...place });
+    }
+    if (this.#ringing.size > 0) return;
+    clearInterval(this.#ringTimer);
+    this.#ringTimer = undefined;
   }
 
   #endFeed(feed: FillFeed, end: FillEnd): void {
@@ -320,7 +391,11 @@ export class Asks {
       feed.settle();
       return;
     }
-    for (const follower of [...feed.followers]) follower.failed(end.code);
+    for (const follower of [...feed.followers]) {
+      this.#options.guard(() => {
+        follower.failed(end.code);
+      });
+    }
     feed.finish();
     feed.settle();
   }
@@ -335,13 +410,18 @@ export class Asks {
 
   #drop(ask: Ask, tell: boolean): AskHandler[] {
     this.#asks.delete(ask.id);
-    if (this.#joinable.get(ask.joinKey)?.id === ask.id) this.#joinable.delete(ask.joinKey);
+    this.#unlist(ask);
     if (tell) {
       const { id, shard } = ask;
       this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
     }
     for (const member of ask.members) this.#byHandler.delete(member);
     return [...ask.members];
+  }
+
+  /** Who asks from now on does not join it. */
+  #unlist({ id, joinKey }: Ask): void {
+    if (this.#joinable.get(joinKey)?.id === id) this.#joinable.delete(joinKey);
   }
 
   #invalidated(id: number): void {
@@ -357,6 +437,12 @@ function isRelayed(message: Answer): message is RelayedAnswer {
   return ['informational', 'head', 'chunk', 'end'].includes(message.kind);
 }
 
+/** Not the leader: the answer was not for him. */
+function sendOn(member: AskHandler, what: Aftermath): void {
+  if (what === 'alone') member.alone();
+  else member.elect(what === 'elect' ? 'alone' : 'refused');
+}
+
 /** All but the first of those who wait were folded into its request. */
 function servedTo(position: number, served: Served): Served {
   return position === 0 || served.hit ? served : { ...served, collapsed: true };
@@ -369,6 +455,8 @@ function lostEnd(): FillEnd {
   return { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
 }
 
-function joinKeyOf({ key, headers, range }: AskRequest): string {
-  return `${key}\n${fieldValue(headers, 'accept-encoding') ?? ''}\n${range}`;
+/** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
+function joinKeyOf({ key, headers, range, credentialed, beyond }: AskRequest): string {
+  const encoding = fieldValue(headers, 'accept-encoding') ?? '';
+  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;
 }

@@ -21,6 +21,7 @@ export interface BodySource {
   extents: readonly StoredExtent[];
   written: number; // bytes in place; grows while a fill goes on
   ended: boolean; // no more will come
+  ringBytes?: number; // byte n lies at n modulo this, the last so many are there; 0: all are
 }
 
 export interface BodyWriterOptions {
@@ -221,9 +222,13 @@ export class BodyWriter implements Stalled {
 
   /** Undefined: `written`, read from shared memory, is ahead of the extents that a message brings. */
   #view(from: number, count: number): Uint8Array | undefined {
-    const { arena, extents } = this.source;
-    const view = arena.view(extents, from, count);
-    return view.length > 0 ? view : undefined;
+    const { arena, extents, ringBytes = 0 } = this.source;
+    if (ringBytes === 0) {
+      const view = arena.view(extents, from, count);
+      return view.length > 0 ? view : undefined;
+    }
+    const at = from % ringBytes;
+    return arena.view(extents, at, Math.min(count, ringBytes - at));
   }
 
   /** Re-read after a call that may have changed it: the compiler believes otherwise. */

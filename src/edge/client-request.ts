@@ -20,6 +20,7 @@ export interface ClientRequest {
   readonly upstreamTarget: string; // path and the query that goes upstream
   readonly directives: RequestDirectives;
   readonly range: string;
+  readonly credentialed: boolean; // Cookie or Authorization is among the fields
   readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
 }
@@ -66,9 +67,15 @@ export function readRequest(
     upstreamTarget: target.query === '' ? target.path : `${target.path}?${target.query}`,
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    credentialed: isCredentialed(fields),
     plain,
     lane: laneOf(target.path),
   };
+}
+
+/** An answer to it may be for this person alone. */
+function isCredentialed(fields: FieldLines): boolean {
+  return fields.some(([name]) => name === 'cookie' || name === 'authorization');
 }
 
 /** What a playing viewer needs is P0; a session's first requests are P1. */

@@ -4,26 +4,29 @@
  */
 import { type Descriptor, isIdentified, isSameBytes } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
-import { ageSeconds, judge, NO_DIRECTIVES } from '../cache/reuse.js';
+import { judge, NO_DIRECTIVES } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
-import { contentLength } from '../http/fields.js';
-import { isBodyless } from '../origin/origin.js';
+import { reachOf } from '../http/range.js';
 import type { AskHandler } from './asks.js';
-import { type BodySource, BodyWriter } from './body-writer.js';
+import type { BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import type { FillFeed, Follower } from './fill-feed.js';
-import { LocalObject, SMALL_BYTES } from './local-object.js';
-import { passedHead, passThrough } from './pass.js';
+import { LocalObject } from './local-object.js';
+import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
-import { RelayWriter } from './relay-writer.js';
-import { servedStatus } from '../cache/render.js';
+import { RelayedAnswer } from './relayed-answer.js';
+import { StoredAnswer } from './stored-answer.js';
 import type { Responder } from './responder.js';
 import type { ResponsePlan } from './response-plan.js';
 
-/** An object may be replaced between answer and lease; that often in a row it is a defect. */
-const MAX_ASKS = 8;
+/** An object may be replaced between answer and lease, a leader's answer be his alone. */
+const MAX_ASKS = 3;
+/** A range of what is not kept is read up to from the start; behind that it is asked for by itself. */
+const MAX_SKIP_BYTES = 262_144;
+/** What was written so short a time before it was fetched may go on being written. */
+const JUST_WRITTEN_MS = 60_000;
 /** A background refresh that brought nothing is tried again after this. */
 const REFRESH_PAUSE_MS = 1_000;
 
@@ -31,11 +34,14 @@ export class Exchange implements AskHandler {
   readonly #context: EdgeContext;
   readonly #request: ClientRequest;
   readonly #responder: Responder;
+  readonly #stored: StoredAnswer;
   #asks = 0;
   #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
-  #relay: RelayWriter | undefined;
-  #relayed: Promise<void> = Promise.resolve();
+  #beyond = false; // its range may reach what has been written since
+  #elections = 0; // leaders it has waited for in vain
+  #relayed: RelayedAnswer | undefined;
+  #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
   /** The body that a lost worker was bringing: to be gone on with from its successor. */
   #interrupted: { readonly writer: BodyWriter; readonly descriptor: Descriptor } | undefined;
 
@@ -43,6 +49,7 @@ export class Exchange implements AskHandler {
     this.#context = context;
     this.#request = request;
     this.#responder = responder;
+    this.#stored = new StoredAnswer(context, responder);
   }
 
   start(): void {
@@ -94,54 +101,61 @@ export class Exchange implements AskHandler {
       this.#ask();
       return;
     }
-    this.#count(served, plan.status);
+    this.#stored.count(served, plan.status);
     if (plan.bodyless) {
-      this.#endBodyless(descriptor, served, plan);
+      this.#stored.endBodyless(descriptor, served, plan);
       return;
     }
-    const writer = this.#writerFor(descriptor, { plan, served, source });
+    const writer = this.#stored.writerFor(descriptor, { plan, served, source });
     this.#follow(feed, writer);
     if (source.written > 0) writer.pump(quantum);
   }
 
   head(head: Head, served: Served): void {
-    const { asks, wheel } = this.#context;
+    const { asks } = this.#context;
     const responder = this.#responder;
     if (responder.headSent) responder.close(); // an interrupted body, and this is another
     if (responder.gone) {
       asks.cancel(this);
       return;
     }
-    responder.whenGone(() => {
-      asks.cancel(this);
+    const relayed = new RelayedAnswer({
+      context: this.#context,
+      request: this.#request,
+      responder,
+      skipsUpTo: MAX_SKIP_BYTES,
     });
-    this.#count(served, head.status);
-    const writeHead = (): void => {
-      responder.head(head.status, passedHead(this.#context, served, head.fields));
-    };
-    const total = contentLength(head.fields);
-    const { method } = this.#request;
-    if (isBodyless(method, head.status)) {
-      responder.cork(() => {
-        writeHead();
-        responder.endWithoutBody(method === 'HEAD' && total >= 0 ? total : undefined);
-      });
-      return;
+    switch (relayed.begin(head, served)) {
+      case 'whole-wanted':
+        asks.cancel(this);
+        this.#wantsWhole = true;
+        this.#ask();
+        return;
+      case 'range-wanted':
+        asks.cancel(this);
+        this.alone();
+        return;
+      case 'over':
+        asks.cancel(this);
+        break;
+      case 'body':
+        this.#relayed = relayed;
     }
-    this.#relay = new RelayWriter({ responder, wheel, total, writeHead });
+    this.#stored.count(served, responder.status === 0 ? head.status : responder.status);
   }
 
   chunk(bytes: Uint8Array): void {
-    this.#relayed = this.#relayed.then(async () => {
-      await this.#relay?.write(bytes);
+    const relayed = this.#relayed;
+    this.#relaying = this.#relaying.then(async () => {
+      await relayed?.write(bytes);
       this.#context.asks.credit(this, bytes.length);
     });
   }
 
   relayEnded(code: ErrorCode | undefined): void {
-    void this.#relayed.then(() => {
+    void this.#relaying.then(() => {
       this.#context.guard(() => {
-        if (code === undefined) this.#relay?.end();
+        if (code === undefined) this.#relayed?.end();
         else this.#failed(code);
       });
     });
@@ -159,6 +173,13 @@ export class Exchange implements AskHandler {
     });
   }
 
+  elect(otherwise: 'alone' | 'refused'): void {
+    if (this.#responder.headSent) this.#responder.close();
+    if (this.#responder.gone) return;
+    this.#elections += 1;
+    this.#ask(otherwise);
+  }
+
   refused(code: ErrorCode, _detail: string, retryAfterS: number): void {
     if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
@@ -169,11 +190,13 @@ export class Exchange implements AskHandler {
     this.#responder.interim(head);
   }
 
-  #ask(): void {
+  /** Every way back to the shard leads here, and is counted: in the end the request goes alone. */
+  #ask(otherwise: 'alone' | 'refused' = 'alone'): void {
     const { asks } = this.#context;
     this.#asks += 1;
     if (this.#asks > MAX_ASKS) {
-      this.refused('GW_INTERNAL', 'asked too often', 1);
+      if (otherwise === 'alone' && this.#interrupted === undefined) this.alone();
+      else this.refused('GW_ORIGIN_STATUS', 'asked too often', 1);
       return;
     }
     if (this.#asks === 1) {
@@ -196,7 +219,7 @@ export class Exchange implements AskHandler {
   }
 
   #askRequest(): AskRequest {
-    const { key, stream, upstreamTarget, fields, range, lane } = this.#request;
+    const { key, stream, upstreamTarget, fields, range, lane, credentialed } = this.#request;
     return {
       key,
       stream,
@@ -205,6 +228,9 @@ export class Exchange implements AskHandler {
       range: this.#wantsWhole ? '' : range,
       lane,
       background: false,
+      credentialed,
+      beyond: this.#beyond,
+      elections: this.#elections,
     };
   }
 
@@ -212,7 +238,7 @@ export class Exchange implements AskHandler {
     const nowMs = this.#context.clock.now();
     if (nowMs - object.refreshAskedMs < REFRESH_PAUSE_MS) return;
     object.refreshAskedMs = nowMs;
-    this.#context.asks.refresh({ ...this.#askRequest(), range: '', lane: 2 });
+    this.#context.asks.refresh({ ...this.#askRequest(), range: '', beyond: false, lane: 2 });
   }
 
   /** The object made ready here; kept near when it may be. */
@@ -228,143 +254,48 @@ export class Exchange implements AskHandler {
   }
 
   #plan(descriptor: Descriptor): ResponsePlan | undefined {
-    const { clock, config, random, plans } = this.#context;
     const request = this.#wantsWhole ? { ...this.#request, range: '' } : this.#request;
-    return plans.of(request, descriptor, {
-      nowMs: clock.now(),
-      maxRanges: config.limits.ranges,
-      boundary: () => `hg${random().toString(36).slice(2)}${random().toString(36).slice(2)}`,
-    });
+    return this.#stored.plan(request, descriptor);
   }
 
   /** False: the object is gone or is not what the request wants, so ask. */
   #serve(object: LocalObject, served: Served, near: boolean): boolean {
-    const { descriptor, arena } = object;
-    const plan = this.#plan(descriptor);
+    const plan = this.#plan(object.descriptor);
     if (plan === undefined) {
       // A part cannot answer; that the shard sent it means it was asked with the range.
       if (!near) this.#wantsWhole = true;
       return false;
     }
-    const { slot, generation, extents } = plan.encoded ?? descriptor;
-    if (!arena.acquire(slot, generation)) {
-      if (plan.encoded === undefined || !arena.acquire(descriptor.slot, descriptor.generation)) {
-        this.#context.near.drop(object);
-        return false;
-      }
-      // Only the encoded form was evicted: the object itself will do, in its own form.
-      arena.release(descriptor.slot);
-      this.#context.near.drop(object);
-      return this.#serve(this.#withoutEncodings(object), served, near);
+    if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor)) {
+      this.#beyond = true;
+      return false;
     }
-    arena.touch(slot);
-    if (near) this.#context.metrics.add('nearHits');
-    this.#count(served, plan.status);
-    const source: BodySource = {
-      arena,
-      slot,
-      extents,
-      written: plan.encoded?.bytes ?? descriptor.storedBytes,
-      ended: true,
-    };
-    this.#deliver(descriptor, { plan, served, source });
-    return true;
+    if (this.#stored.serve(object, plan, { served, near })) return true;
+    if (plan.encoded === undefined) return false;
+    // Only the encoded form was evicted: the object itself will do, in its own form.
+    const plainer = { ...object.descriptor, encodings: [], keep: false };
+    const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
+    return this.#serve(identity, served, near);
   }
 
-  #withoutEncodings({ descriptor, arena }: LocalObject): LocalObject {
-    const plainer = { ...descriptor, encodings: [], keep: false };
-    return new LocalObject(plainer, arena, this.#context.config.cache.name);
-  }
-
-  /** The lease is held; it goes back here or when the writer is over. */
-  #deliver(
-    descriptor: Descriptor,
-    what: { plan: ResponsePlan; served: Served; source: BodySource },
-  ): void {
-    const { plan, source } = what;
-    const { arena, slot, extents } = source;
-    if (plan.bodyless) {
-      arena.release(slot);
-      this.#endBodyless(descriptor, what.served, plan);
-      return;
-    }
-    const [piece] = plan.pieces;
-    const simple = plan.pieces.length === 1 && piece !== undefined && 'from' in piece;
-    if (simple && piece.length <= SMALL_BYTES) {
-      const view = arena.view(extents, piece.from, piece.length);
-      if (view.length === piece.length) {
-        this.#responder.cork(() => {
-          this.#writeHead(descriptor, what.served, plan);
-          this.#responder.end(view);
-        });
-        arena.release(slot);
-        return;
-      }
-    }
-    const writer = this.#writerFor(descriptor, what);
-    this.#responder.whenGone(() => {
-      arena.release(slot);
-    });
-    writer.pump(this.#context.turns.quantum);
-  }
-
-  #writerFor(
-    descriptor: Descriptor,
-    { plan, served, source }: { plan: ResponsePlan; served: Served; source: BodySource },
-  ): BodyWriter {
-    const { turns, wheel } = this.#context;
-    return new BodyWriter({
-      responder: this.#responder,
-      source,
-      pieces: plan.pieces,
-      total: plan.total,
-      turns,
-      wheel,
-      writeHead: () => {
-        this.#writeHead(descriptor, served, plan);
-      },
-    });
-  }
-
-  #endBodyless(descriptor: Descriptor, served: Served, plan: ResponsePlan): void {
-    const { status, total } = plan;
-    const length = status === 304 || status === 204 || total < 0 ? undefined : total;
-    this.#responder.cork(() => {
-      this.#writeHead(descriptor, served, plan);
-      this.#responder.endWithoutBody(length);
-    });
-  }
-
-  #writeHead(descriptor: Descriptor, served: Served, plan: ResponsePlan): void {
-    const { config, clock, metrics } = this.#context;
-    const nowMs = clock.now();
-    const { freshness, upstreamStatus } = descriptor;
-    const ttlS = Math.floor((freshness.bornMs + freshness.ttlMs - nowMs) / 1_000);
-    const status = servedStatus(config.cache.name, served, {
-      upstreamStatus,
-      ttlS: served.hit ? ttlS : undefined,
-    });
-    this.#responder.head(
-      plan.status,
-      `${status}\r\nAge: ${ageSeconds(freshness, nowMs)}${plan.lines}`,
-    );
-    if (!served.hit) {
-      metrics.observe('firstByteSeconds', (nowMs - this.#responder.startedMs) / 1_000);
-    }
-  }
-
-  #count(served: Served, status: number): void {
-    const { metrics } = this.#context;
-    metrics.add(served.hit ? 'hits' : 'misses');
-    if (served.collapsed === true) metrics.add('collapsed');
-    if (served.hit && served.detail !== undefined) metrics.add('staleServed');
-    if (status === 304) metrics.add('notModified');
-    if (status === 206) metrics.add('ranges');
+  /** The range reaches past what is stored: of a file that was just being written, more may be there. */
+  #mayHaveGrown({ totalBytes, dateMs, lastModifiedMs }: Descriptor): boolean {
+    const { range, method } = this.#request;
+    if (method !== 'GET' || range === '' || this.#wantsWhole || totalBytes < 0) return false;
+    const reach = reachOf(range);
+    if (reach === undefined || reach.end < totalBytes) return false;
+    return reach.start >= totalBytes || dateMs - lastModifiedMs < JUST_WRITTEN_MS;
   }
 
   #follow(feed: FillFeed, writer: BodyWriter): void {
     const { descriptor } = feed;
     const follower: Follower = {
+      get sent() {
+        return writer.sent;
+      },
+      cut: () => {
+        writer.cut();
+      },
       get over() {
         return writer.over;
       },

@@ -9,8 +9,17 @@ import type { BodySource } from './body-writer.js';
 import type { Writer } from './turns.js';
 
 export interface Follower extends Writer {
+  /** Bytes of the body that it needs no more. */
+  readonly sent: number;
+  /** It holds up the others: end it. */
+  cut(): void;
   /** The fill will not end whole. */
   failed(code: ErrorCode): void;
+}
+
+export interface Place {
+  readonly slowest: number;
+  readonly fastest: number;
 }
 
 export class FillFeed {
@@ -24,6 +33,7 @@ export class FillFeed {
   whenDeserted: ((feed: FillFeed) => void) | undefined;
   readonly #arena: ArenaView;
   #admitting = false;
+  #told: Place | undefined;
   #state: 'open' | 'ended' | 'closed' = 'open';
 
   /** The slot is leased already; the feed gives the lease back. */
@@ -38,6 +48,7 @@ export class FillFeed {
       extents: descriptor.extents,
       written: arena.written(descriptor.slot),
       ended: false,
+      ringBytes: 0,
     };
   }
 
@@ -58,6 +69,24 @@ export class FillFeed {
 
   leave(follower: Follower): void {
     if (this.followers.delete(follower)) this.settle();
+  }
+
+  /** How far its followers are; undefined: as far as was said before. Walks all of them. */
+  movedPlace(): Place | undefined {
+    let slowest = this.source.written;
+    let fastest = 0;
+    for (const { sent } of this.followers) {
+      slowest = Math.min(slowest, sent);
+      fastest = Math.max(fastest, sent);
+    }
+    if (this.#told?.slowest === slowest && this.#told.fastest === fastest) return undefined;
+    this.#told = { slowest, fastest };
+    return this.#told;
+  }
+
+  /** Ends who is not that far in the body. */
+  cutBelow(bytes: number): void {
+    for (const follower of [...this.followers]) if (follower.sent < bytes) follower.cut();
   }
 
   /** No more bytes will come. */

@@ -1,19 +1,16 @@
 /** Requests that no cache answers: other methods and uncacheable objects, streamed both ways. */
 import { invalidatedTargets } from '../cache/invalidate.js';
 import { asGatewayError } from '../errors.js';
-import { contentLength, fieldValue, type FieldLines } from '../http/fields.js';
 import { hostPrefix } from '../http/key.js';
 import { normalizeReference } from '../http/target.js';
 import type { OriginRequest, OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
-import type { Served } from '../cache/messages.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { refuse } from './refusal.js';
-import { RelayWriter } from './relay-writer.js';
-import { servedStatus } from '../cache/render.js';
+import { RelayedAnswer } from './relayed-answer.js';
 import type { RequestBody } from './request-body.js';
-import { passedLines, type Responder } from './responder.js';
+import type { Responder } from './responder.js';
 
 export interface Passing {
   readonly request: ClientRequest;
@@ -31,10 +28,9 @@ export async function passThrough(context: EdgeContext, passing: Passing): Promi
   });
   context.metrics.add('passed');
   try {
-    context.metrics.add('originRequests');
-    const response = await context.origin.fetch(originRequest(passing), abort.signal);
-    await invalidateAfter(context, request, response);
-    await relay(context, passing, response);
+    const whole = await relay(context, passing, abort.signal);
+    // The origin sent a part in spite of an If-Range that does not hold: now without it.
+    if (!whole) await relay(context, { ...passing, request: withoutRange(request) }, abort.signal);
   } catch (reason) {
     if (responder.gone) return;
     const error = asGatewayError(reason);
@@ -57,47 +53,37 @@ function originRequest({ request, responder, body }: Passing): OriginRequest {
   };
 }
 
+/** False: nothing was sent, since a part came that the client does not want. */
 async function relay(
   context: EdgeContext,
-  { request, responder, fwd }: Passing,
-  response: OriginResponse,
-): Promise<void> {
+  passing: Passing,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { request, responder, fwd } = passing;
+  context.metrics.add('originRequests');
+  const response = await context.origin.fetch(originRequest(passing), signal);
+  await invalidateAfter(context, request, response);
   const { status, headers } = response;
-  const served: Served = { hit: false, fwd, fwdStatus: status };
-  const writeHead = (): void => {
-    responder.head(status, passedHead(context, served, headers));
-  };
-  const total = contentLength(headers);
-  if (request.method === 'HEAD' || status === 204 || status === 304) {
+  const answer = new RelayedAnswer({ context, request, responder, skipsUpTo: Infinity });
+  const begun = answer.begin({ status, fields: headers }, { hit: false, fwd, fwdStatus: status });
+  if (begun !== 'body') {
     discardBody(response.body);
-    responder.cork(() => {
-      writeHead();
-      responder.endWithoutBody(request.method === 'HEAD' && total >= 0 ? total : undefined);
-    });
-    return;
+    return begun === 'over';
   }
-  const writer = new RelayWriter({ responder, wheel: context.wheel, total, writeHead });
   for await (const chunk of response.body) {
-    await writer.write(chunk);
-    if (responder.gone) return;
+    await answer.write(chunk);
+    if (responder.gone) return true;
   }
-  writer.end();
+  answer.end();
+  return true;
 }
 
-/** Lines of an answer passed on, behind our Cache-Status member. */
-export function passedHead(context: EdgeContext, served: Served, fields: FieldLines): string {
-  const upstreamStatus = fieldValue(fields, 'cache-status') ?? '';
-  const status = servedStatus(context.config.cache.name, served, {
-    upstreamStatus,
-    ttlS: undefined,
-  });
-  return passedLines(
-    status,
-    fields.filter(([name]) => !RENDERED_BY_US.has(name)),
-  );
-}
+const OF_RANGES = new Set(['range', 'if-range']);
 
-const RENDERED_BY_US = new Set(['cache-status', 'content-length', 'date', 'connection']);
+function withoutRange(request: ClientRequest): ClientRequest {
+  const fields = request.fields.filter(([name]) => !OF_RANGES.has(name));
+  return { ...request, fields, range: '' };
+}
 
 /** Before the client hears of success, nobody gets what it has made outdated (RFC 9111 4.4). */
 async function invalidateAfter(

@@ -3,11 +3,13 @@
  * are decided before ranges (RFC 9110 section 13.2.2).
  */
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
-import { evaluateConditions, ifRangeHolds } from '../http/conditions.js';
+import type { Validators } from '../http/conditions.js';
 import { negotiateEncoding } from '../http/encoding.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { byterangesBody } from '../http/multipart.js';
-import { type ByteRange, formatContentRange, parseRange } from '../http/range.js';
+import { type ByteRange, formatContentRange } from '../http/range.js';
+import { select } from '../http/selection.js';
+import { validatingFields } from './relay-plan.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
 import { fieldsOf, renderFields, renderLines } from '../cache/render.js';
@@ -57,55 +59,35 @@ export function planResponse(
   const { fields } = request;
   const selectable = descriptor.status === 200 || descriptor.status === 206;
   if (!selectable) return whole(request, descriptor, undefined);
-  const verdict = evaluateConditions(
-    conditionsOf(request),
-    validatorsOf(descriptor),
-    context.nowMs,
-  );
+  const { totalBytes } = descriptor;
+  const selection = select(request, { validators: validatorsOf(descriptor), totalBytes }, context);
   const encoded = encodingFor(fields, descriptor);
-  if (verdict === 304) return notModified(descriptor, encoded);
-  if (verdict === 412) return bare(412, renderLines([]));
-  const ranged = rangesOf(request, descriptor, context.maxRanges);
-  if (ranged === 'unsatisfiable') {
-    const total = formatContentRange(undefined, descriptor.totalBytes);
-    return bare(416, `${renderLines([])}\r\nContent-Range: ${total}`);
+  switch (selection.kind) {
+    case 'not-modified':
+      return notModified(descriptor, encoded);
+    case 'failed':
+      return bare(412, renderLines([]));
+    case 'unsatisfiable':
+      return bare(416, `${renderLines([])}\r\nContent-Range: ${endOnly(totalBytes)}`);
+    case 'ranges':
+      return partial(selection.ranges, descriptor, context);
+    case 'whole':
+      if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;
+      return whole(request, descriptor, encoded);
   }
-  if (ranged !== undefined) return partial(ranged, descriptor, context);
-  if (descriptor.firstByte !== 0 || descriptor.status === 206) return undefined;
-  return whole(request, descriptor, encoded);
 }
 
-function conditionsOf({ method, fields }: ClientRequest): Parameters<typeof evaluateConditions>[0] {
-  return {
-    method,
-    ifMatch: fieldValue(fields, 'if-match'),
-    ifNoneMatch: fieldValue(fields, 'if-none-match'),
-    ifModifiedSince: fieldValue(fields, 'if-modified-since'),
-    ifUnmodifiedSince: fieldValue(fields, 'if-unmodified-since'),
-  };
+function endOnly(totalBytes: number): string {
+  return formatContentRange(undefined, totalBytes);
 }
 
-function validatorsOf(descriptor: Descriptor): Parameters<typeof ifRangeHolds>[1] {
+function validatorsOf(descriptor: Descriptor): Validators {
   const { etag, lastModifiedMs, dateMs } = descriptor;
   return {
     etag: etag === '' ? undefined : etag,
     lastModifiedMs: Number.isNaN(lastModifiedMs) ? undefined : lastModifiedMs,
     dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
   };
-}
-
-/** Undefined: no range applies, so the whole object is meant. */
-function rangesOf(
-  { method, range, fields }: ClientRequest,
-  descriptor: Descriptor,
-  maxRanges: number,
-): readonly ByteRange[] | 'unsatisfiable' | undefined {
-  if (range === '' || method !== 'GET' || descriptor.totalBytes < 0) return undefined;
-  const ifRange = fieldValue(fields, 'if-range');
-  if (ifRange !== undefined && !ifRangeHolds(ifRange, validatorsOf(descriptor))) return undefined;
-  const result = parseRange(range, descriptor.totalBytes, maxRanges);
-  if (result.kind === 'ignore') return undefined;
-  return result.kind === 'unsatisfiable' ? 'unsatisfiable' : result.ranges;
 }
 
 function partial(
@@ -169,18 +151,8 @@ function whole(
   };
 }
 
-/** RFC 9110 section 15.4.5: what a cache needs to update what it has, and no more. */
 function notModified(descriptor: Descriptor, encoded: EncodedBody | undefined): ResponsePlan {
-  const kept = new Set([
-    'etag',
-    'cache-control',
-    'content-location',
-    'expires',
-    'vary',
-    'cdn-cache-control',
-    'last-modified',
-  ]);
-  const fields = fieldsOf(descriptor, encoded).filter(([name]) => kept.has(name));
+  const fields = validatingFields(fieldsOf(descriptor, encoded));
   return { ...bare(304, renderLines(fields)), total: -1 };
 }
 

@@ -21,6 +21,8 @@ const UNSATISFIABLE: RangeResult = { kind: 'unsatisfiable' };
 
 const CONTENT_RANGE = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/i;
 
+const ONE_MEMBER = /^bytes\s*=\s*(\d+)-(\d*)$/i;
+
 const TAB = 0x09;
 const SPACE = 0x20;
 const COMMA = 0x2c;
@@ -55,6 +57,16 @@ export function parseRange(value: string, length: number, maxRanges: number): Ra
   }
   if (members === 0) return IGNORE;
   return ranges.length === 0 ? UNSATISFIABLE : { kind: 'ranges', ranges };
+}
+
+/** How far a Range with one member reaches, whatever the length; undefined: a suffix, or several. */
+export function reachOf(
+  value: string,
+): { readonly start: number; readonly end: number } | undefined {
+  const [, first, last] = ONE_MEMBER.exec(value) ?? [];
+  if (first === undefined) return undefined;
+  const start = Number(first);
+  return { start, end: last === undefined || last === '' ? start : Number(last) };
 }
 
 /** What a `Content-Range` field says, or undefined when it is not a valid one of bytes. */

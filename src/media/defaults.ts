@@ -53,6 +53,17 @@ export function defaultTtlMs(
   return setting === undefined ? undefined : ttls[setting];
 }
 
+/**
+ * True for a manifest that may be a live one: a player that polls alone and is given the last answer
+ * while a new one is fetched is always one poll behind, and runs dry.
+ */
+export function isMaybeLive(kind: MediaKind, manifest: ObjectFacts['manifest']): boolean {
+  if (kind !== 'playlist' && kind !== 'mpd') return false;
+  if (manifest === undefined) return true;
+  if (manifest.kind === 'mpd') return manifest.type === 'dynamic';
+  return manifest.kind === 'media' && !manifest.endList && manifest.type !== 'VOD';
+}
+
 function manifestTtlMs(ttls: TtlDefaults, manifest: ObjectFacts['manifest']): number {
   if (manifest === undefined) return Math.min(UNREAD_PLAYLIST_MS, ttls.playlist);
   return manifest.kind === 'mpd' ? mpdTtlMs(manifest, ttls) : playlistTtlMs(manifest, ttls);

@@ -1,9 +1,9 @@
 /** How a shard answers: one place that knows the messages, counts them and batches progress. */
 import type { Descriptor } from '../cache/descriptor.js';
-import type { FillEnd, Head, Served, ToEdge } from '../cache/messages.js';
+import type { Aftermath, FillEnd, Head, Served, ToEdge } from '../cache/messages.js';
 import type { ErrorCode } from '../errors.js';
 import type { ShardContext } from './context.js';
-import type { Fill, Waiter } from './fill.js';
+import { type Fill, presentLeader, subscribe, type Waiter } from './fill.js';
 
 /** Refused clients come back after 1 to 3 s, each at its own time, so that they are no herd. */
 const RETRY_MIN_S = 1;
@@ -25,19 +25,21 @@ export class Answers {
   }
 
   objectToAll(fill: Fill, descriptor: Descriptor, served: Served): void {
-    for (const waiter of fill.waiters) this.object(waiter, descriptor, collapsed(waiter, served));
-    fill.waiters = [];
+    for (const waiter of fill.waiters.values()) {
+      this.object(waiter, descriptor, collapsed(waiter, served));
+    }
+    fill.waiters.clear();
   }
 
   /** Joins the waiters to the bytes; those already in place may be read at once. */
   filling(fill: Fill, fwdStatus: number): void {
-    for (const waiter of fill.waiters) this.follow(fill, waiter, fwdStatus);
+    for (const waiter of fill.waiters.values()) this.follow(fill, waiter, fwdStatus);
   }
 
   follow(fill: Fill, waiter: Waiter, fwdStatus: number): void {
     const { descriptor, stored } = fill;
     if (descriptor === undefined || waiter.request.background) return;
-    fill.subscribers.add(waiter.worker);
+    subscribe(fill, waiter);
     const fwd = stored === undefined ? (fill.range === '' ? 'uri-miss' : 'partial') : 'stale';
     const served = collapsed(waiter, { hit: false, fwd, fwdStatus, stored: true });
     const now = { ...descriptor, extents: fill.body?.extents ?? descriptor.extents };
@@ -59,21 +61,30 @@ export class Answers {
   ended(fill: Fill, end: FillEnd): void {
     this.#dirty.delete(fill);
     const extents = fill.body?.extents;
-    for (const worker of fill.subscribers) {
-      this.#send(worker, { kind: 'progress', fill: fill.id, written: fill.written, extents, end });
+    for (const worker of fill.subscribers.keys()) {
+      this.#send(worker, {
+        kind: 'progress',
+        fill: fill.id,
+        written: fill.written,
+        extents,
+        ...ringOf(fill),
+        end,
+      });
     }
     fill.subscribers.clear();
-    fill.waiters = [];
+    fill.waiters.clear();
   }
 
-  head(waiter: Waiter, head: Head, served: Served): void {
-    this.#send(waiter.worker, { kind: 'head', id: waiter.id, head, served });
+  /** To the leader: `others` is for those who joined his ask on their way here. */
+  head(waiter: Waiter, head: Head, about: { served: Served; others: Aftermath }): void {
+    this.#send(waiter.worker, { kind: 'head', id: waiter.id, head, ...about });
   }
 
+  /** A 1xx answers the leader's request, and may name what is his. */
   informational(fill: Fill, head: Head): void {
-    for (const { worker, id, request } of fill.waiters) {
-      if (!request.background) this.#send(worker, { kind: 'informational', id, head });
-    }
+    const leader = presentLeader(fill);
+    if (leader === undefined || leader.request.background) return;
+    this.#send(leader.worker, { kind: 'informational', id: leader.id, head });
   }
 
   /** False: lost, so the body cannot go on. */
@@ -85,16 +96,27 @@ export class Answers {
     this.#send(waiter.worker, { kind: 'end', id: waiter.id, code });
   }
 
-  alone(waiters: readonly Waiter[], forMs: number): void {
-    for (const { worker, id } of waiters) this.#send(worker, { kind: 'alone', id, forMs });
+  alone({ worker, id }: Waiter): void {
+    this.#send(worker, { kind: 'alone', id });
   }
 
-  refuse(waiters: readonly Waiter[], code: ErrorCode, detail: string): void {
+  /** `others`: those who joined these asks on their way here. */
+  refuse(
+    waiters: Iterable<Waiter>,
+    { code, detail, others }: { code: ErrorCode; detail: string; others?: Aftermath },
+  ): void {
     const { random } = this.#context;
     for (const { worker, id, request } of waiters) {
       if (request.background) continue;
       const retryAfterS = RETRY_MIN_S + Math.floor(random() * RETRY_SPREAD_S);
-      this.#send(worker, { kind: 'refused', id, code, detail, retryAfterS });
+      this.#send(worker, {
+        kind: 'refused',
+        id,
+        code,
+        detail,
+        retryAfterS,
+        others: others ?? 'refused',
+      });
     }
   }
 
@@ -118,12 +140,14 @@ export class Answers {
       const grown = all.length > fill.sentExtents;
       fill.sentExtents = all.length;
       const extents = grown ? all : undefined;
-      for (const worker of fill.subscribers) {
-        this.#send(worker, {
+      const { id, written } = fill;
+      for (const worker of fill.subscribers.keys()) {
+        this.#context.hint(worker, {
           kind: 'progress',
-          fill: fill.id,
-          written: fill.written,
+          fill: id,
+          written,
           extents,
+          ...ringOf(fill),
           end: undefined,
         });
       }
@@ -134,6 +158,11 @@ export class Answers {
   #send(worker: number, message: ToEdge): void {
     this.#context.send(worker, message);
   }
+}
+
+function ringOf({ ring }: Fill): { ringBytes?: number; cutBelow?: number } {
+  if (ring.bytes === 0) return {};
+  return { ringBytes: ring.bytes, cutBelow: ring.cutBelow };
 }
 
 function collapsed(waiter: Waiter, served: Served): Served {

@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { EntryIndex } from './entry-index.js';
+import type { KeyMemory } from './key-memory.js';
 import type { LineInterner } from './line-interner.js';
 import type { ObjectStore } from './object-store.js';
 
@@ -23,8 +24,11 @@ export interface ShardContext {
   readonly index: EntryIndex;
   readonly store: ObjectStore;
   readonly interner: LineInterner;
+  readonly memory: KeyMemory;
   /** False: the worker is down or its outbox is full. */
   readonly send: (worker: number, message: ToEdge) => boolean;
+  /** For what a later message says better: may be left out. */
+  readonly hint: (worker: number, message: ToEdge) => void;
   /** What was sent goes out now rather than at the turn's end. */
   readonly urge: () => void;
 }

@@ -25,8 +25,6 @@ export class EntryIndex {
   readonly #owners: (Stored | 'resting' | undefined)[];
   /** Looked at since the last `rest`. */
   readonly #touched = new Set<Entry>();
-  /** Kept only for `aloneUntilMs`; may hold entries that are of use again. */
-  readonly #lingering = new Set<Entry>();
   #count = 0;
 
   constructor(options: EntryIndexOptions) {
@@ -75,15 +73,11 @@ export class EntryIndex {
   }
 
   /** Forgets an entry that holds nothing any more. */
-  dropIfEmpty(entry: Entry, nowMs: number): void {
+  dropIfEmpty(entry: Entry): void {
     const entries = this.#streams.get(entry.stream);
     if (entries?.get(entry.key) !== entry) return;
     if (entry.variants.size > 0 || entry.fills.size > 0) {
       this.#touched.add(entry);
-      return;
-    }
-    if (entry.aloneUntilMs > nowMs) {
-      this.#lingering.add(entry);
       return;
     }
     this.#touched.delete(entry);
@@ -92,21 +86,16 @@ export class EntryIndex {
     if (entries.size === 0) this.#streams.delete(entry.stream);
   }
 
-  /** Puts to rest what was looked at and may rest, and forgets what was kept for `aloneUntilMs` only. */
-  sweep(nowMs: number): void {
-    for (const entry of this.#touched) this.rest(entry, nowMs);
+  /** Puts to rest what was looked at and may rest. */
+  sweep(): void {
+    for (const entry of this.#touched) this.rest(entry);
     this.#touched.clear();
-    for (const entry of this.#lingering) {
-      if (entry.aloneUntilMs > nowMs) continue;
-      this.#lingering.delete(entry);
-      this.dropIfEmpty(entry, nowMs);
-    }
   }
 
   /** Nothing when the entry has more to it than a pack can say. */
-  rest(entry: Entry, nowMs: number): void {
+  rest(entry: Entry): void {
     this.#touched.delete(entry);
-    const whole = packable(entry, nowMs);
+    const whole = packable(entry);
     if (whole === undefined || !this.isHeld(whole)) return;
     const { interner, texts } = this.#options;
     const { slot } = whole.body;

@@ -30,7 +30,6 @@ export interface Entry {
   vary: readonly string[];
   readonly variants: Map<string, Variant>;
   fills: Map<string, Fill>; // NO_FILLS until there is one
-  aloneUntilMs: number; // an uncacheable answer was being waited for: do not coalesce until then
 }
 
 /** Shared by the many that have none, a million empty maps being half a gigabyte. Never written. */
@@ -39,7 +38,7 @@ export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
 /** An entry that holds nothing yet. */
 export function newEntry(stream: string, key: string): Entry {
-  return { key, stream, vary: [], variants: new Map(), fills: NO_FILLS, aloneUntilMs: 0 };
+  return { key, stream, vary: [], variants: new Map(), fills: NO_FILLS };
 }
 
 /** Takes `stored` out of its entry's variants; true when it was there. */

@@ -2,15 +2,14 @@
  * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { storePlan, type StorePlan } from '../cache/policy.js';
 import { mayServeOnError } from '../cache/reuse.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { Served } from '../cache/messages.js';
-import { asGatewayError, GatewayError } from '../errors.js';
+import { asGatewayError, ERRORS, GatewayError, type ErrorCode } from '../errors.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
-import { defaultTtlMs, type ObjectFacts } from '../media/defaults.js';
+import { defaultTtlMs, isMaybeLive, type ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -18,30 +17,33 @@ import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
-import { type Fill, rekey, type Waiter } from './fill.js';
+import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
+import { FillBody } from './fill-body.js';
+import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
 import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
+import { Relay } from './relay.js';
 import { renewStored } from './renew.js';
-import { spanOf } from './span.js';
+import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
+import { type Span, spanOf } from './span.js';
 import { upstreamRequest } from './upstream-request.js';
 
-/** An object of unknown length grows by doubling between these. */
+/** An object of unknown length begins with so much and grows by doubling. */
 const FIRST_GROWTH_BYTES = 65_536;
-const MAX_GROWTH_BYTES = 1_048_576;
-/** How long a fill waits for readers to give back room before it fails. */
-const ROOM_PATIENCE_MS = 10_000;
 /** After an origin failed and stale was served: not again before. */
 const ERROR_PAUSE_MS = 1_000;
-/** After an uncacheable answer to a crowd: that long, each goes alone. */
-const ALONE_MS = 5_000;
-const OUTGROWN_MS = 300_000;
-/** A fill that has brought so much leaves the thread to others for a turn. */
-const TURN_BYTES = 524_288;
-const RELAY_WINDOW_BYTES = 1_048_576;
 const STALE_ON_STATUS = new Set([500, 502, 503, 504]);
+/** What one request can bring upon itself; the origin itself would fail the next one, too. */
+const MAY_BE_ITS_OWN = new Set<ErrorCode>([
+  'GW_ORIGIN_IO',
+  'GW_ORIGIN_PROTOCOL',
+  'GW_ORIGIN_BODY_SHORT',
+]);
 
 export interface FillHooks {
+  /** A waiter waits for this fill no longer. */
+  readonly release: (waiter: Waiter) => void;
   /** A waiter must be decided anew: the answer that came does not suit it. */
   readonly redecide: (waiter: Waiter) => void;
   readonly onStored: (stored: Stored) => void;
@@ -65,11 +67,15 @@ export class FillRunner {
   readonly #context: ShardContext;
   readonly #answers: Answers;
   readonly #hooks: FillHooks;
+  readonly #body: FillBody;
+  readonly #relay: Relay;
 
   constructor(context: ShardContext, answers: Answers, hooks: FillHooks) {
     this.#context = context;
     this.#answers = answers;
     this.#hooks = hooks;
+    this.#body = new FillBody(context, answers);
+    this.#relay = new Relay(context, answers, hooks);
   }
 
   /** Never rejects: whatever happens, every waiter is answered and the fill ends. */
@@ -143,13 +149,18 @@ export class FillRunner {
         return;
       }
     }
-    const plan = this.#plan(fill, arrival, { status: response.status });
-    if (plan.store && this.#accept(fill, arrival, plan)) {
-      await this.#pump(fill, response);
-      this.#finish(fill, arrival);
+    if (fill.waiters.size === 0 && !fill.leader.request.background) {
+      discardBody(response.body);
       return;
     }
-    await this.#relay(fill, response, plan.store ? 'no-room' : plan.reason);
+    const plan = this.#plan(fill, arrival, { status: response.status });
+    const refusal = plan.store ? this.#accept(fill, arrival, plan) : plan.reason;
+    if (refusal !== undefined) {
+      await this.#relay.run(fill, response, refusal);
+      return;
+    }
+    await this.#body.pump(fill, response);
+    this.#finish(fill, arrival);
   }
 
   #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
@@ -161,7 +172,12 @@ export class FillRunner {
       { method: 'GET', headers: fill.leader.request.headers },
       { status: facts.status, headers },
       { requestMs, responseMs },
-      { ...policy, defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts) },
+      {
+        ...policy,
+        defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts),
+        // Expired means held for the revalidation that all share; stale only while the origin fails.
+        ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
+      },
     );
   }
 
@@ -180,9 +196,15 @@ export class FillRunner {
     const plan = this.#plan(fill, arrival, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
-      // The waiters asked before this answer: it may still be theirs, but not the next one's.
+      // It says "unchanged" to its leader, and that it is not for others from now on.
+      const lesson = lessonOf({
+        status: 200,
+        credentialed: fill.leader.request.credentialed,
+        large: false,
+      });
+      this.#relay.partOthers(fill, lesson, plan.reason);
       this.#answers.objectToAll(fill, stored.descriptor, served);
-      this.#hooks.discard(stored);
+      if (lesson.outdates) this.#hooks.discard(stored);
       return;
     }
     const before = stored.descriptor;
@@ -211,27 +233,22 @@ export class FillRunner {
     const nowMs = clock.now();
     const usable = (waiter: Waiter): boolean =>
       mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);
-    if (!fill.leader.request.background && !fill.waiters.every(usable)) return false;
+    const waiters = [...fill.waiters.values()];
+    if (!fill.leader.request.background && !waiters.every(usable)) return false;
     if (!usable(fill.leader)) return false;
     stored.retryAtMs = nowMs + ERROR_PAUSE_MS;
     this.#answers.objectToAll(fill, stored.descriptor, { hit: true, detail });
     return true;
   }
 
-  /** Takes a place in the arena and tells the waiters it suits. False: no room, or not what was asked. */
-  #accept(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
-    const { store, config, shard, epoch } = this.#context;
+  /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
+  #accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
+    const { config, shard, epoch } = this.#context;
     const span = spanOf(fill, response);
-    if (span === undefined || span.length > config.cache.maxObject) return false;
-    if (fill.waiters.length === 0 && !fill.leader.request.background) return false;
-    const body =
-      span.length < 0
-        ? store.reserve(FIRST_GROWTH_BYTES)
-        : store.reserve(
-            span.length,
-            span.length <= MAX_PUBLISHED_BYTES ? roomForText(fill.entry.key, response.headers) : 0,
-          );
-    if (body === undefined) return false;
+    if (span === undefined) return 'partial';
+    if (span.length > config.cache.maxObject) return 'too-large';
+    const body = this.#reserve(fill, response, span);
+    if (body === undefined) return 'no-room';
     const { entry, leader } = fill;
     const { vary } = plan;
     this.#adoptVary(entry, vary);
@@ -254,13 +271,22 @@ export class FillRunner {
       secondary,
       keep: false,
     });
-    const strangers = fill.waiters.filter(
-      (waiter) => secondaryKey(vary, waiter.request.headers) !== secondary,
-    );
-    fill.waiters = fill.waiters.filter((waiter) => !strangers.includes(waiter));
+    const strangers: Waiter[] = [];
+    for (const [asker, waiter] of fill.waiters) {
+      if (secondaryKey(vary, waiter.request.headers) === secondary) continue;
+      fill.waiters.delete(asker);
+      strangers.push(waiter);
+    }
     this.#answers.filling(fill, response.status);
     for (const waiter of strangers) this.#hooks.redecide(waiter);
-    return true;
+    return undefined;
+  }
+
+  #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
+    const { store } = this.#context;
+    if (length < 0) return store.reserve(FIRST_GROWTH_BYTES);
+    const small = length <= MAX_PUBLISHED_BYTES;
+    return store.reserve(length, small ? roomForText(fill.entry.key, headers) : 0);
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
@@ -272,62 +298,6 @@ export class FillRunner {
     entry.vary = vary;
   }
 
-  async #pump(fill: Fill, response: OriginResponse): Promise<void> {
-    const { metrics, urge } = this.#context;
-    const length = fill.descriptor?.storedBytes ?? -1;
-    let turnEndsAt = 0;
-    for await (const chunk of response.body) {
-      metrics.add('originBytes', chunk.length);
-      await this.#take(fill, chunk, length);
-      if (fill.written < turnEndsAt || fill.written === length) continue;
-      // Many may wait for the first bytes, on all workers. And libuv would read megabytes of what
-      // follows before anybody on this thread could write.
-      turnEndsAt = fill.written + TURN_BYTES;
-      urge();
-      await nextTurn();
-    }
-    if (length >= 0 && fill.written !== length) {
-      throw new GatewayError('GW_ORIGIN_BODY_SHORT', `${fill.written} of ${length} bytes`);
-    }
-  }
-
-  async #take(fill: Fill, chunk: Uint8Array, length: number): Promise<void> {
-    const { arena } = this.#context.store;
-    const { body } = fill;
-    if (body === undefined) return;
-    const end = fill.written + chunk.length;
-    if (length >= 0 && end > length) {
-      throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
-    }
-    if (end > this.#context.config.cache.maxObject) {
-      // Those who try again must not fail again: it passes by for a while.
-      fill.entry.aloneUntilMs = this.#context.clock.now() + OUTGROWN_MS;
-      throw new GatewayError('GW_ARENA_FULL', 'object of unknown length outgrew cache.maxObject');
-    }
-    if (length < 0 && end > body.bytes) await this.#growTo(fill, end);
-    arena.write(body.extents, fill.written, chunk);
-    fill.written = end;
-    arena.publishWritten(body.slot, end);
-    this.#answers.progressed(fill);
-  }
-
-  /** The origin is paused by not being pulled while this waits. */
-  async #growTo(fill: Fill, end: number): Promise<void> {
-    const { store, clock } = this.#context;
-    const { body } = fill;
-    if (body === undefined) return;
-    const deadlineMs = clock.now() + ROOM_PATIENCE_MS;
-    while (body.bytes < end) {
-      const growth = Math.min(Math.max(body.bytes, end - body.bytes), MAX_GROWTH_BYTES);
-      if (store.grow(body, Math.max(growth, end - body.bytes))) continue;
-      if (clock.now() > deadlineMs) {
-        throw new GatewayError('GW_ARENA_FULL', 'readers held the room for too long');
-      }
-      await store.untilReclaim();
-      if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'nobody waits');
-    }
-  }
-
   #finish(fill: Fill, arrival: Arrival): void {
     const { store, index, config } = this.#context;
     const { body, descriptor, entry } = fill;
@@ -337,8 +307,7 @@ export class FillRunner {
     const facts = this.#factsOf({ kind, descriptor: placed });
     const plan = this.#plan(fill, arrival, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
-    const final = plan.store && !fill.purged;
-    if (!final) {
+    if (!plan.store || fill.purged || fill.ring.bytes > 0) {
       this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
       fill.body = undefined;
       store.release(body);
@@ -369,54 +338,6 @@ export class FillRunner {
     this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
   }
 
-  /** Not for the cache: the leader gets the bytes as they come, the others go their own way. */
-  async #relay(fill: Fill, response: OriginResponse, reason: string): Promise<void> {
-    const { metrics, clock } = this.#context;
-    const [first, ...others] = fill.waiters;
-    if (others.length > 0) {
-      if (response.status >= 500) {
-        this.#answers.refuse(others, 'GW_ORIGIN_STATUS', `the origin answered ${response.status}`);
-      } else {
-        fill.entry.aloneUntilMs = clock.now() + ALONE_MS;
-        this.#answers.alone(others, ALONE_MS);
-      }
-    }
-    const { stored } = fill;
-    if (stored !== undefined && response.status < 500) this.#hooks.discard(stored);
-    if (first === undefined) {
-      discardBody(response.body);
-      return;
-    }
-    fill.waiters = [first];
-    fill.phase = 'relaying';
-    fill.credit = RELAY_WINDOW_BYTES;
-    const head = { status: response.status, fields: response.headers };
-    const fwd = stored === undefined ? 'uri-miss' : 'stale';
-    this.#answers.head(first, head, {
-      hit: false,
-      fwd,
-      fwdStatus: response.status,
-      detail: reason,
-    });
-    for await (const chunk of response.body) {
-      metrics.add('originBytes', chunk.length);
-      await this.#relayChunk(fill, first, chunk);
-    }
-    this.#answers.relayEnded(first, undefined);
-  }
-
-  async #relayChunk(fill: Fill, to: Waiter, chunk: Uint8Array): Promise<void> {
-    while (fill.credit <= 0) {
-      await new Promise<void>((resolve) => {
-        fill.wakeRelay = resolve;
-      });
-      if (fill.abort.signal.aborted) throw new GatewayError('GW_FILL_CANCELLED', 'client left');
-    }
-    fill.credit -= chunk.length;
-    if (this.#answers.chunk(to, chunk.slice())) return;
-    throw new GatewayError('GW_WORKER_LOST', 'a chunk could not be delivered');
-  }
-
   #fail(fill: Fill, reason: unknown): void {
     const { metrics, store, log } = this.#context;
     const error = asGatewayError(reason);
@@ -429,18 +350,33 @@ export class FillRunner {
       );
     }
     const { body } = fill;
-    if (fill.phase === 'filling' && body !== undefined) {
+    if (body !== undefined) {
       this.#answers.ended(fill, { ok: false, code: error.code, detail: error.detail });
       fill.body = undefined;
       store.release(body);
       return;
     }
     if (fill.phase === 'relaying') {
-      for (const waiter of fill.waiters) this.#answers.relayEnded(waiter, error.code);
+      for (const waiter of fill.waiters.values()) this.#answers.relayEnded(waiter, error.code);
       return;
     }
     if (!fill.abort.signal.aborted && this.#serveStale(fill, 'origin-error')) return;
-    this.#answers.refuse(fill.waiters, error.code, error.detail);
+    this.#refuse(fill, error);
+  }
+
+  /** The leader's own fault is told to him alone: the others elect another. */
+  #refuse(fill: Fill, { code, detail }: GatewayError): void {
+    const own = ERRORS[code].source === 'client' || MAY_BE_ITS_OWN.has(code);
+    if (!own || fill.abort.signal.aborted) {
+      this.#answers.refuse(fill.waiters.values(), { code, detail });
+      return;
+    }
+    this.#relay.partOthers(fill, LEADERS_FAULT, detail);
+    const leader = presentLeader(fill);
+    if (leader === undefined) return;
+    const { elections, request } = leader;
+    const others = aftermathOf(LEADERS_FAULT, { elections, credentialed: request.credentialed });
+    this.#answers.refuse([leader], { code, detail, others });
   }
 }
 

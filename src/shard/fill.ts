@@ -5,8 +5,13 @@
  *   phase       waiters are                      ends by
  *   requesting  held until the head arrives      head, error, cancel
  *   filling     following the bytes              end of body, error, cancel when nobody is left
- *   relaying    one: the bytes pass through      end of body, error, cancel
+ *   ringing     following a body too large to    end of body, error, cancel when nobody is left
+ *               keep, at the pace of the slowest
+ *   relaying    the leader: the bytes are his    end of body, error, cancel
  *   done        none
+ *
+ * The request is its leader's. What may be stored goes to all; what may not goes to the leader, and if
+ * he has left to nobody: `sharing.ts` says what becomes of the others.
  */
 import type { Descriptor } from '../cache/descriptor.js';
 import type { AskRequest } from '../cache/messages.js';
@@ -20,6 +25,8 @@ export interface Waiter {
   readonly request: AskRequest;
   readonly directives: RequestDirectives;
   collapsed: boolean; // joined a fill that another one began
+  elections: number; // leaders that it waited for and could not share with
+  follows: boolean; // was told where the bytes are
 }
 
 export interface Fill {
@@ -30,17 +37,45 @@ export interface Fill {
   readonly range: string; // forwarded upstream; '' = the whole object
   readonly stored: Stored | undefined; // what is being revalidated
   readonly abort: AbortController;
-  readonly subscribers: Set<number>; // workers that follow the bytes
-  waiters: Waiter[];
+  /** Workers that follow the bytes, and by how many asks. */
+  readonly subscribers: Map<number, number>;
+  /** By asker, so that a crowd leaves in linear time. */
+  readonly waiters: Map<string, Waiter>;
   readonly askers: Set<string>; // by which the shard finds it: all that an ask has not left yet
-  phase: 'requesting' | 'filling' | 'relaying' | 'done';
+  phase: 'requesting' | 'filling' | 'ringing' | 'relaying' | 'done';
   purged: boolean; // purged under way: serve those who asked before, keep nothing
   body: Body | undefined;
   descriptor: Descriptor | undefined;
   written: number;
   sentExtents: number; // how many extents the subscribers know
+  readonly ring: Ring;
   credit: number; // bytes the relay may still send
-  wakeRelay: (() => void) | undefined;
+  wake: (() => void) | undefined; // what the body waits for: credit, room in the ring, or an abort
+}
+
+/** Where the followers of a ringing fill are, by worker; a worker that has not said so is at 0. */
+export interface Ring {
+  bytes: number; // 0 before it rings
+  readonly places: Map<number, { readonly slowest: number; readonly fastest: number }>;
+  cutBelow: number;
+  heldSinceMs: number; // when the slowest began to hold up the others; NaN: he does not
+  heldAt: number; // where he was then
+}
+
+/** Names an ask among those of all workers. */
+export function askerOf({ worker, id }: Pick<Waiter, 'worker' | 'id'>): string {
+  return `${worker}:${id}`;
+}
+
+/** The leader, if he still waits. */
+export function presentLeader(fill: Fill): Waiter | undefined {
+  return fill.waiters.get(askerOf(fill.leader));
+}
+
+/** An aborted fill lives on until its origin has heard of it: who asks meanwhile needs another. */
+export function isJoinable({ abort, purged, phase }: Fill): boolean {
+  if (purged || abort.signal.aborted) return false;
+  return phase === 'requesting' || phase === 'filling';
 }
 
 /** True when it costs less to finish than to begin again: half is here, or at most 1 MiB is missing. */
@@ -58,4 +93,38 @@ export function rekey(fill: Fill, secondary: string): void {
   fills.delete(fill.slotKey);
   fill.slotKey = slotKey;
   if (!fills.has(slotKey)) fills.set(slotKey, fill);
+}
+
+/** Nobody finds it any more: who asks from now on begins another. */
+export function unlist(fill: Fill): void {
+  const { fills } = fill.entry;
+  if (fills.get(fill.slotKey) === fill) fills.delete(fill.slotKey);
+}
+
+/** The ask was told where the bytes are. */
+export function subscribe(fill: Fill, waiter: Waiter): void {
+  if (waiter.follows) return;
+  waiter.follows = true;
+  fill.subscribers.set(waiter.worker, (fill.subscribers.get(waiter.worker) ?? 0) + 1);
+}
+
+/** The ask has left. The last of a worker takes the worker with it. */
+export function unsubscribe(fill: Fill, waiter: Waiter): void {
+  if (!waiter.follows) return;
+  waiter.follows = false;
+  const left = (fill.subscribers.get(waiter.worker) ?? 1) - 1;
+  if (left > 0) {
+    fill.subscribers.set(waiter.worker, left);
+    return;
+  }
+  fill.subscribers.delete(waiter.worker);
+  fill.ring.places.delete(waiter.worker);
+  wakeFill(fill);
+}
+
+/** Lets the body go on that waits for its readers. */
+export function wakeFill(fill: Fill): void {
+  const { wake } = fill;
+  fill.wake = undefined;
+  wake?.();
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { ShardContext } from './context.js';
 import { EntryIndex } from './entry-index.js';
+import { KeyMemory } from './key-memory.js';
 import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
 import { RestingTexts } from './resting-texts.js';
@@ -26,11 +27,15 @@ export interface ShardOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly send: ShardContext['send'];
+  readonly hint: ShardContext['hint'];
   readonly urge: ShardContext['urge'];
 }
 
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
 const MAX_BLOCK_BYTES = 8_388_608;
+
+/** Some 250 bytes each. */
+const MAX_REMEMBERED_KEYS = 4_096;
 
 /** A shard with an empty arena. */
 export function openShard(options: ShardOptions): Shard {
@@ -59,6 +64,7 @@ export function openShard(options: ShardOptions): Shard {
       texts: new RestingTexts(arena),
     }),
     interner,
+    memory: new KeyMemory(MAX_REMEMBERED_KEYS),
     store,
     policy: {
       heuristicFraction: cache.ttl.heuristicFraction,

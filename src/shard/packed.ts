@@ -29,10 +29,9 @@ const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
 
 /** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
-export function packable(entry: Entry, nowMs: number): Stored | undefined {
-  const { fills, vary, variants, aloneUntilMs } = entry;
+export function packable(entry: Entry): Stored | undefined {
+  const { fills, vary, variants } = entry;
   if (fills.size > 0 || vary.length > 0 || variants.size !== 1) return undefined;
-  if (aloneUntilMs > nowMs) return undefined;
   const { whole, parts } = variants.get('') ?? { whole: undefined, parts: [] };
   if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return undefined;
   const { keep, freshness } = whole.descriptor;

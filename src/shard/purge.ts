@@ -21,7 +21,7 @@ export function* purgeMatching(
   order: PurgeOrder,
   discard: (stored: Stored) => void,
 ): Generator<number, void> {
-  const { index, clock } = context;
+  const { index } = context;
   const keys = keysOf(context, order);
   yield 0; // a look at all keys takes its time, whether it finds some or none
   for (const key of keys) {
@@ -30,7 +30,6 @@ export function* purgeMatching(
     let purged = 0;
     for (const fill of entry.fills.values()) fill.purged = true;
     entry.fills.clear();
-    entry.aloneUntilMs = 0;
     for (const variant of [...entry.variants.values()]) {
       for (const stored of storedIn(variant)) {
         purged += 1;
@@ -38,8 +37,8 @@ export function* purgeMatching(
         else discard(stored);
       }
     }
-    index.dropIfEmpty(entry, clock.now());
-    index.rest(entry, clock.now()); // now, not at the tick: there may be a million
+    index.dropIfEmpty(entry);
+    index.rest(entry); // now, not at the tick: there may be a million
     yield purged;
   }
 }

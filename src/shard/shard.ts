@@ -2,41 +2,32 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
-import { judge, mayServeOnError, requestDirectives } from '../cache/reuse.js';
+import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
-import { LaneMailbox } from '../runtime/lanes.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, NO_FILLS, type Stored, unlink, type Variant } from './entry.js';
+import { type Entry, type Stored, unlink, type Variant, variantOf } from './entry.js';
 import { Encoder } from './encoder.js';
-import { type Fill, nearlyDone, type Waiter } from './fill.js';
-import { FillRunner } from './fill-runner.js';
+import type { Waiter } from './fill.js';
+import { Flights } from './flights.js';
 import type { Body } from './object-store.js';
-import { coveringPart, fillRange, mergeParts, reachesSoon } from './parts.js';
+import { coveringPart, fillRange, mergeParts, outdatedBy } from './parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
-
-/** How long a queued ask may wait for a free fill, by lane. */
-const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
 
 export class Shard {
   readonly #context: ShardContext;
   readonly #answers: Answers;
-  readonly #runner: FillRunner;
+  readonly #flights: Flights;
   readonly #encoder: Encoder;
   readonly #playlists: Playlists;
-  readonly #queue: LaneMailbox<Waiter>;
-  readonly #fills = new Map<number, Fill>();
-  /** By asker: `worker:id` → the fill it waits for. */
-  readonly #waiting = new Map<string, Fill>();
-  #nextFill = 1;
   #state: 'open' | 'closed' = 'open';
 
   /** Forgets a stored response and gives its memory back. */
   readonly #discard = (stored: Stored): void => {
-    const { store, index, clock } = this.#context;
+    const { store, index } = this.#context;
     if (!index.isHeld(stored)) return;
     unlink(stored);
     for (const body of [stored.body, ...stored.encodings.values()]) {
@@ -44,25 +35,20 @@ export class Shard {
       store.discard(body);
     }
     stored.encodings.clear();
-    index.dropIfEmpty(stored.entry, clock.now());
+    index.dropIfEmpty(stored.entry);
   };
 
   constructor(context: ShardContext) {
     this.#context = context;
     this.#answers = new Answers(context);
-    this.#queue = new LaneMailbox(context.config.limits.queue);
     this.#playlists = new Playlists(context.config);
     this.#encoder = new Encoder(context, this.#discard);
-    this.#runner = new FillRunner(context, this.#answers, {
-      redecide: (waiter) => {
-        this.#untrack(askerOf(waiter));
+    this.#flights = new Flights(context, this.#answers, {
+      decide: (waiter) => {
         this.#decide(waiter);
       },
       onStored: (stored) => {
         this.#onStored(stored);
-      },
-      onEnd: (fill) => {
-        this.#onFillEnd(fill);
       },
       discard: this.#discard,
       factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
@@ -75,11 +61,11 @@ export class Shard {
   }
 
   get activeFills(): number {
-    return this.#fills.size;
+    return this.#flights.active;
   }
 
   get queued(): number {
-    return this.#queue.size;
+    return this.#flights.queued;
   }
 
   get store(): ShardContext['store'] {
@@ -92,10 +78,13 @@ export class Shard {
         this.#ask(message.id, message.request, from);
         return;
       case 'cancel':
-        this.#cancel(from, message.id);
+        this.#flights.cancel(from, message.id);
         return;
       case 'credit':
-        this.#credit(from, message.id, message.bytes);
+        this.#flights.credit(from, message.id, message.bytes);
+        return;
+      case 'passed':
+        this.#flights.passed(from, message.fill, message);
         return;
       case 'invalidate':
         this.purge({ keys: message.keys, soft: false });
@@ -115,6 +104,7 @@ export class Shard {
 
   /** As `purge`, key by key: the caller may let others have the thread between two. */
   *purging(order: PurgeOrder): Generator<number, void> {
+    this.#context.memory.clear();
     const keys = purgeMatching(this.#context, order, this.#discard);
     for (const purged of keys) {
       this.#context.metrics.add('purged', purged);
@@ -124,7 +114,7 @@ export class Shard {
 
   /** A body is taken for room: its object goes, or loses that coding. */
   onEvicted(slot: number): Body | undefined {
-    const { metrics, store, index, clock } = this.#context;
+    const { metrics, store, index } = this.#context;
     const stored = index.ownerOf(slot);
     metrics.add('evictions');
     if (stored === undefined) return undefined;
@@ -136,39 +126,28 @@ export class Shard {
       store.discard(encoding);
     }
     stored.encodings.clear();
-    index.dropIfEmpty(stored.entry, clock.now());
+    index.dropIfEmpty(stored.entry);
     return stored.body;
   }
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
   tick(): void {
-    this.#context.store.reclaim();
-    const nowMs = this.#context.clock.now();
-    const expired = this.#queue.expire(nowMs, PATIENCE_MS);
-    if (expired.length > 0) {
-      this.#answers.refuse(expired, 'GW_MAILBOX_FULL', 'waited too long for the origin');
-    }
-    this.#context.index.sweep(nowMs);
-    if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
+    const { store, index } = this.#context;
+    store.reclaim();
+    this.#flights.tick();
+    index.sweep();
   }
 
   /** A worker's thread has ended: its leases and its interest are void. */
   forgetWorker(worker: number): void {
     this.#context.store.arena.clearLeases(worker);
-    // Its successor numbers its asks from the start again.
-    this.#queue.withdraw((waiter) => waiter.worker === worker);
-    for (const fill of this.#fills.values()) {
-      fill.subscribers.delete(worker);
-      for (const waiter of fill.waiters.filter((one) => one.worker === worker)) {
-        this.#cancel(worker, waiter.id);
-      }
-    }
+    this.#flights.forgetWorker(worker);
   }
 
   /** Aborts what is under way and takes nothing more. */
   close(): void {
     this.#state = 'closed';
-    for (const fill of this.#fills.values()) fill.abort.abort();
+    this.#flights.close();
   }
 
   #ask(id: number, request: AskRequest, worker: number): void {
@@ -176,9 +155,19 @@ export class Shard {
       ...optional('cacheControl', fieldValue(request.headers, 'cache-control')),
       ...optional('pragma', fieldValue(request.headers, 'pragma')),
     });
-    const waiter: Waiter = { worker, id, request, directives, collapsed: false };
+    const { elections } = request;
+    const waiter: Waiter = {
+      worker,
+      id,
+      request,
+      directives,
+      collapsed: false,
+      elections,
+      follows: false,
+    };
     if (this.#state === 'closed') {
-      this.#answers.refuse([waiter], 'GW_SHUTTING_DOWN', 'the node is stopping');
+      const detail = 'the node is stopping';
+      this.#answers.refuse([waiter], { code: 'GW_SHUTTING_DOWN', detail });
       return;
     }
     this.#decide(waiter);
@@ -190,19 +179,28 @@ export class Shard {
     const nowMs = clock.now();
     const entry = index.get(request.stream, request.key);
     const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
-    if (entry !== undefined && variant !== undefined && this.#serveStored(waiter, variant, nowMs)) {
-      return;
-    }
+    if (variant !== undefined && this.#serveStored(waiter, variant, nowMs)) return;
     if (directives.onlyIfCached) {
-      this.#answers.refuse([waiter], 'GW_ONLY_IF_CACHED', 'not in the cache');
+      const detail = 'not in the cache';
+      this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
       return;
     }
-    const alone = entry !== undefined && entry.aloneUntilMs > nowMs;
-    if (alone || directives.noStore) {
-      this.#answers.alone([waiter], alone ? entry.aloneUntilMs - nowMs : 0);
+    if (directives.noStore || this.#goesAlone(waiter, entry, nowMs)) {
+      this.#answers.alone(waiter);
       return;
     }
-    this.#join(waiter, variant);
+    const how = this.#flights.join(waiter, variant);
+    if (how === 'began') this.#prefetchAfter(waiter);
+  }
+
+  /** True: to wait for another's answer is in vain, or what comes would be too large to share. */
+  #goesAlone({ request }: Waiter, entry: Entry | undefined, nowMs: number): boolean {
+    const { memory } = this.#context;
+    const { key, credentialed, background } = request;
+    if (background) return false;
+    if (memory.isPassing(key, nowMs) && fillRange(request) === '') return true;
+    // One at a time still leads, so that the first answer that can be shared ends it.
+    return memory.isUnshared(key, credentialed, nowMs) && this.#flights.isAsking(entry);
   }
 
   /** True when the waiter was answered from what is stored. */
@@ -211,13 +209,12 @@ export class Shard {
     const stored =
       variant.whole ?? coveringPart(this.#context, variant, request.range, this.#discard);
     if (stored === undefined) return false;
+    if (request.beyond && !this.#isAtEnd(stored, nowMs)) return false;
     const { freshness } = stored.descriptor;
     switch (judge(freshness, directives, nowMs)) {
       case 'fresh':
         if (request.background) return true;
-        this.#answers.object(waiter, stored.descriptor, { hit: true });
-        // What was itself fetched ahead is a hit: the chain must not break there.
-        this.#prefetchAfter(waiter);
+        this.#hit(waiter, stored);
         return true;
       case 'stale-revalidate-in-background':
         if (nowMs >= stored.retryAtMs) this.#refresh(waiter, variant);
@@ -228,163 +225,61 @@ export class Shard {
           });
         }
         return true;
-      case 'only-if-cached-miss':
-        this.#answers.refuse([waiter], 'GW_ONLY_IF_CACHED', 'not fresh in the cache');
+      case 'only-if-cached-miss': {
+        const detail = 'not fresh in the cache';
+        this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
         return true;
+      }
       case 'revalidate':
-        if (nowMs >= stored.retryAtMs || !mayServeOnError(freshness, directives, nowMs))
-          return false;
-        this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
-        return true;
+        return this.#serveAgainstRequest(waiter, stored, nowMs);
     }
+  }
+
+  /** Stored, but not to be used without asking: unless the origin fails, or only the client says so. */
+  #serveAgainstRequest(waiter: Waiter, stored: Stored, nowMs: number): boolean {
+    const { memory, config } = this.#context;
+    const { directives, request } = waiter;
+    const { freshness } = stored.descriptor;
+    if (nowMs < stored.retryAtMs && mayServeOnError(freshness, directives, nowMs)) {
+      this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
+      return true;
+    }
+    // A client's word costs the origin a request: not more often than is useful to anybody.
+    const { clientRefresh } = config.cache;
+    if (clientRefresh === 'honour' || judge(freshness, NO_DIRECTIVES, nowMs) !== 'fresh') {
+      return false;
+    }
+    if (clientRefresh === 'damp' && memory.takeRefresh(request.key, nowMs)) return false;
+    this.#hit(waiter, stored);
+    return true;
+  }
+
+  #hit(waiter: Waiter, stored: Stored): void {
+    this.#answers.object(waiter, stored.descriptor, { hit: true });
+    // What was itself fetched ahead is a hit: the chain must not break there.
+    this.#prefetchAfter(waiter);
+  }
+
+  /** The origin has just said that nothing lies behind what is stored. */
+  #isAtEnd({ descriptor }: Stored, nowMs: number): boolean {
+    const end = this.#context.memory.endOf(descriptor.key, nowMs);
+    return end !== undefined && end <= descriptor.totalBytes;
   }
 
   #refresh(waiter: Waiter, variant: Variant): void {
     const request: AskRequest = { ...waiter.request, lane: 2, background: true };
-    this.#join({ ...waiter, request }, variant);
-  }
-
-  /** Into the fill that brings what is wanted, or a new one when there is room for one. */
-  #join(waiter: Waiter, variant: Variant | undefined): void {
-    const { index, config, clock } = this.#context;
-    const { request } = waiter;
-    const known = index.get(request.stream, request.key);
-    const whole = variant?.whole;
-    const { slotKey, range } = placeOf(request, known, whole);
-    const fill = known?.fills.get(slotKey);
-    if (fill !== undefined && isJoinable(fill)) {
-      this.#addWaiter(fill, waiter);
-      return;
-    }
-    if (this.#loading() < config.limits.fills) {
-      const entry = index.ensure(request.stream, request.key);
-      this.#start(waiter, entry, { slotKey, range, stored: range === '' ? whole : undefined });
-      return;
-    }
-    if (!this.#queue.offer(request.lane, waiter, clock.now())) {
-      this.#answers.refuse([waiter], 'GW_MAILBOX_FULL', `lane ${request.lane} is full`);
-    }
-  }
-
-  /** Fills that count against the limit: a relay takes no room of the shard's. */
-  #loading(): number {
-    let count = 0;
-    for (const { phase } of this.#fills.values()) if (phase !== 'relaying') count += 1;
-    return count;
-  }
-
-  #startQueued(): void {
-    const { limits } = this.#context.config;
-    for (let room = limits.fills - this.#loading(); room > 0; room -= 1) {
-      const next = this.#queue.take();
-      if (next === undefined) return;
-      this.#decide(next);
-    }
-  }
-
-  #addWaiter(fill: Fill, waiter: Waiter): void {
-    if (waiter.request.background) return;
-    if (fill.waiters.length >= this.#context.config.limits.waiters) {
-      this.#answers.refuse([waiter], 'GW_MAILBOX_FULL', 'too many wait for this object');
-      return;
-    }
-    waiter.collapsed = true;
-    const { descriptor } = fill;
-    if (fill.phase === 'filling' && descriptor !== undefined) {
-      this.#track(fill, waiter);
-      this.#answers.follow(fill, waiter, descriptor.status);
-      return;
-    }
-    this.#track(fill, waiter);
-  }
-
-  #track(fill: Fill, waiter: Waiter): void {
-    const asker = askerOf(waiter);
-    fill.waiters.push(waiter);
-    fill.askers.add(asker);
-    this.#waiting.set(asker, fill);
-  }
-
-  #untrack(asker: string): void {
-    this.#waiting.get(asker)?.askers.delete(asker);
-    this.#waiting.delete(asker);
-  }
-
-  #start(
-    waiter: Waiter,
-    entry: Entry,
-    what: { slotKey: string; range: string; stored: Stored | undefined },
-  ): void {
-    const fill: Fill = {
-      id: this.#context.shard * 2 ** 32 + this.#nextFill++,
-      entry,
-      ...what,
-      leader: waiter,
-      abort: new AbortController(),
-      subscribers: new Set(),
-      waiters: [],
-      askers: new Set(),
-      phase: 'requesting',
-      purged: false,
-      body: undefined,
-      descriptor: undefined,
-      written: 0,
-      sentExtents: 0,
-      credit: 0,
-      wakeRelay: undefined,
-    };
-    this.#fills.set(fill.id, fill);
-    if (entry.fills.size === 0) entry.fills = new Map();
-    entry.fills.set(what.slotKey, fill);
-    if (!waiter.request.background) this.#track(fill, waiter);
-    void this.#runner.run(fill);
-    this.#prefetchAfter(waiter);
-  }
-
-  #onFillEnd(fill: Fill): void {
-    this.#fills.delete(fill.id);
-    const { entry } = fill;
-    if (entry.fills.get(fill.slotKey) === fill) entry.fills.delete(fill.slotKey);
-    if (entry.fills.size === 0) entry.fills = NO_FILLS;
-    for (const asker of fill.askers) this.#untrack(asker);
-    const { index, clock } = this.#context;
-    index.dropIfEmpty(entry, clock.now());
-    // Workers serve it without us from now on: let it go before the collector takes it for old.
-    if (entry.variants.get('')?.whole?.descriptor.published === true)
-      index.rest(entry, clock.now());
-    if (this.#state === 'open' && this.#queue.size > 0) this.#startQueued();
+    this.#flights.join({ ...waiter, request }, variant);
   }
 
   #onStored(stored: Stored): void {
+    this.#context.memory.noteShared(stored.entry.key);
     if (stored.descriptor.status === 206) {
+      const { whole } = variantOf(stored.entry, stored.secondary);
+      if (whole !== undefined && outdatedBy(whole, stored)) this.#discard(whole);
       mergeParts(this.#context, stored, this.#discard);
       return;
     }
     this.#encoder.encode(stored);
-  }
-
-  /** The client of one ask has left. A fill that nobody wants goes on only if it is nearly done. */
-  #cancel(worker: number, id: number): void {
-    const asker = askerOf({ worker, id });
-    const fill = this.#waiting.get(asker);
-    if (fill === undefined) {
-      this.#queue.withdraw((waiter) => waiter.worker === worker && waiter.id === id);
-      return;
-    }
-    this.#untrack(asker);
-    fill.waiters = fill.waiters.filter((waiter) => waiter.worker !== worker || waiter.id !== id);
-    if (fill.waiters.length > 0 || fill.leader.request.background) return;
-    if (fill.phase === 'filling' && nearlyDone(fill)) return;
-    fill.abort.abort();
-    fill.wakeRelay?.();
-  }
-
-  #credit(worker: number, id: number, bytes: number): void {
-    const fill = this.#waiting.get(askerOf({ worker, id }));
-    if (fill === undefined) return;
-    fill.credit += bytes;
-    fill.wakeRelay?.();
-    fill.wakeRelay = undefined;
   }
 
   #prefetchAfter({ request, directives }: Waiter): void {
@@ -392,21 +287,11 @@ export class Shard {
     // Who wants only what is cached is looking, not playing.
     if (!config.prefetch.enabled || request.background || directives.onlyIfCached) return;
     const next = this.#playlists.after(request);
-    if (next === undefined || this.#prefetching() >= config.prefetch.concurrency) return;
+    if (next === undefined || this.#flights.prefetching >= config.prefetch.concurrency) return;
     if (this.#context.index.has(next.stream, next.key)) return;
     metrics.add('prefetched');
     this.#ask(0, next, -1);
   }
-
-  #prefetching(): number {
-    let count = 0;
-    for (const { leader } of this.#fills.values()) if (leader.worker === -1) count += 1;
-    return count;
-  }
-}
-
-function askerOf({ worker, id }: Pick<Waiter, 'worker' | 'id'>): string {
-  return `${worker}:${id}`;
 }
 
 /** Takes the coding that lies in `slot` out of what is told of an object, and gives its body. */
@@ -419,24 +304,6 @@ function withoutEncoding(stored: Stored, slot: number): Body | undefined {
     return body;
   }
   return undefined;
-}
-
-/** Under which key the entry knows the fill for this ask, and what range that asks for. */
-function placeOf(
-  request: AskRequest,
-  entry: Entry | undefined,
-  whole: Stored | undefined,
-): { slotKey: string; range: string } {
-  const secondary = secondaryKey(entry?.vary ?? [], request.headers);
-  const asPart = whole === undefined && !reachesSoon(entry?.fills.get(secondary), request.range);
-  const range = asPart ? fillRange(request) : '';
-  return { slotKey: range === '' ? secondary : `${secondary}\n${range}`, range };
-}
-
-/** An aborted fill lives on until its origin has heard of it: who asks meanwhile needs another. */
-function isJoinable({ abort, purged, phase }: Fill): boolean {
-  if (purged || abort.signal.aborted) return false;
-  return phase === 'requesting' || phase === 'filling';
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {

@@ -1,7 +1,7 @@
 /** Which bytes of a representation an origin's answer brings. */
 import { contentLength, fieldValue } from '../http/fields.js';
 import { parseContentRange } from '../http/range.js';
-import type { OriginResponse } from '../origin/origin.js';
+import { isBodyless, type OriginResponse } from '../origin/origin.js';
 import type { Fill } from './fill.js';
 
 export interface Span {
@@ -12,6 +12,8 @@ export interface Span {
 
 /** Which bytes of the representation an answer brings; undefined when it is not what we asked for. */
 export function spanOf(fill: Fill, response: OriginResponse): Span | undefined {
+  // A 204 has no body whatever its fields say (RFC 9110 section 15.3.5).
+  if (isBodyless('GET', response.status)) return { first: 0, length: 0, total: 0 };
   const length = contentLength(response.headers);
   if (response.status !== 206) return { first: 0, length, total: length };
   if (fill.range === '') return undefined;

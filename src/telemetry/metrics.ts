@@ -45,6 +45,10 @@ export const COUNTERS = {
     help: 'Origin requests that failed or were answered 5xx.',
   },
   originBytes: { name: 'headgate_origin_bytes_total', help: 'Body bytes received from origins.' },
+  outgrown: {
+    name: 'headgate_outgrown_total',
+    help: 'Bodies of unknown length that became larger than cache.maxObject on their way.',
+  },
   revalidated: { name: 'headgate_revalidated_total', help: 'Stored responses renewed by a 304.' },
   fillsFailed: { name: 'headgate_fills_failed_total', help: 'Fills that did not end whole.' },
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },

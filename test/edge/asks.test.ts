@@ -1,140 +1,7 @@
 import t, { type Test } from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
-import type { Descriptor } from '../../src/cache/descriptor.js';
-import type { Served, ToEdge, ToShard } from '../../src/cache/messages.js';
-import { type AskHandler, Asks } from '../../src/edge/asks.js';
-import type { FillFeed, Follower } from '../../src/edge/fill-feed.js';
-import { Turns } from '../../src/edge/turns.js';
-import { shardOf } from '../../src/runtime/hash.js';
+import { AsksBench, Client, HEAD, idOf, keyOnWorker, MISS, newsOf } from '../support/asks.js';
 import { describedAs } from '../support/descriptor.js';
 import { askFor } from '../support/shard.js';
-
-const MISS: Served = { hit: false, fwd: 'uri-miss' };
-
-/** One client's side; follows fills when told to. */
-class Client implements AskHandler {
-  readonly heard: string[] = [];
-  readonly served: Served[] = [];
-  feed: FillFeed | undefined;
-  pumped = 0;
-  over = false;
-  readonly #follows: boolean;
-  readonly follower: Follower = {
-    over: false,
-    begun: true,
-    pump: () => {
-      this.pumped += 1;
-    },
-    failed: (code) => {
-      this.heard.push(`failed ${code}`);
-      this.leave();
-    },
-  };
-
-  constructor(follows = true) {
-    this.#follows = follows;
-  }
-
-  object(descriptor: Descriptor, served: Served): void {
-    this.heard.push(`object ${descriptor.slot}`);
-    this.served.push(served);
-  }
-  filling(feed: FillFeed, served: Served): void {
-    this.heard.push('filling');
-    this.served.push(served);
-    this.feed = feed;
-    if (this.#follows) feed.follow(this.follower);
-  }
-  leave(): void {
-    this.feed?.leave(this.follower);
-  }
-  head(): void {
-    this.heard.push('head');
-  }
-  alone(): void {
-    this.heard.push('alone');
-  }
-  refused(code: string): void {
-    this.heard.push(`refused ${code}`);
-  }
-  interim(): void {
-    this.heard.push('interim');
-  }
-  chunk(bytes: Uint8Array): void {
-    this.heard.push(`chunk ${Buffer.from(bytes).toString()}`);
-  }
-  relayEnded(code: string | undefined): void {
-    this.heard.push(`end ${code ?? 'ok'}`);
-  }
-}
-
-class AsksBench {
-  readonly arena = new ArenaView(createArena(65_536, 2), 1);
-  readonly owner = new ArenaView(this.arena.buffer, 0);
-  readonly sent: { worker: number; message: ToShard }[] = [];
-  readonly filled: Descriptor[] = [];
-  readonly deaf = new Set<number>();
-  readonly down = new Set<number>();
-  nowMs = 0;
-  readonly asks = new Asks({
-    shards: 4,
-    workers: 2,
-    turns: new Turns(),
-    now: () => this.nowMs,
-    send: (worker, message) => {
-      if (this.deaf.has(worker)) return false;
-      this.sent.push({ worker, message });
-      return true;
-    },
-    isUp: (worker) => !this.down.has(worker),
-    arenaOf: (_shard, epoch) => (epoch === 0 ? this.arena : undefined),
-    onFilled: (descriptor) => {
-      this.filled.push(descriptor);
-    },
-  });
-
-  peerDown(worker: number): void {
-    this.down.add(worker);
-    this.asks.onPeerDown(worker);
-  }
-
-  ask(key: string, client = new Client(), joins = true): Client {
-    this.asks.ask(askFor(key), client, joins);
-    return client;
-  }
-
-  hear(message: ToEdge, from = 0): void {
-    this.asks.receive(message, from);
-  }
-
-  kinds(): string[] {
-    return this.sent.map(({ message }) => message.kind);
-  }
-
-  /** The id of the newest ask sent. */
-  get id(): number {
-    return this.sent.findLast(({ message }) => message.kind === 'ask')?.message.id ?? NaN;
-  }
-
-  /** A fill in slot 3; the message that joins an ask to it. */
-  filling(id: number, fill = 77): ToEdge {
-    const descriptor = describedAs({ slot: 3, generation: this.owner.generation(3) });
-    return { kind: 'filling', id, fill, descriptor, served: MISS };
-  }
-
-  get leases(): number {
-    return this.owner.leases(3);
-  }
-}
-
-function newsOf(fill: number, written: number, end?: ToEdge & { kind: 'progress' }): ToEdge {
-  return end ?? { kind: 'progress', fill, written, extents: undefined, end: undefined };
-}
-
-function keyOnWorker(worker: number): string {
-  for (let i = 0; ; i += 1) if (shardOf(`/s${i}/`, 4) % 2 === worker) return `/s${i}/1.m4s`;
-}
 
 t.test('Asks sends equal asks once and answers all who joined', (t) => {
   const bench = new AsksBench();
@@ -268,34 +135,8 @@ t.test('Asks asks again when the fill was over and gone before it heard of it', 
   t.same(bench.kinds(), ['ask', 'ask']);
   t.equal(bench.id, 1, 'under the same number');
   t.equal(bench.leases, 0);
-  bench.hear({ kind: 'alone', id: 1, forMs: 0 });
+  bench.hear({ kind: 'alone', id: 1 });
   t.same(client.heard, ['alone']);
-  t.end();
-});
-
-t.test('Asks relays to one client, and lets those who joined go their way', (t) => {
-  for (const [status, others] of [
-    [200, 'alone'],
-    [503, 'refused GW_ORIGIN_STATUS'],
-  ] as const) {
-    const bench = new AsksBench();
-    const first = bench.ask('/v/1.m4s');
-    const second = bench.ask('/v/1.m4s');
-    bench.hear({ kind: 'informational', id: 1, head: { status: 103, fields: [] } });
-    bench.hear({ kind: 'head', id: 1, head: { status, fields: [] }, served: MISS });
-    t.same(second.heard, ['interim', others]);
-    const third = bench.ask('/v/1.m4s');
-    t.equal(bench.sent.length, 2, 'a relay is not joined');
-    bench.hear({ kind: 'chunk', id: 1, bytes: Buffer.from('abc') });
-    bench.asks.credit(first, 3);
-    t.match(bench.sent.at(-1)?.message, { kind: 'credit', id: 1, bytes: 3 });
-    bench.hear({ kind: 'end', id: 1, code: undefined });
-    t.same(first.heard, ['interim', 'head', 'chunk abc', 'end ok']);
-    t.same(third.heard, []);
-    bench.asks.credit(first, 3);
-    t.equal(bench.sent.at(-1)?.message.kind, 'credit');
-    t.equal(bench.sent.length, 3, 'no credit for what is over');
-  }
   t.end();
 });
 
@@ -310,7 +151,7 @@ t.test('Asks of a worker that is down wait for its return, but not for ever', (t
   bench.down.delete(1);
   bench.asks.onPeerUp(1);
   t.same(
-    bench.sent.map(({ worker, message }) => [worker, message.id]),
+    bench.sent.map(({ worker, message }) => [worker, idOf(message)]),
     [
       [1, 1],
       [0, 3],
@@ -347,7 +188,7 @@ t.test('Asks ends what a dead worker was sending', (t) => {
   const follower = bench.ask(key);
   bench.hear(bench.filling(1), 1);
   const relayed = bench.ask(key, new Client(), false);
-  bench.hear({ kind: 'head', id: 2, head: { status: 200, fields: [] }, served: MISS }, 1);
+  bench.hear({ kind: 'head', id: 2, head: HEAD, served: MISS, others: 'alone' }, 1);
   bench.peerDown(1);
   t.same(follower.heard, ['filling', 'failed GW_WORKER_LOST']);
   t.same(relayed.heard, ['head', 'end GW_WORKER_LOST']);
@@ -385,7 +226,7 @@ t.test('Asks.invalidate() resolves when every shard has confirmed', async (t: Te
     .then(() => {
       done = true;
     });
-  const ids = bench.sent.map(({ message }) => message.id);
+  const ids = bench.sent.map(({ message }) => idOf(message));
   bench.hear({ kind: 'invalidated', id: ids[0] ?? NaN });
   await Promise.resolve();
   t.equal(done, false);

@@ -5,7 +5,14 @@ import { FillFeed, type Follower } from '../../src/edge/fill-feed.js';
 import { describedAs } from '../support/descriptor.js';
 
 function follower(): Follower {
-  return { over: false, begun: true, pump: () => undefined, failed: () => undefined };
+  return {
+    over: false,
+    begun: true,
+    sent: 0,
+    pump: () => undefined,
+    cut: () => undefined,
+    failed: () => undefined,
+  };
 }
 
 function feedOf(written = 42): { feed: FillFeed; leases: () => number; deserted: () => number } {

@@ -37,6 +37,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     upstreamTarget: OBJECT.key,
     directives: NO_DIRECTIVES,
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    credentialed: false,
     plain: method === 'GET' && fields.length === 0,
     lane: 0,
   };

@@ -49,6 +49,14 @@ function join(a: Heard, b: Heard): [MessagePort, MessagePort] {
   return [port1, port2];
 }
 
+function batchOf(port: MessagePort): unknown {
+  return (receiveMessageOnPort(port)?.message as { batch: unknown } | undefined)?.batch;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 t.test('Mesh delivers in order, to peers and to itself, never on the sender’s stack', async (t) => {
   const a = meshOf(t, 0);
   const b = meshOf(t, 1);
@@ -71,8 +79,8 @@ t.test('Mesh sends what comes up in one turn as one post', async (t) => {
     port2.close();
   });
   for (const message of ['x', 'y', 'z']) a.mesh.send(1, message);
-  const [batch] = (await once(port2, 'message')) as [unknown];
-  t.same(batch, ['x', 'y', 'z']);
+  const [post] = (await once(port2, 'message')) as [unknown];
+  t.same(post, { taken: 0, batch: ['x', 'y', 'z'] });
 });
 
 t.test(
@@ -89,10 +97,10 @@ t.test(
     a.mesh.urge();
     a.mesh.urge();
     a.mesh.send(1, 'y');
-    t.same(receiveMessageOnPort(port2)?.message, ['x'], 'there already');
+    t.same(batchOf(port2), ['x'], 'there already');
     t.same(a.heard, [], 'what it told itself waits for its turn');
     await a.whenHeard(1);
-    t.same(receiveMessageOnPort(port2)?.message, ['y']);
+    t.same(batchOf(port2), ['y']);
     t.equal(receiveMessageOnPort(port2), undefined);
   },
 );
@@ -105,21 +113,42 @@ t.test('Mesh goes on behind a message whose handler fails', async (t) => {
   t.equal(a.faults.length, 1);
 });
 
-t.test('Mesh.send() refuses when the peer is down or its outbox is full', async (t) => {
+t.test('Mesh.send() refuses when the peer is down or has too much before it', async (t) => {
   const a = meshOf(t, 0, 2);
-  const b = meshOf(t, 1);
+  const b = meshOf(t, 1, 2);
   t.notOk(a.mesh.send(1, 'x'), 'never joined');
   join(a, b);
   t.same([a.mesh.send(1, '1'), a.mesh.send(1, '2'), a.mesh.send(1, '3')], [true, true, false]);
   t.ok(a.mesh.send(0, 'own'), 'each peer has its own');
   await b.whenHeard(2);
-  t.ok(a.mesh.send(1, '4'), 'the next turn has room');
+  await until(() => a.mesh.before(1) === 0);
+  t.ok(a.mesh.send(1, '4'), 'it has said that it took them');
   await b.whenHeard(3);
   a.mesh.disconnect(1);
   t.notOk(a.mesh.isUp(1));
   t.notOk(a.mesh.send(1, '5'));
   a.mesh.disconnect(0);
   t.ok(a.mesh.send(0, 'still here'), 'nobody parts from himself');
+});
+
+t.test('Mesh lets no queue to a peer that hangs grow without end', async (t) => {
+  const a = meshOf(t, 0, 10);
+  const { port1, port2 } = new MessageChannel();
+  a.mesh.connect(1, port1);
+  t.teardown(() => {
+    port2.close();
+  });
+  const accepted = { send: 0, reply: 0 };
+  for (let turn = 0; turn < 20; turn += 1) {
+    for (let i = 0; i < 10; i += 1) {
+      if (a.mesh.send(1, 'ask')) accepted.send += 1;
+      else if (a.mesh.reply(1, 'answer')) accepted.reply += 1;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.same(accepted, { send: 10, reply: 30 });
+  a.mesh.hint(1, 'progress');
+  t.equal(a.mesh.before(1), 41, 'hints have a bound of their own');
 });
 
 t.test('Mesh takes a peer that comes back on another port', async (t) => {

@@ -107,7 +107,7 @@ t.test('packable() gives a response only when a pack can say all of it', (t) => 
     return { stored, entry: stored.entry, whole };
   };
   const plain = make();
-  t.equal(packable(plain.entry, 0), plain.stored);
+  t.equal(packable(plain.entry), plain.stored);
   const { stored: one } = make();
   const faults: [string, (it: ReturnType<typeof make>) => void][] = [
     ['a fill is under way', ({ entry }) => (entry.fills = new Map([['', {} as never]]))],
@@ -120,7 +120,6 @@ t.test('packable() gives a response only when a pack can say all of it', (t) => 
       },
     ],
     ['there are parts beside it', ({ whole }) => whole.parts.push(one)],
-    ['others go alone', ({ entry }) => (entry.aloneUntilMs = 1)],
     ['it has a coding', ({ stored }) => (stored.encodings = new Map([['br', one.body]]))],
     [
       'codings are being made',
@@ -144,7 +143,7 @@ t.test('packable() gives a response only when a pack can say all of it', (t) => 
   for (const [why, spoil] of faults) {
     const it = make();
     spoil(it);
-    t.equal(packable(it.entry, 0), undefined, why);
+    t.equal(packable(it.entry), undefined, why);
   }
   t.end();
 });

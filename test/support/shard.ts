@@ -60,6 +60,9 @@ export class ShardBench {
         this.sent.push({ worker, message });
         return true;
       },
+      hint: (worker, message) => {
+        if (!this.deaf.has(worker)) this.sent.push({ worker, message });
+      },
       urge: () => undefined,
     });
   }
@@ -141,7 +144,8 @@ export class ShardBench {
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
   const stream = key.slice(0, key.split('?', 1)[0]?.lastIndexOf('/') ?? 0) + '/';
   const asked = { key, stream, target: key, headers: [], range: '', background: false };
-  return { ...asked, lane: 0, ...more };
+  const asker = { credentialed: false, beyond: false, elections: 0 };
+  return { ...asked, ...asker, lane: 0, ...more };
 }
 
 /** What was sent, pulled or decided before this has had its effect: a few turns of the loop. */
