@@ -41,18 +41,33 @@ const PAGE_BYTES = 4_096;
 export const SETTLING_MS = 4_000;
 
 export function readBody(ask: Ask, answer: Answer): Read {
-  const { object } = ask;
   const parts = partsOf(ask, answer);
   if (parts === undefined) {
     return fault('wrong-condition', 'a 206 whose parts cannot be read');
   }
+  const { faults, stamp } = readParts(ask, answer, parts);
+  if (faults.length > 0) return { faults, parts, stamp };
+  const lengths =
+    stamp === undefined ? emptyFaults(ask, answer) : lengthFaults(ask, answer, { parts, stamp });
+  return { faults: lengths, parts, stamp };
+}
+
+function readParts(
+  ask: Ask,
+  answer: Answer,
+  parts: readonly Part[],
+): { faults: Fault[]; stamp: Stamp | undefined } {
+  const { object } = ask;
   const claimed = claimedStamp(ask, answer);
+  const read = object.kind.trouble === 'live' ? inspectText : inspect;
+  // What changes underneath must be cut, but cannot be unsaid.
+  const mayBeMixed = !answer.whole && object.kind.write !== 'rename';
   const faults: Fault[] = [];
-  let stamp: Stamp | undefined = claimed.told ? claimed.stamp : undefined;
+  let stamp = claimed.told ? claimed.stamp : undefined;
   for (const part of parts) {
     if (part.bytes.length === 0) continue;
-    const read = object.kind.trouble === 'live' ? inspectText : inspect;
     const seen = read(part.bytes, part.first, stamp ?? claimed.stamp, object);
+    if (mayBeMixed && (seen.right || seen.of === 'version')) continue;
     if (!seen.right) {
       faults.push({ class: CLASS_OF[seen.of], what: seen.explanation });
       continue;
@@ -63,12 +78,7 @@ export function readBody(ask: Ask, answer: Answer): Read {
     }
     stamp = seen.stamp;
   }
-  if (faults.length === 0) {
-    const lengths =
-      stamp === undefined ? emptyFaults(ask, answer) : lengthFaults(ask, answer, { parts, stamp });
-    faults.push(...lengths);
-  }
-  return { faults, parts, stamp };
+  return { faults, stamp };
 }
 
 function fault(name: FindingClass, what: string): Read {

@@ -107,16 +107,21 @@ function taggedVersion({ object }: Ask, { status, fields }: Answer): number | un
 }
 
 /** The tag must be this version's, and a strong one stands for one content only. */
-function validatorFaults({ object }: Ask, answer: Answer, version: number): Fault[] {
-  const { fields, status } = answer;
-  const etag = fields.get('etag');
+function validatorFaults(ask: Ask, answer: Answer, version: number): Fault[] {
+  const etag = answer.fields.get('etag');
   if (etag === undefined) return [];
+  if (ask.object.kind.site === 'files') return tagFaults(ask, answer, { etag, version });
   const tagged = readTag(etag);
-  if (object.kind.site === 'http') {
-    if (tagged?.object === object.id && tagged.version === version) return [];
-    return [{ class: 'wrong-bytes', what: `${etag} on bytes of version ${version}` }];
-  }
-  const isWhole = status === 200 && answer.whole && answer.body.length > 0;
+  if (tagged?.object === ask.object.id && tagged.version === version) return [];
+  return [{ class: 'wrong-bytes', what: `${etag} on bytes of version ${version}` }];
+}
+
+function tagFaults(
+  { object }: Ask,
+  { status, whole, body, fields }: Answer,
+  { etag, version }: { etag: string; version: number },
+): Fault[] {
+  const isWhole = status === 200 && whole && body.length > 0;
   if (!isWhole || etag.startsWith('W/')) return [];
   const stands = `${version} ${fields.get('content-length') ?? ''}`;
   const before = object.tags.get(etag);
