@@ -72,13 +72,16 @@ function readParts(
       faults.push({ class: CLASS_OF[seen.of], what: seen.explanation });
       continue;
     }
-    if (stamp !== undefined && seen.stamp.version !== stamp.version) {
-      const what = `bytes of version ${seen.stamp.version} beside version ${stamp.version}`;
-      faults.push({ class: 'wrong-bytes', what });
-    }
+    faults.push(...besideFaults(seen.stamp, stamp));
     stamp = seen.stamp;
   }
   return { faults, stamp };
+}
+
+function besideFaults({ version }: Stamp, before: Stamp | undefined): Fault[] {
+  if (before === undefined || before.version === version) return [];
+  const what = `bytes of version ${version} beside version ${before.version}`;
+  return [{ class: 'wrong-bytes', what }];
 }
 
 function fault(name: FindingClass, what: string): Read {
