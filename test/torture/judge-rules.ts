@@ -4,7 +4,6 @@
  */
 import type { Answer, Ask } from './ask.js';
 import { partsOf, type Fault, type Part } from './judge-body.js';
-import { MAX_OBJECT_BYTES } from './kinds.js';
 import { ifRangeHolds, preconditions, wantedRanges, type Validators } from './rules.js';
 import { readTag } from './truth.js';
 
@@ -61,8 +60,8 @@ function mustHeedRange(ask: Ask, { fields }: Answer, about: Validators): boolean
   const { kind } = object;
   if (method !== 'GET' || !kind.ranges || kind.length === 'unknown') return false;
   if (fields.has('transfer-encoding')) return false;
-  // Several ranges of what is not stored may be answered with all of it.
-  if (range.includes(',') && (kind.ttlMs === 0 || kind.sizes[1] > MAX_OBJECT_BYTES)) return false;
+  // Several ranges of what is not at hand may be answered with all of it.
+  if (range.includes(',') && fields.get('cache-status')?.includes('; hit') !== true) return false;
   // A date is strong only a second later: who cannot tell gives it all.
   return ifRange === undefined || (ifRange.startsWith('"') && ifRangeHolds(ifRange, about));
 }
