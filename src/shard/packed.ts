@@ -3,7 +3,8 @@
  * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
  */
 import type { Extent } from '../arena/buddy.js';
-import { isWhole } from '../cache/descriptor.js';
+import { type Descriptor, isWhole } from '../cache/descriptor.js';
+import { CODINGS, type ContentCoding } from '../http/encoding.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import { describe, isRenderedLater, streamOf, type StoringFacts } from './describe.js';
@@ -27,6 +28,10 @@ type Packed = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
+const ANONYMOUS_ONLY = 8;
+const CODABLE = 16;
+/** That coding is not worth it. */
+const UNWORTHY = { br: 32, gzip: 64 } as const;
 
 /** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
 export function packable(entry: Entry): Stored | undefined {
@@ -36,7 +41,6 @@ export function packable(entry: Entry): Stored | undefined {
   if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return undefined;
   const { keep, freshness } = whole.descriptor;
   const { bornMs, ttlMs, swrMs, sieMs } = freshness;
-  // `keep` is false while its codings are being made: whoever makes them holds on to this very object.
   if (!keep || !isWhole(whole.descriptor)) return undefined;
   return [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite) ? whole : undefined;
 }
@@ -44,7 +48,7 @@ export function packable(entry: Entry): Stored | undefined {
 export function packStored(stored: Stored, interner: LineInterner): string {
   const { descriptor, body, originFields, kind, retryAtMs } = stored;
   const { key, status, fields, freshness } = descriptor;
-  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = freshness;
+  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
   const strip = originFields.flatMap(([name]) =>
     kept.has(name) || isRenderedLater(name, status) ? [] : name,
@@ -56,9 +60,11 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     originFields.map((line) => interner.idOf(line) ?? line),
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
-    (mustRevalidate ? MUST_REVALIDATE : 0) |
-      (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
-      (body.published ? PUBLISHED : 0),
+    (freshness.mustRevalidate ? MUST_REVALIDATE : 0) |
+      (freshness.alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+      (freshness.anonymousOnly ? ANONYMOUS_ONLY : 0) |
+      (body.published ? PUBLISHED : 0) |
+      codingFlags(descriptor),
     [body.slot, body.generation, body.bytes, body.used],
     body.extents.flatMap(({ offset, length }) => [offset, length]),
     body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
@@ -80,14 +86,9 @@ export function unpackStored(
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const stream = streamOf(key);
   const facts: StoringFacts = {
-    bornMs,
-    ttlMs,
-    swrMs,
-    sieMs,
-    stripFields,
+    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields },
     vary: [],
-    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
-    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    ...rulesOf(flags),
   };
   const described = describe(status, originFields, facts, {
     key,
@@ -101,6 +102,7 @@ export function unpackStored(
     storedBytes: bytes,
     totalBytes: bytes,
     secondary: '',
+    codable: (flags & CODABLE) !== 0,
     keep: true,
   });
   const published = (flags & PUBLISHED) !== 0;
@@ -121,11 +123,29 @@ export function unpackStored(
       published,
     },
     originFields,
-    descriptor: { ...described, published },
+    descriptor: { ...described, published, unworthy: unworthyOf(flags) },
     retryAtMs,
   };
   entry.variants.set('', { whole: stored, parts: [] });
   return stored;
+}
+
+function rulesOf(
+  flags: number,
+): Pick<StoringFacts, 'mustRevalidate' | 'alwaysRevalidate' | 'anonymousOnly'> {
+  return {
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    anonymousOnly: (flags & ANONYMOUS_ONLY) !== 0,
+  };
+}
+
+function codingFlags({ codable, unworthy }: Descriptor): number {
+  return unworthy.reduce((flags, coding) => flags | UNWORTHY[coding], codable ? CODABLE : 0);
+}
+
+function unworthyOf(flags: number): readonly ContentCoding[] {
+  return CODINGS.filter((coding) => (flags & UNWORTHY[coding]) !== 0);
 }
 
 function extentsOf(cells: readonly number[]): Extent[] {

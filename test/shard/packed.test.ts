@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
 import { describe } from '../../src/shard/describe.js';
 import { type Entry, newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
@@ -26,6 +27,8 @@ interface Facts {
   readonly published?: boolean;
   readonly flags?: boolean;
   readonly pieces?: number;
+  readonly codable?: boolean;
+  readonly unworthy?: Descriptor['unworthy'];
 }
 
 function storedAs(facts: Facts, interner: LineInterner): Stored {
@@ -36,7 +39,8 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
   });
-  const flags = { mustRevalidate: facts.flags === true, alwaysRevalidate: facts.flags === true };
+  const set = facts.flags === true;
+  const flags = { mustRevalidate: set, alwaysRevalidate: set, anonymousOnly: set };
   const described = describe(
     status,
     originFields,
@@ -44,6 +48,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     {
       ...{ ...PLACE, key, stream, slot: 9, generation: -5, extents, firstByte: 0 },
       ...{ storedBytes: bytes, totalBytes: bytes, secondary: '', keep: true },
+      codable: facts.codable === true,
     },
   );
   const stored: Stored = {
@@ -54,7 +59,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
       published,
     },
     originFields,
-    descriptor: { ...described, published },
+    descriptor: { ...described, published, unworthy: facts.unworthy ?? [] },
     retryAtMs: 17,
   };
   entry.variants.set('', { whole: stored, parts: [] });
@@ -70,6 +75,9 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['a redirect without a type', { status: 301, fields: [['location', '/elsewhere']] }],
     ['no fields', { fields: [] }],
     ['to be validated', { flags: true }],
+    ['that may be coded', { codable: true }],
+    ['with a coding that is not worth it', { codable: true, unworthy: ['gzip'] }],
+    ['with none that is', { codable: true, unworthy: ['br', 'gzip'] }],
     ['the same field twice', { fields: [...FIELDS, ['link', '<a>'], ['link', '<b>']] }],
     ['its folder is the root', { key: '/1.m4s' }],
   ];
