@@ -72,7 +72,11 @@ export class Oracle {
   #count({ object, method }: Ask, answer: Answer): void {
     const { status, left, whole } = answer;
     const what = left !== 'no' ? 'left' : whole || status === 0 ? String(status) : `${status} cut`;
-    for (const name of [`kind ${object.kind.name}`, `${method} ${what}`]) {
+    const code =
+      status < 500 ? undefined : /^GW_\w+/.exec(answer.body.toString('latin1', 0, 40))?.[0];
+    const names = [`kind ${object.kind.name}`, `${method} ${what}`];
+    if (code !== undefined) names.push(`refused ${code}`);
+    for (const name of names) {
       this.judged.set(name, (this.judged.get(name) ?? 0) + 1);
     }
     this.bytes += answer.body.length;

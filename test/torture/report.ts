@@ -25,6 +25,7 @@ export function printReport(report: Report): boolean {
   console.log(`  kinds: ${part('kind ')}`);
   console.log(`  GET: ${part('GET ')}`);
   console.log(`  HEAD: ${part('HEAD ')}`);
+  console.log(`  refused: ${part('refused ')}`);
   console.log(`  origin: ${report.originRequests} requests`);
   console.log(
     `  ${Object.entries(disturbed)
