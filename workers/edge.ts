@@ -37,7 +37,7 @@ import { openShard } from '../src/shard/open-shard.js';
 import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
-import { WorkerMetrics } from '../src/telemetry/metrics.js';
+import { type GaugeName, WorkerMetrics } from '../src/telemetry/metrics.js';
 
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;
@@ -48,6 +48,16 @@ const PURGE_SLICE_MS = 4;
  * behind that, so a fast upload would come to lie here whole. The kernel doubles this for itself.
  */
 const RECEIVE_BUFFER_BYTES = 196_608;
+
+const STORAGE_GAUGES: readonly (readonly [GaugeName, (shard: Shard) => number])[] = [
+  ['objects', ({ store }) => store.count],
+  ['objectBytes', ({ store }) => store.storedBytes],
+  ['cachedKeys', ({ knownKeys }) => knownKeys],
+  ['cachedResponses', ({ index }) => index.responses],
+  ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
+  ['takenBytes', ({ store }) => store.takenBytes],
+  ['awakeBytes', ({ index }) => index.heapBytes],
+];
 
 /** Runs until told to stop. Rejects when the thread cannot do its work. */
 export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
@@ -371,14 +381,8 @@ class EdgeWorker {
     this.#metrics.set('stalledWriters', this.#wheel.count);
     this.#metrics.set('nearEntries', this.#near.count);
     this.#metrics.set('codingsQueued', this.#codingQueue.waiting);
-    this.#metrics.set(
-      'objects',
-      sum((shard) => shard.store.count),
-    );
-    this.#metrics.set(
-      'objectBytes',
-      sum((shard) => shard.store.storedBytes),
-    );
+    this.#metrics.set('nearBytes', this.#near.bytes);
+    for (const [name, of] of STORAGE_GAUGES) this.#metrics.set(name, sum(of));
     this.#metrics.set(
       'retired',
       sum((shard) => shard.store.retiredCount),

@@ -140,7 +140,11 @@ const ttl = group({
   ),
   segment: duration('365d', ['0s', '3650d'], 'Media segments, which never change under one name.'),
   init: duration('365d', ['0s', '3650d'], 'Init segments.'),
-  key: duration('1h', ['0s', '365d'], 'Decryption keys served as files.'),
+  key: duration(
+    '1h',
+    ['0s', '365d'],
+    'Decryption keys in directories; those of HTTP origins have a vague type (undeclared).',
+  ),
   notFound: duration(
     '1s',
     ['0s', '1h'],

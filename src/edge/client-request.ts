@@ -1,15 +1,23 @@
 /** A request copied out of uWS, whose own object is gone after the handler returns. */
+import type { HeadReader } from '../../native/addon.js';
 import type { HttpRequest } from '../../native/uws.js';
 import { requestDirectives, type RequestDirectives } from '../cache/reuse.js';
 import type { ErrorCode } from '../errors.js';
-import { fieldValue, withoutHopByHop, type FieldLine, type FieldLines } from '../http/fields.js';
-import { checkFields, checkFraming, type FieldLimits } from '../http/framing.js';
+import { fieldValue, isFieldName, withoutHopByHop, type FieldLines } from '../http/fields.js';
+import {
+  checkFields,
+  checkFraming,
+  connectionEnd,
+  type ConnectionEnd,
+  type FieldLimits,
+} from '../http/framing.js';
 import { parseHost } from '../http/host.js';
 import { hostPrefix } from '../http/key.js';
 import { isCredential, isCredentialed, withoutForged } from '../http/client-fields.js';
 import { type KeyRules, normalizeTarget, type Target } from '../http/target.js';
 import { mediaKind } from '../media/kind.js';
 import type { Lane } from '../runtime/lanes.js';
+import { receive } from './received.js';
 
 export interface ClientRequest {
   readonly method: string; // upper case
@@ -25,6 +33,7 @@ export interface ClientRequest {
   readonly credentialed: boolean; // the fields say who asks: an answer may be for him alone
   readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
+  readonly ending: ConnectionEnd; // but for 'none', nothing more may be served on its connection
 }
 
 export interface RequestRules {
@@ -36,27 +45,26 @@ export interface RequestRules {
 
 export interface RequestFault {
   readonly error: ErrorCode;
+  /** Known when all but the target could be read; otherwise nobody knows where the next one begins. */
+  readonly ending?: ConnectionEnd;
 }
 
-/** The request, or the code it is refused with. */
+/** The request, or the code it is refused with. `heads` sees what uWS does not show. */
 export function readRequest(
   request: HttpRequest,
   rules: RequestRules,
+  heads: HeadReader | undefined,
 ): ClientRequest | RequestFault {
-  const rawFields: FieldLine[] = [];
-  const method = request.getCaseSensitiveMethod();
-  let plain = method === 'GET';
-  request.forEach((name, value) => {
-    rawFields.push([name, value]);
-    if (asksForMore(name)) plain = false;
-  });
+  const head = receive(request, heads);
+  if (head === undefined) return { error: 'GW_BAD_REQUEST' };
+  const { method, lines: rawFields } = head;
   const fault = checkFields(rawFields, rules.fields) ?? checkFraming(method, rawFields);
   if (fault !== undefined) return { error: fault };
   const host = parseHost(fieldValue(rawFields, 'host') ?? '', rules.defaultPort);
-  if (host === undefined) return { error: 'GW_BAD_REQUEST' };
-  const query = request.getQuery() as string | undefined;
-  const target = normalizeTarget(request.getUrl(), query, rules.key);
-  if ('error' in target) return target;
+  if (host === undefined || !isFieldName(method)) return { error: 'GW_BAD_REQUEST' };
+  const target = normalizeTarget(head.path, head.query, rules.key);
+  const ending = connectionEnd(rawFields, heads !== undefined);
+  if ('error' in target) return { ...target, ending };
   const mayShare = method === 'GET' || method === 'HEAD';
   const fields = sentFields(rawFields, {
     host: rules.key.host ? host : undefined,
@@ -77,8 +85,9 @@ export function readRequest(
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
     credentialed: isCredentialed(fields),
-    plain,
+    plain: method === 'GET' && !rawFields.some(([name]) => asksForMore(name)),
     lane: laneOf(target.path),
+    ending,
   };
 }
 
@@ -103,6 +112,21 @@ function laneOf(path: string): Lane {
   const kind = mediaKind(path);
   return kind === 'segment' || kind === 'playlist' || kind === 'mpd' || kind === 'key' ? 0 : 1;
 }
+
+/** The names that `asksForMore` is true of. */
+export const ASKING_FIELDS: readonly string[] = [
+  'range',
+  'pragma',
+  'expect',
+  'if-match',
+  'if-range',
+  'if-none-match',
+  'cache-control',
+  'content-length',
+  'if-modified-since',
+  'transfer-encoding',
+  'if-unmodified-since',
+];
 
 /**
  * Header fields that make a request more than "the object, please". One `forEach` is cheaper than

@@ -1,4 +1,7 @@
-/** Header field lines as the whole house passes them: lower-case names, in order, duplicates kept. */
+/**
+ * Header field lines as the whole house passes them: lower-case names, in order, duplicates kept. A
+ * character of a value is a byte of the wire: what is above ASCII travels as it came (obs-text).
+ */
 
 export type FieldLine = readonly [name: string, value: string];
 export type FieldLines = readonly FieldLine[];
@@ -36,7 +39,7 @@ const END_TO_END: ReadonlySet<string> = new Set([
 ]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_TEXT = /^[\t\x20-\x7e\x80-\uffff]*$/;
+const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -81,7 +84,7 @@ export function isFieldName(name: string): boolean {
 
 /**
  * Whether `value` may be written as a field value (RFC 9110 section 5.5): no control but the tab,
- * no blank at either end. Text above ASCII passes, as obs-text does.
+ * no blank at either end, and no character that is more than a byte.
  */
 export function isFieldValue(value: string): boolean {
   if (!FIELD_TEXT.test(value)) return false;
@@ -117,7 +120,7 @@ function addMember(members: string[], text: string): void {
 }
 
 /** Only SP and HTAB: `trim()` would also take what Unicode calls a blank. */
-function trimBlanks(text: string): string {
+export function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && isBlank(text.charCodeAt(start))) start += 1;

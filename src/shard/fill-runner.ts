@@ -25,7 +25,7 @@ import { FillBody } from './fill-body.js';
 import { type Arrival, planOf } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
-import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
+import { publishedText, roomForText } from './publication.js';
 import { Relay } from './relay.js';
 import { renewStored } from './renew.js';
 import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
@@ -265,15 +265,14 @@ export class FillRunner {
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
     const { store } = this.#context;
-    if (length < 0) return store.reserve(FIRST_GROWTH_BYTES);
-    const small = length <= MAX_PUBLISHED_BYTES;
-    return store.reserve(length, small ? roomForText(fill.entry.key, headers) : 0);
+    const room = roomForText(fill.entry.key, headers, length);
+    return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
-    for (const variant of [...entry.variants.values()]) {
+    for (const variant of entry.variants.values()) {
       for (const stored of storedIn(variant)) this.#hooks.discard(stored);
     }
     entry.vary = vary;
@@ -305,7 +304,6 @@ export class FillRunner {
       entry,
       secondary: descriptor.secondary,
       kind,
-      requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
       body,
       encodings: NO_ENCODINGS,
       originFields,

@@ -73,6 +73,10 @@ export class Shard {
     return this.#context.store;
   }
 
+  get index(): ShardContext['index'] {
+    return this.#context.index;
+  }
+
   receive(message: ToShard | EncodeOrder, from: number): void {
     switch (message.kind) {
       case 'ask':
@@ -132,6 +136,12 @@ export class Shard {
     stored.encodings.clear();
     index.dropIfEmpty(stored.entry);
     return stored.body;
+  }
+
+  /** A response has no room for what must be told of it, or is one too many of its key. */
+  giveUp(stored: Stored): void {
+    this.#context.metrics.add('evictions');
+    this.#discard(stored);
   }
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */

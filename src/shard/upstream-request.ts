@@ -46,12 +46,12 @@ export function upstreamRequest(
 ): OriginRequest {
   const { request, range, storedFields, ifRange, scheme } = shape;
   const headers: FieldLine[] = request.headers.filter(([name]) => !OURS.has(name));
-  const host = fieldValue(request.headers, 'host') ?? '';
-  headers.push(...forwardingLines({ scheme, host }));
   headers.push(['accept-encoding', acceptEncoding(request)]);
   if (range !== '') headers.push(['range', range]);
   if (ifRange !== '') headers.push(['if-range', ifRange]);
   if (storedFields !== undefined) headers.push(...conditionalFields(storedFields));
+  const host = fieldValue(request.headers, 'host') ?? '';
+  headers.push(...forwardingLines({ scheme, host }));
   return {
     method: 'GET',
     target: request.target,

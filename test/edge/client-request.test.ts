@@ -17,6 +17,7 @@ interface Wire {
   readonly fields?: readonly FieldLine[];
   readonly host?: boolean;
   readonly credentials?: 'send' | 'drop';
+  readonly hostIs?: string;
 }
 
 function read({
@@ -26,21 +27,23 @@ function read({
   fields = [],
   host = false,
   credentials = 'send',
+  hostIs = 'Example.org',
 }: Wire): ClientRequest | RequestFault {
   const request = {
     getCaseSensitiveMethod: () => method,
     getUrl: () => path,
     getQuery: () => query,
     forEach: (each: (name: string, value: string) => void) => {
-      for (const [name, value] of [['host', 'Example.org'] as const, ...fields]) each(name, value);
+      for (const [name, value] of [['host', hostIs] as const, ...fields]) each(name, value);
     },
   } as unknown as HttpRequest;
-  return readRequest(request, {
+  const rules = {
     key: { ...key, host, maxUrl: limits.url },
     credentials,
-    defaultPort: 80,
     fields: { maxBytes: limits.header, maxLines: 100 },
-  });
+    defaultPort: 80,
+  };
+  return readRequest(request, rules, undefined);
 }
 
 t.test('readRequest() copies what the request is about', (t) => {
@@ -168,6 +171,10 @@ t.test('readRequest() refuses what nobody should have sent', (t) => {
     ],
     [{ fields: [['transfer-encoding', 'xchunked']] }, 'GW_BAD_FRAMING', 'another coding'],
     [{ fields: [['x', 'y'.repeat(limits.header)]] }, 'GW_HEADERS_TOO_LARGE', 'large fields'],
+    [{ method: 'G{T' }, 'GW_BAD_REQUEST', 'a method that is no token'],
+    [{ hostIs: 'a b' }, 'GW_BAD_REQUEST', 'a Host that is none'],
+    [{ hostIs: '' }, 'GW_BAD_REQUEST', 'an empty Host'],
+    [{ fields: [['x', 'a\ufffdb']] }, 'GW_BAD_REQUEST', 'bytes that are lost'],
   ];
   for (const [wire, error, why] of rows) t.same(read(wire), { error }, why);
   t.end();
