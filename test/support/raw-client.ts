@@ -20,6 +20,8 @@ export interface ReadOptions {
   /** Gets body bytes instead of `body`; borrowed until it returns. */
   readonly sink?: (chunk: Buffer, offset: number) => void;
   readonly onHead?: (status: number) => void;
+  /** Gets the fields of each 1xx answer; they are skipped otherwise. */
+  readonly onInterim?: (fields: ReadonlyMap<string, string>) => void;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -89,7 +91,10 @@ export class RawClient {
       if (head === undefined) {
         return { status: 0, fields: new Map(), body: EMPTY, bytes: 0, whole: false };
       }
-      if (head.status < 200) continue;
+      if (head.status < 200) {
+        read.onInterim?.(head.fields);
+        continue;
+      }
       read.onHead?.(head.status);
       const bodyless = read.method === 'HEAD' || head.status === 204 || head.status === 304;
       if (bodyless) return { ...head, body: EMPTY, bytes: 0, whole: true };
