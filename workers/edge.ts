@@ -15,19 +15,24 @@ import { Directory } from '../src/arena/directory.js';
 import { isToShard, type MeshMessage } from '../src/cache/messages.js';
 import type { EdgeBoot } from '../src/control/edge-boot.js';
 import { Asks } from '../src/edge/asks.js';
+import { Codings } from '../src/edge/codings.js';
 import { Connections } from '../src/edge/connections.js';
 import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
 import { LocalObject } from '../src/edge/local-object.js';
 import { NearIndex } from '../src/edge/near-index.js';
+import { PassedFields } from '../src/edge/passed-fields.js';
 import { Plans } from '../src/edge/response-plan.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
 import { Turns } from '../src/edge/turns.js';
 import { asGatewayError } from '../src/errors.js';
+import { viewersPort } from '../src/http/forwarding.js';
 import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
 import { Mesh } from '../src/runtime/mesh.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../src/runtime/worker-messages.js';
+import { CoderThread } from '../src/shard/coder-thread.js';
+import { CodingQueue } from '../src/shard/coding-queue.js';
 import { openShard } from '../src/shard/open-shard.js';
 import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
@@ -81,6 +86,8 @@ class EdgeWorker {
   readonly #mesh: Mesh<MeshMessage>;
   readonly #asks: Asks;
   readonly #near: NearIndex;
+  readonly #codings: Codings;
+  readonly #codingQueue: CodingQueue;
   readonly #turns = new Turns();
   readonly #wheel: StallWheel;
   readonly #shards = new Map<number, Shard>();
@@ -109,8 +116,9 @@ class EdgeWorker {
       self: index,
       outboxLimit: OUTBOX_LIMIT,
       deliver: (message, from) => {
-        if (!isToShard(message)) this.#asks.receive(message, from);
-        else this.#shards.get(message.shard)?.receive(message, from);
+        if (isToShard(message)) this.#shards.get(message.shard)?.receive(message, from);
+        else if (message.kind === 'coded') this.#codings.receive(message);
+        else this.#asks.receive(message, from);
       },
       onError: (reason) => {
         this.#fault(reason, 'message handler failed');
@@ -118,6 +126,8 @@ class EdgeWorker {
     });
     this.#near = new NearIndex(config.cache.nearIndex);
     this.#asks = this.#openAsks();
+    this.#codings = this.#openCodings();
+    this.#codingQueue = this.#openCodingQueue();
     this.#wheel = new StallWheel(
       config.limits,
       () => this.#clock.now(),
@@ -158,6 +168,31 @@ class EdgeWorker {
     });
   }
 
+  #openCodings(): Codings {
+    const { config, workers } = this.#boot;
+    return new Codings({
+      shards: config.shards,
+      workers,
+      now: () => this.#clock.now(),
+      send: (to, message) => this.#mesh.send(to, message),
+      near: this.#near,
+      arenaOf: this.#arenaOf,
+      cacheName: config.cache.name,
+    });
+  }
+
+  #openCodingQueue(): CodingQueue {
+    const { brotliQuality, gzipLevel, queue } = this.#boot.config.compression;
+    const entry = new URL('./coder.js', import.meta.url);
+    return new CodingQueue({
+      coder: new CoderThread(entry, { br: brotliQuality, gzip: gzipLevel }),
+      limit: queue,
+      onFault: (reason) => {
+        this.#log.error({ err: reason }, 'a coding could not be made');
+      },
+    });
+  }
+
   #edgeContext(): EdgeContext {
     const { config, index } = this.#boot;
     return {
@@ -165,7 +200,9 @@ class EdgeWorker {
       config,
       rules: {
         key: { ...config.key, maxUrl: config.limits.url },
+        credentials: config.origin.credentials,
         fields: { maxBytes: config.limits.header, maxLines: 100 },
+        defaultPort: viewersPort(config),
       },
       clock: this.#clock,
       random: Math.random,
@@ -176,8 +213,10 @@ class EdgeWorker {
       plans: new Plans(),
       near: this.#near,
       asks: this.#asks,
+      codings: this.#codings,
       turns: this.#turns,
       wheel: this.#wheel,
+      forwarding: new PassedFields(config),
       origin: this.#origin,
       arenaOf: this.#arenaOf,
       guard: this.#guard,
@@ -200,6 +239,7 @@ class EdgeWorker {
       }, SHARD_TICK_MS),
       setInterval(() => {
         this.#asks.tick();
+        this.#codings.tick();
         this.#gauge();
       }, GAUGE_TICK_MS),
     );
@@ -224,6 +264,7 @@ class EdgeWorker {
     this.#mesh.close();
     this.#clock.stop();
     this.#boot.control.close();
+    void this.#codingQueue.close();
     void this.#origin.close();
   }
 
@@ -248,6 +289,7 @@ class EdgeWorker {
           random: Math.random,
           log: this.#log,
           metrics: this.#metrics,
+          codings: this.#codingQueue,
           send: (to, message) => this.#mesh.reply(to, message),
           hint: (to, message) => {
             this.#mesh.hint(to, message);
@@ -338,6 +380,7 @@ class EdgeWorker {
     this.#metrics.set('connections', this.#connections.open);
     this.#metrics.set('stalledWriters', this.#wheel.count);
     this.#metrics.set('nearEntries', this.#near.count);
+    this.#metrics.set('codingsQueued', this.#codingQueue.waiting);
     this.#metrics.set('nearBytes', this.#near.bytes);
     for (const [name, of] of STORAGE_GAUGES) this.#metrics.set(name, sum(of));
     this.#metrics.set(

@@ -2,6 +2,7 @@
  * What an owner hands out so that any worker can serve an object without asking: where the bytes
  * lie, the fields, and the facts that decide freshness. Plain values: it crosses threads by clone.
  */
+import type { ContentCoding } from '../http/encoding.js';
 import type { FieldLines } from '../http/fields.js';
 import type { Freshness } from './reuse.js';
 
@@ -31,14 +32,16 @@ export interface Descriptor {
   readonly freshness: Freshness;
   readonly vary: readonly string[];
   readonly secondary: string; // the selecting fields' normalised values; '' without Vary
-  readonly encodings: readonly EncodedBody[]; // smaller forms of the same object
+  readonly codable: boolean; // it may be given in codings of ours: every answer says that it varies so
+  readonly encodings: readonly EncodedBody[]; // those that were made
+  readonly unworthy: readonly ContentCoding[]; // those that turned out not to be worth a copy
   readonly keep: boolean; // false: serve it, but ask again next time
   readonly published: boolean; // plain hits find it in the directory
 }
 
 /** The same representation with a content coding of ours. */
 export interface EncodedBody {
-  readonly coding: 'br' | 'gzip';
+  readonly coding: ContentCoding;
   readonly slot: number;
   readonly generation: number;
   readonly extents: readonly StoredExtent[];
@@ -49,6 +52,17 @@ export interface EncodedBody {
 export function isWhole(descriptor: Descriptor): boolean {
   const { firstByte, storedBytes, totalBytes } = descriptor;
   return firstByte === 0 && storedBytes >= 0 && storedBytes === totalBytes;
+}
+
+/** True while it is not known whether the coding is worth it, or it was made and is gone. */
+export function mayMake(descriptor: Descriptor, coding: ContentCoding): boolean {
+  return (
+    descriptor.codable && !descriptor.unworthy.includes(coding) && !hasCoding(descriptor, coding)
+  );
+}
+
+export function hasCoding({ encodings }: Descriptor, coding: ContentCoding): boolean {
+  return encodings.some((one) => one.coding === coding);
 }
 
 /** True when another answer can be told to have the same bytes: by a strong tag, and a length. */

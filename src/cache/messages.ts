@@ -5,6 +5,7 @@
  * shared comes as `object` or `filling`; a `head`, and a 1xx, belong to the one request that was sent.
  */
 import type { ErrorCode } from '../errors.js';
+import type { ContentCoding } from '../http/encoding.js';
 import type { FieldLines } from '../http/fields.js';
 import type { Lane } from '../runtime/lanes.js';
 import type { ForwardReason } from './cache-status.js';
@@ -30,12 +31,19 @@ export interface AskRequest {
   readonly lane: Lane;
   /** Only refresh what is stored; nobody waits for the answer. */
   readonly background: boolean;
-  /** Cookie or Authorization is among the fields: an answer may be for this person alone. */
+  /** The fields say who asks (`isCredential`): an answer may be for this person alone. */
   readonly credentialed: boolean;
   /** The range reaches past the end of what is stored: it may have grown. */
   readonly beyond: boolean;
   /** Leaders it has waited for in vain. */
   readonly elections: number;
+}
+
+/** One body of one arena. A generation has one content for good: a coding of it is of no other. */
+export interface BodyName {
+  readonly epoch: number;
+  readonly slot: number;
+  readonly generation: number;
 }
 
 /**
@@ -67,6 +75,14 @@ export type ToShard =
       readonly shard: number;
       readonly keys: readonly string[];
     };
+
+/** To a shard: a client would take that body in that coding. Answered by `coded`, now or when it is made. */
+export interface EncodeOrder {
+  readonly kind: 'encode';
+  readonly shard: number;
+  readonly body: BodyName;
+  readonly coding: ContentCoding;
+}
 
 export interface Head {
   readonly status: number;
@@ -123,9 +139,18 @@ export type ToEdge =
     }
   | { readonly kind: 'invalidated'; readonly id: number };
 
-/** Everything that travels on the mesh: `shard` marks what a shard receives. */
-export type MeshMessage = ToShard | ToEdge;
+/** It names what it answers and no number: a worker's successor may read it, too. */
+export interface Coded {
+  readonly kind: 'coded';
+  readonly of: BodyName & { readonly shard: number };
+  readonly coding: ContentCoding;
+  /** With the coding, or with the news that it is not worth it, or neither: not now. Undefined: gone. */
+  readonly descriptor: Descriptor | undefined;
+}
 
-export function isToShard(message: MeshMessage): message is ToShard {
+/** Everything that travels on the mesh: `shard` marks what a shard receives. */
+export type MeshMessage = ToShard | EncodeOrder | ToEdge | Coded;
+
+export function isToShard(message: MeshMessage): message is ToShard | EncodeOrder {
   return 'shard' in message;
 }

@@ -6,7 +6,8 @@
 import type { Descriptor, EncodedBody } from './descriptor.js';
 import { appendCacheStatus, cacheStatus } from './cache-status.js';
 import type { Served } from './messages.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
+import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
+import { varyNames } from './vary.js';
 
 export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
 
@@ -17,19 +18,28 @@ const CORS_LINES =
   `\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
   '\r\nTiming-Allow-Origin: *';
 
-/** Answer to a preflight: anything a player sends, remembered for a day (browsers cap it). */
+/**
+ * Answer to a preflight for GET or HEAD: anything a player sends, remembered for a day (browsers cap
+ * it). Of other methods only the origin can promise something.
+ */
 export const PREFLIGHT_LINES =
   `Access-Control-Allow-Origin: *` +
-  '\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS' +
+  '\r\nAccess-Control-Allow-Methods: GET, HEAD' +
   '\r\nAccess-Control-Allow-Headers: Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Authorization, Content-Type, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status' +
   `\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
   '\r\nAccess-Control-Max-Age: 86400' +
   '\r\nVary: Access-Control-Request-Headers, Access-Control-Request-Method';
 
-/** "\r\nname: value" for each, with the rules of ours that the origin left open. */
-export function renderLines(fields: FieldLines): string {
+/** "\r\nname: value" for each, as the origin sent them. */
+export function plainLines(fields: FieldLines): string {
   let text = '';
   for (const [name, value] of fields) text += `\r\n${name}: ${value}`;
+  return text;
+}
+
+/** The same, with the rules of ours that the origin left open. */
+export function renderLines(fields: FieldLines): string {
+  const text = plainLines(fields);
   return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
 }
 
@@ -44,17 +54,18 @@ export function renderFields(descriptor: Descriptor, encoded: EncodedBody | unde
 /** The origin's fields as they hold for the object or a coding of it. */
 export function fieldsOf(descriptor: Descriptor, encoded: EncodedBody | undefined): FieldLines {
   let { fields } = descriptor;
-  if (encoded !== undefined) {
-    fields = fields.map(([name, value]) =>
-      name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value],
-    );
-  }
-  return descriptor.encodings.length > 0 ? withVaryEncoding(fields) : fields;
+  if (encoded !== undefined) fields = fields.map(weakTag);
+  return descriptor.codable ? withVaryEncoding(fields) : fields;
+}
+
+/** The line as it holds for a form with other bytes that mean the same (RFC 9110 section 8.8.1). */
+export function weakTag([name, value]: FieldLine): FieldLine {
+  return name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value];
 }
 
 function withVaryEncoding(fields: FieldLines): FieldLines {
-  const vary = fieldValue(fields, 'vary');
-  if (vary?.toLowerCase().includes('accept-encoding') === true) return fields;
+  const names = varyNames(fields);
+  if (names === '*' || names.includes('accept-encoding')) return fields;
   return [...fields, ['vary', 'Accept-Encoding']];
 }
 

@@ -16,12 +16,14 @@ const ABSENT = '-'; // never a key of a present field: those begin with '='
 
 /**
  * The selecting field names, lower-case, sorted, unique; empty without Vary. '*' when any member is
- * '*', or no field name at all: what we cannot compare must not match.
+ * '*', or no field name at all: what we cannot compare must not match. An answer that only one site's
+ * scripts may read was made for that Origin, whether Vary says so or not: kept for all, it would lock
+ * out the others.
  */
 export function varyNames(headers: FieldLines): readonly string[] | '*' {
-  const value = fieldValue(headers, 'vary');
-  if (value === undefined) return [];
-  const names = listMembers(value.toLowerCase());
+  const readers = fieldValue(headers, 'access-control-allow-origin') ?? '*';
+  const implied = readers === '*' ? [] : ['origin'];
+  const names = [...listMembers((fieldValue(headers, 'vary') ?? '').toLowerCase()), ...implied];
   if (names.some((name) => name === '*' || !isFieldName(name))) return '*';
   const unique = [...new Set(names)].sort();
   return unique.length > MAX_NAMES ? '*' : unique;

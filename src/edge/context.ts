@@ -9,6 +9,8 @@ import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { Asks } from './asks.js';
 import type { RequestRules } from './client-request.js';
+import type { PassedFields } from './passed-fields.js';
+import type { Codings } from './codings.js';
 import type { NearIndex } from './near-index.js';
 import type { StallWheel } from './stall-wheel.js';
 import type { Plans } from './response-plan.js';
@@ -28,8 +30,10 @@ export interface EdgeContext {
   readonly plans: Plans;
   readonly near: NearIndex;
   readonly asks: Asks;
+  readonly codings: Codings;
   readonly turns: Turns;
   readonly wheel: StallWheel;
+  readonly forwarding: PassedFields;
   readonly origin: Origin; // for what passes through uncached
   readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
   /** Runs a callback; what it throws is logged and counted, never passed on to uWS. */

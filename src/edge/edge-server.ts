@@ -178,7 +178,7 @@ export class EdgeServer {
         new Exchange(context, client, responder).start();
         return;
       case 'OPTIONS':
-        if (fieldValue(client.fields, 'access-control-request-method') !== undefined) {
+        if (isPlayersPreflight(client)) {
           this.#preflight(responder);
           return;
         }
@@ -257,6 +257,12 @@ export class EdgeServer {
       });
     });
   }
+}
+
+/** Whether scripts may use other methods is for the origin to say: it gets those itself. */
+function isPlayersPreflight({ fields }: ClientRequest): boolean {
+  const method = fieldValue(fields, 'access-control-request-method');
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** In the binary, but not in its type declarations; upstream builds may lack them. */

@@ -4,13 +4,15 @@
  */
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { Directory } from '../arena/directory.js';
-import { type ContentCoding, negotiateEncoding } from '../http/encoding.js';
 import { C } from '../telemetry/metrics.js';
 import { asksForMore } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
+import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
+import { mayShare } from '../cache/audience.js';
+import { isCredential } from '../http/client-fields.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -20,26 +22,25 @@ const TIMED_EVERY = 64;
  * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
  */
 const EXACT_BELOW_MS = 1_000;
-/** Players send few different Accept-Encoding values; more are not worth remembering. */
-const MAX_ACCEPTS = 64;
-const BOTH: readonly ContentCoding[] = ['br', 'gzip'];
 
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
-  readonly #codings = new Map<string, ContentCoding | 'identity'>();
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
+  readonly #looksWho: boolean;
   readonly #lead: string;
   #special = false;
+  #credentialed = false;
   #accept = '';
   #count = 0;
 
   constructor(context: EdgeContext) {
-    const { cache, key } = context.config;
+    const { cache, key, origin } = context.config;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#byPath = !key.host;
+    this.#looksWho = origin.credentials === 'send';
     this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
@@ -114,8 +115,9 @@ export class HitPath {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
+    if (!mayShare(object.descriptor.freshness, this.#credentialed)) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
-    const body = object.coded.length === 0 ? object.plain : this.#inBestCoding(object);
+    const body = object.descriptor.codable ? this.#inBestCoding(object) : object.plain;
     if (body === undefined) return undefined;
     const { arena } = object;
     if (!arena.protect(body.slot, body.generation)) {
@@ -135,6 +137,7 @@ export class HitPath {
   /** Nothing in the request's fields asks for more than the object. */
   #isPlain(request: HttpRequest): boolean {
     this.#special = false;
+    this.#credentialed = false;
     this.#accept = '';
     request.forEach(this.#look);
     return !this.#special;
@@ -143,17 +146,20 @@ export class HitPath {
   readonly #look = (name: string, value: string): void => {
     if (asksForMore(name)) this.#special = true;
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
+    else if (this.#looksWho && isCredential(name)) this.#credentialed = true;
   };
 
   #inBestCoding(object: LocalObject): PlainBody | undefined {
-    let coding = this.#codings.get(this.#accept);
-    if (coding === undefined) {
-      coding = negotiateEncoding(this.#accept === '' ? undefined : this.#accept, BOTH);
-      if (this.#codings.size < MAX_ACCEPTS) this.#codings.set(this.#accept, coding);
+    const { codings } = this.#context;
+    const { descriptor, coded, plain } = object;
+    const preferred = codings.preferred(this.#accept);
+    const [best] = preferred;
+    if (best !== undefined && !hasCoding(descriptor, best)) codings.miss(descriptor, preferred);
+    for (const coding of preferred) {
+      // One that lies in pieces takes more than this.
+      if (hasCoding(descriptor, coding)) return coded.find((one) => one.coding === coding);
     }
-    if (coding === 'identity') return object.plain;
-    // Only one of the two may have been worth making: then the exact rules decide.
-    return object.coded.find((one) => one.coding === coding);
+    return plain;
   }
 
   #log(target: string, bytes: number): void {

@@ -77,6 +77,17 @@ export class NearIndex {
     this.#shrink();
   }
 
+  /** Puts an object in the place of the same body of which less was known; nothing if it is not here. */
+  renew(object: LocalObject): void {
+    const { key, vary, secondary, slot, generation, epoch } = object.descriptor;
+    const at = key.lastIndexOf('/') + 1;
+    const variants = this.#streams.get(key.slice(0, at))?.get(key.slice(at));
+    const known = vary.length === 0 ? variants?.only : variants?.bySecondary.get(secondary);
+    const before = known?.descriptor;
+    if (before?.slot !== slot || before.generation !== generation || before.epoch !== epoch) return;
+    this.put(object);
+  }
+
   /** Takes an object out that proved to be gone. */
   drop(object: LocalObject): void {
     const { key, secondary } = object.descriptor;

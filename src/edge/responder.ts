@@ -6,7 +6,7 @@ import { muteCerr } from '../../native/addon.js';
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
 import { statusLine } from '../http/status.js';
-import { BLOCK_KEY, renderLines } from '../cache/render.js';
+import { BLOCK_KEY } from '../cache/render.js';
 
 export interface WriteResult {
   readonly ok: boolean; // false: the kernel took only part, wait for `onWritable`
@@ -44,6 +44,12 @@ export class Responder {
 
   get gone(): boolean {
     return this.#response === undefined;
+  }
+
+  /** Of the client's end of the connection, for as long as it is there; ''. */
+  get clientAddress(): string {
+    const bytes = this.#response?.getRemoteAddressAsText();
+    return bytes === undefined ? '' : Buffer.from(bytes).toString('latin1');
   }
 
   get headSent(): boolean {
@@ -186,9 +192,4 @@ export class Responder {
     this.#onGone = [];
     for (const call of calls) call();
   }
-}
-
-/** Field lines of a passed-on response behind our Cache-Status. */
-export function passedLines(status: string, fields: Head['fields']): string {
-  return status + renderLines(fields);
 }

@@ -2,17 +2,18 @@
  * What one request gets from one stored object: status, fields and which bytes. Pure. Conditions
  * are decided before ranges (RFC 9110 section 13.2.2).
  */
+import { forbidsTransform } from '../cache/codable.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import type { Validators } from '../http/conditions.js';
-import { negotiateEncoding } from '../http/encoding.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
+import { preferredCodings } from '../http/encoding.js';
+import { fieldValue, type FieldLines, listMembers } from '../http/fields.js';
 import { byterangesBody } from '../http/multipart.js';
 import { type ByteRange, formatContentRange } from '../http/range.js';
 import { select } from '../http/selection.js';
 import { validatingFields } from './relay-plan.js';
 import type { Piece } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
-import { fieldsOf, renderFields, renderLines } from '../cache/render.js';
+import { fieldsOf, renderFields, renderLines, weakTag } from '../cache/render.js';
 
 export interface ResponsePlan {
   readonly status: number;
@@ -64,7 +65,7 @@ export function planResponse(
   const encoded = encodingFor(fields, descriptor);
   switch (selection.kind) {
     case 'not-modified':
-      return notModified(descriptor, encoded);
+      return notModified(descriptor, encoded, fieldValue(fields, 'if-none-match'));
     case 'failed':
       return bare(412, renderLines([]));
     case 'unsatisfiable':
@@ -104,7 +105,7 @@ function partial(
   }
   const [only] = ranges;
   if (only === undefined) return undefined;
-  const base = renderFields({ ...descriptor, encodings: [] }, undefined);
+  const base = renderFields(descriptor, undefined);
   const status = 206;
   if (ranges.length === 1) {
     const [start, end] = only;
@@ -123,7 +124,7 @@ function partial(
     { bytes: partHeads[i] ?? new Uint8Array(0) },
     { from: start - firstByte, length: end - start + 1 },
   ]);
-  const fields = descriptor.fields.filter(([name]) => name !== 'content-type');
+  const fields = fieldsOf(descriptor, undefined).filter(([name]) => name !== 'content-type');
   return {
     status,
     lines: `${renderLines(fields)}\r\nContent-Type: multipart/byteranges; boundary=${boundary}`,
@@ -151,21 +152,39 @@ function whole(
   };
 }
 
-function notModified(descriptor: Descriptor, encoded: EncodedBody | undefined): ResponsePlan {
-  const fields = validatingFields(fieldsOf(descriptor, encoded));
+function notModified(
+  descriptor: Descriptor,
+  encoded: EncodedBody | undefined,
+  ifNoneMatch: string | undefined,
+): ResponsePlan {
+  const form = formNamed(descriptor, ifNoneMatch) ?? (encoded === undefined ? 'strong' : 'weak');
+  const all = validatingFields(fieldsOf(descriptor, undefined));
+  const fields = form === 'weak' ? all.map(weakTag) : all;
   return { ...bare(304, renderLines(fields)), total: -1 };
+}
+
+/**
+ * Which form of the object the client has, by the tag it names: another form may be at hand by now, and
+ * with the strong tag of identity a client would take what it has of a coding for a part of that.
+ */
+function formNamed({ etag }: Descriptor, named: string | undefined): 'strong' | 'weak' | undefined {
+  const tags = listMembers(named ?? '');
+  if (tags.includes(etag)) return 'strong';
+  return tags.includes(`W/${etag}`) ? 'weak' : undefined;
 }
 
 function bare(status: number, lines: string): ResponsePlan {
   return { status, lines, pieces: [], total: 0, bodyless: true, encoded: undefined };
 }
 
+/** Undefined: identity, also where a request forbids transformations (RFC 9111 section 5.2.1.6). */
 function encodingFor(fields: FieldLines, { encodings }: Descriptor): EncodedBody | undefined {
-  if (encodings.length === 0) return undefined;
-  const accept = fieldValue(fields, 'accept-encoding');
-  const coding = negotiateEncoding(
-    accept,
-    encodings.map((one) => one.coding),
-  );
-  return encodings.find((one) => one.coding === coding);
+  if (encodings.length === 0 || forbidsTransform(fieldValue(fields, 'cache-control'))) {
+    return undefined;
+  }
+  for (const coding of preferredCodings(fieldValue(fields, 'accept-encoding'))) {
+    const encoded = encodings.find((one) => one.coding === coding);
+    if (encoded !== undefined) return encoded;
+  }
+  return undefined;
 }

@@ -3,6 +3,9 @@ import { listMembers } from './fields.js';
 
 export type ContentCoding = 'br' | 'gzip';
 
+/** The codings we can make, the better one first. */
+export const CODINGS: readonly ContentCoding[] = ['br', 'gzip'];
+
 const WEIGHTED = /^([^\s;]+)(?:[ \t]*;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i;
 
 /**
@@ -27,6 +30,18 @@ export function negotiateEncoding(
     }
   }
   return best;
+}
+
+/** All codings of ours that the client takes rather than identity, the best first. */
+export function preferredCodings(acceptEncoding: string | undefined): readonly ContentCoding[] {
+  const preferred: ContentCoding[] = [];
+  for (let left = CODINGS; left.length > 0;) {
+    const best = negotiateEncoding(acceptEncoding, left);
+    if (best === 'identity') break;
+    preferred.push(best);
+    left = left.filter((coding) => coding !== best);
+  }
+  return preferred;
 }
 
 /** Of a coding named twice the lower weight counts. */

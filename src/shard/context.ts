@@ -1,11 +1,12 @@
 /** What every part of one shard works with; the shard owns all of it, on one thread. */
-import type { ToEdge } from '../cache/messages.js';
+import type { Coded, ToEdge } from '../cache/messages.js';
 import type { PolicySettings } from '../cache/policy.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
+import type { CodingQueue } from './coding-queue.js';
 import type { EntryIndex } from './entry-index.js';
 import type { KeyMemory } from './key-memory.js';
 import type { LineInterner } from './line-interner.js';
@@ -24,9 +25,10 @@ export interface ShardContext {
   readonly index: EntryIndex;
   readonly store: ObjectStore;
   readonly interner: LineInterner;
+  readonly codings: CodingQueue; // of all shards of the worker
   readonly memory: KeyMemory;
   /** False: the worker is down or its outbox is full. */
-  readonly send: (worker: number, message: ToEdge) => boolean;
+  readonly send: (worker: number, message: ToEdge | Coded) => boolean;
   /** For what a later message says better: may be left out. */
   readonly hint: (worker: number, message: ToEdge) => void;
   /** What was sent goes out now rather than at the turn's end. */

@@ -2,24 +2,27 @@
  * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
-import { storePlan, type StorePlan } from '../cache/policy.js';
+import { mayShare } from '../cache/audience.js';
 import { mayServeOnError } from '../cache/reuse.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { Served } from '../cache/messages.js';
 import { asGatewayError, ERRORS, GatewayError, type ErrorCode } from '../errors.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
-import { defaultTtlMs, isMaybeLive, type ObjectFacts } from '../media/defaults.js';
+import type { FieldLines } from '../http/fields.js';
+import { viewersScheme } from '../http/forwarding.js';
+import type { ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from './describe.js';
+import { withCodable } from './encoder.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { FillBody } from './fill-body.js';
+import { type Arrival, planOf } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
 import { publishedText, roomForText } from './publication.js';
@@ -55,12 +58,6 @@ export interface FillHooks {
     status: number,
     body: Uint8Array,
   ) => ObjectFacts;
-}
-
-interface Arrival {
-  readonly response: OriginResponse;
-  readonly requestMs: number;
-  readonly responseMs: number;
 }
 
 export class FillRunner {
@@ -112,7 +109,7 @@ export class FillRunner {
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
-    const { origin, clock, metrics } = this.#context;
+    const { origin, clock, metrics, config } = this.#context;
     const { request } = fill.leader;
     const { vary, variants } = fill.entry;
     const part = variants.get(secondaryKey(vary, request.headers))?.parts[0];
@@ -122,6 +119,7 @@ export class FillRunner {
         range: fill.range,
         storedFields: validate?.originFields,
         ifRange: fill.range !== '' && part !== undefined ? strongEtag(part) : '',
+        scheme: viewersScheme(config),
       },
       (status, fields) => {
         this.#answers.informational(fill, { status, fields });
@@ -153,7 +151,7 @@ export class FillRunner {
       discardBody(response.body);
       return;
     }
-    const plan = this.#plan(fill, arrival, { status: response.status });
+    const plan = planOf(this.#context, { fill, arrival }, { status: response.status });
     const refusal = plan.store ? this.#accept(fill, arrival, plan) : plan.reason;
     if (refusal !== undefined) {
       await this.#relay.run(fill, response, refusal);
@@ -161,24 +159,6 @@ export class FillRunner {
     }
     await this.#body.pump(fill, response);
     this.#finish(fill, arrival);
-  }
-
-  #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
-    const { config, policy } = this.#context;
-    const { response, requestMs, responseMs } = arrival;
-    const headers = fields ?? response.headers;
-    const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
-    return storePlan(
-      { method: 'GET', headers: fill.leader.request.headers },
-      { status: facts.status, headers },
-      { requestMs, responseMs },
-      {
-        ...policy,
-        defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts),
-        // Expired means held for the revalidation that all share; stale only while the origin fails.
-        ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
-      },
-    );
   }
 
   /** 304: what is stored lives on with the fields of the answer (RFC 9111 section 4.3.4). */
@@ -193,7 +173,7 @@ export class FillRunner {
     );
     const status = stored.descriptor.status;
     const facts = this.#factsOf(stored);
-    const plan = this.#plan(fill, arrival, facts, fields);
+    const plan = planOf(this.#context, { fill, arrival }, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
       // It says "unchanged" to its leader, and that it is not for others from now on.
@@ -257,23 +237,24 @@ export class FillRunner {
     fill.phase = 'filling';
     rekey(fill, secondary);
     fill.sentExtents = body.extents.length;
-    fill.descriptor = describe(response.status, response.headers, plan, {
-      key: entry.key,
-      stream: entry.stream,
-      shard,
-      epoch,
-      slot: body.slot,
-      generation: body.generation,
-      extents: body.extents,
-      firstByte: span.first,
-      storedBytes: span.length,
-      totalBytes: span.total,
-      secondary,
-      keep: false,
-    });
+    fill.descriptor = withCodable(
+      this.#context,
+      describe(response.status, response.headers, plan, {
+        ...{ key: entry.key, stream: entry.stream, shard, epoch, secondary },
+        slot: body.slot,
+        generation: body.generation,
+        extents: body.extents,
+        firstByte: span.first,
+        storedBytes: span.length,
+        totalBytes: span.total,
+        codable: false,
+        keep: false,
+      }),
+    );
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
-      if (secondaryKey(vary, waiter.request.headers) === secondary) continue;
+      const { headers, credentialed } = waiter.request;
+      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
       fill.waiters.delete(asker);
       strangers.push(waiter);
     }
@@ -298,13 +279,13 @@ export class FillRunner {
   }
 
   #finish(fill: Fill, arrival: Arrival): void {
-    const { store, index, config } = this.#context;
+    const { store, index } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
     const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
     const facts = this.#factsOf({ kind, descriptor: placed });
-    const plan = this.#plan(fill, arrival, facts);
+    const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     if (!plan.store || fill.purged || fill.ring.bytes > 0) {
       this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
@@ -313,12 +294,11 @@ export class FillRunner {
       return;
     }
     const originFields = this.#context.interner.lines(arrival.response.headers);
-    const described = describe(descriptor.status, originFields, plan, {
-      ...placed,
-      totalBytes: total,
-      keep: true,
-    });
-    const text = publishedText(described, config.compression.enabled);
+    const described = withCodable(
+      this.#context,
+      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+    );
+    const text = publishedText(described);
     store.store(body, fill.written, hash32(entry.key), text);
     const stored: Stored = {
       entry,

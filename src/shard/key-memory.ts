@@ -10,6 +10,8 @@ const UNSHARED_MS = 5_000;
 /** A body that was too large is not tried again before this; twice as long each time, up to a day. */
 const FIRST_PASS_MS = 300_000;
 const LONGEST_PASS_MS = 86_400_000;
+/** What says by its length that it is too large. */
+const LARGE_MS = 60_000;
 /** On clients' word alone, an object is fetched anew once in this time. */
 const REFRESH_MS = 1_000;
 /** How long the origin's word counts that there is nothing behind a length. */
@@ -66,6 +68,13 @@ export class KeyMemory {
     return facts !== undefined && facts.passUntilMs > nowMs;
   }
 
+  /** Its length says that it is too large: cheap to look at again. */
+  noteLarge(key: string, nowMs: number): void {
+    const facts = this.#change(key);
+    facts.passUntilMs = Math.max(facts.passUntilMs, nowMs + LARGE_MS);
+  }
+
+  /** It proved to be too large only after it had taken that much room. */
   notePassing(key: string, nowMs: number): void {
     const facts = this.#change(key);
     facts.passMs = Math.min(LONGEST_PASS_MS, facts.passMs === 0 ? FIRST_PASS_MS : facts.passMs * 2);

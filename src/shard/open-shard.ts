@@ -8,6 +8,7 @@ import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
+import type { CodingQueue } from './coding-queue.js';
 import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
 import { EntryIndex } from './entry-index.js';
@@ -27,6 +28,7 @@ export interface ShardOptions {
   readonly random: () => number; // 0..1
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
+  readonly codings: CodingQueue;
   readonly send: ShardContext['send'];
   readonly hint: ShardContext['hint'];
   readonly urge: ShardContext['urge'];

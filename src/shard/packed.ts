@@ -3,7 +3,9 @@
  * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
  */
 import type { Extent } from '../arena/buddy.js';
-import type { EncodedBody } from '../cache/descriptor.js';
+import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
+import { CODINGS, type ContentCoding } from '../http/encoding.js';
+import type { Freshness } from '../cache/reuse.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import { describe, isRenderedLater, type StoringFacts } from './describe.js';
@@ -44,6 +46,10 @@ type PackedBody = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
+const ANONYMOUS_ONLY = 8;
+const CODABLE = 16;
+/** That coding is not worth it. */
+const UNWORTHY = { br: 32, gzip: 64 } as const;
 
 /** False while its codings are being made: whoever makes them holds on to this very object. */
 export function isPackable({ descriptor }: Stored): boolean {
@@ -53,7 +59,7 @@ export function isPackable({ descriptor }: Stored): boolean {
 export function packStored(stored: Stored, interner: LineInterner): string {
   const { descriptor, body, originFields, kind, retryAtMs, secondary, encodings } = stored;
   const { status, fields, freshness, firstByte, totalBytes } = descriptor;
-  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = freshness;
+  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
   const strip = originFields.flatMap(([name]) =>
     kept.has(name) || isRenderedLater(name, status) ? [] : name,
@@ -65,9 +71,7 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     originFields.map((line) => interner.idOf(line) ?? line),
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs], // JSON makes null of Infinity
-    (mustRevalidate ? MUST_REVALIDATE : 0) |
-      (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
-      (body.published ? PUBLISHED : 0),
+    ruleFlags(freshness) | (body.published ? PUBLISHED : 0) | codingFlags(descriptor),
     [firstByte, totalBytes],
     packBody(body),
     [...encodings].map(([coding, encoded]) => [coding, packBody(encoded)]),
@@ -91,8 +95,7 @@ export function unpackStored(
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const facts: StoringFacts = {
     ...{ bornMs, ttlMs, swrMs, sieMs, stripFields, vary },
-    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
-    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    ...rulesOf(flags),
   };
   const published = (flags & PUBLISHED) !== 0;
   const body = unpackBody(packed, published);
@@ -102,13 +105,17 @@ export function unpackStored(
     ...place,
     storedBytes: bytes,
     secondary,
+    codable: (flags & CODABLE) !== 0,
     keep: true,
   });
   const encodings = new Map(coded.map(([coding, one]) => [coding, unpackBody(one, false)]));
   return {
     ...{ entry, secondary, kind, body, originFields, retryAtMs },
     encodings: encodings.size === 0 ? NO_ENCODINGS : encodings,
-    descriptor: { ...described, published, encodings: [...encodings].map(encodedAs) },
+    descriptor: {
+      ...{ ...described, published, unworthy: unworthyOf(flags) },
+      encodings: [...encodings].map(encodedAs),
+    },
   };
 }
 
@@ -136,6 +143,32 @@ function unpackBody(packed: PackedBody, published: boolean): Body {
 function encodedAs([coding, body]: [EncodedBody['coding'], Body]): EncodedBody {
   const { slot, generation, extents, bytes } = body;
   return { coding, slot, generation, extents, bytes };
+}
+
+type Rules = Pick<Freshness, 'mustRevalidate' | 'alwaysRevalidate' | 'anonymousOnly'>;
+
+function ruleFlags({ mustRevalidate, alwaysRevalidate, anonymousOnly }: Rules): number {
+  return (
+    (mustRevalidate ? MUST_REVALIDATE : 0) |
+    (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+    (anonymousOnly ? ANONYMOUS_ONLY : 0)
+  );
+}
+
+function rulesOf(flags: number): Rules {
+  return {
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    anonymousOnly: (flags & ANONYMOUS_ONLY) !== 0,
+  };
+}
+
+function codingFlags({ codable, unworthy }: Descriptor): number {
+  return unworthy.reduce((flags, coding) => flags | UNWORTHY[coding], codable ? CODABLE : 0);
+}
+
+function unworthyOf(flags: number): readonly ContentCoding[] {
+  return CODINGS.filter((coding) => (flags & UNWORTHY[coding]) !== 0);
 }
 
 function extentsOf(cells: readonly number[]): Extent[] {

@@ -6,6 +6,7 @@ import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
+import { withCodable } from './encoder.js';
 import { keepStored, NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
@@ -179,7 +180,7 @@ function joined(
     originFields: whole
       ? like.originFields.filter(([name]) => !OF_A_PART.has(name))
       : like.originFields,
-    descriptor: {
+    descriptor: withCodable(context, {
       ...like.descriptor,
       slot: body.slot,
       generation: body.generation,
@@ -187,7 +188,11 @@ function joined(
       status: whole ? 200 : 206,
       firstByte: start,
       storedBytes: end - start,
-    },
+      freshness: {
+        ...like.descriptor.freshness,
+        anonymousOnly: group.some(({ descriptor }) => descriptor.freshness.anonymousOnly),
+      },
+    }),
   };
   index.own(body.slot, stored);
   // First: with its last part an entry would be forgotten.

@@ -3,7 +3,6 @@ import type { Descriptor } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
 import { publishedFields } from '../cache/render.js';
 import { type FieldLines, isLatin1 } from '../http/fields.js';
-import { isCompressible } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { PublishedText } from '../arena/directory.js';
 
@@ -35,15 +34,13 @@ function isPath(key: string): boolean {
   return !key.includes('?');
 }
 
-/** Undefined: it varies, has codings, is large or partial, or must be validated each time. */
-export function publishedText(
-  descriptor: Descriptor,
-  compression: boolean,
-): PublishedText | undefined {
-  const { key, status, vary, freshness, upstreamStatus, contentType, storedBytes } = descriptor;
+/** Undefined: it is not everybody's, varies, may be coded, is large or partial, or must be validated each time. */
+export function publishedText(descriptor: Descriptor): PublishedText | undefined {
+  const { key, status, vary, freshness, upstreamStatus, codable, storedBytes } = descriptor;
   if (status !== 200 || !isWhole(descriptor) || storedBytes > MAX_PUBLISHED_BYTES) return undefined;
   if (vary.length > 0 || freshness.alwaysRevalidate || upstreamStatus !== '') return undefined;
-  if (compression && isCompressible(contentType)) return undefined;
+  if (freshness.anonymousOnly) return undefined; // readers of the directory ask nobody who they are
+  if (codable) return undefined;
   const fields = publishedFields(descriptor);
   if (!isPublishable(key, fields)) return undefined;
   const { bornMs, ttlMs } = freshness;

@@ -36,12 +36,13 @@ export class Relay {
 
   /** Resolves when the leader has it all. `detail` says why it is not kept. */
   async run(fill: Fill, response: OriginResponse, detail: string): Promise<void> {
-    const { index, metrics } = this.#context;
+    const { index, metrics, memory, clock } = this.#context;
     const { status, headers } = response;
     const { credentialed } = fill.leader.request;
     const large = detail === 'no-room' || detail === 'too-large';
     const lesson = lessonOf({ status, credentialed, large });
     this.#learn(fill, response, lesson);
+    if (detail === 'too-large') memory.noteLarge(fill.entry.key, clock.now());
     const { stored } = fill;
     if (lesson.outdates && stored !== undefined && index.isHeld(stored))
       this.#hooks.discard(stored);

@@ -2,13 +2,14 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
+import { mayShare } from '../cache/audience.js';
 import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
-import type { AskRequest, ToShard } from '../cache/messages.js';
+import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, type Stored, unlink, type Variant, variantOf } from './entry.js';
+import { type Entry, type Stored, storedIn, unlink, type Variant, variantOf } from './entry.js';
 import { Encoder } from './encoder.js';
 import type { Waiter } from './fill.js';
 import { Flights } from './flights.js';
@@ -42,7 +43,7 @@ export class Shard {
     this.#context = context;
     this.#answers = new Answers(context);
     this.#playlists = new Playlists(context.config);
-    this.#encoder = new Encoder(context, this.#discard);
+    this.#encoder = new Encoder(context);
     this.#flights = new Flights(context, this.#answers, {
       decide: (waiter) => {
         this.#decide(waiter);
@@ -76,7 +77,7 @@ export class Shard {
     return this.#context.index;
   }
 
-  receive(message: ToShard, from: number): void {
+  receive(message: ToShard | EncodeOrder, from: number): void {
     switch (message.kind) {
       case 'ask':
         this.#ask(message.id, message.request, from);
@@ -93,6 +94,9 @@ export class Shard {
       case 'invalidate':
         this.purge({ keys: message.keys, soft: false });
         this.#answers.invalidated(from, message.id);
+        return;
+      case 'encode':
+        this.#encoder.order(message.body, message.coding, from);
         return;
       default:
         message satisfies never;
@@ -188,7 +192,10 @@ export class Shard {
     const { request, directives } = waiter;
     const nowMs = clock.now();
     const entry = index.get(request.stream, request.key);
-    const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
+    const variant = sharedVariant(
+      entry?.variants.get(secondaryKey(entry.vary, request.headers)),
+      request.credentialed,
+    );
     if (variant !== undefined && this.#serveStored(waiter, variant, nowMs)) return;
     if (directives.onlyIfCached) {
       const detail = 'not in the cache';
@@ -287,9 +294,7 @@ export class Shard {
       const { whole } = variantOf(stored.entry, stored.secondary);
       if (whole !== undefined && outdatedBy(whole, stored)) this.#discard(whole);
       mergeParts(this.#context, stored, this.#discard);
-      return;
     }
-    this.#encoder.encode(stored);
   }
 
   #prefetchAfter({ request, directives }: Waiter): void {
@@ -314,6 +319,14 @@ function withoutEncoding(stored: Stored, slot: number): Body | undefined {
     return body;
   }
   return undefined;
+}
+
+/** Undefined, too, when what is stored is not for who asks: it is a miss then. */
+function sharedVariant(variant: Variant | undefined, credentialed: boolean): Variant | undefined {
+  if (variant === undefined) return undefined;
+  return storedIn(variant).every(({ descriptor }) => mayShare(descriptor.freshness, credentialed))
+    ? variant
+    : undefined;
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {

@@ -54,6 +54,11 @@ export const COUNTERS = {
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },
   purged: { name: 'headgate_purged_total', help: 'Objects purged on order.' },
   prefetched: { name: 'headgate_prefetched_total', help: 'Segments fetched ahead of a request.' },
+  codingsMade: { name: 'headgate_codings_made_total', help: 'Bodies compressed.' },
+  codingsShed: {
+    name: 'headgate_codings_shed_total',
+    help: 'Bodies left as they are for now, as too many waited to be compressed.',
+  },
   connectionsOpened: { name: 'headgate_connections_total', help: 'Connections accepted.' },
 } as const satisfies Record<string, MetricSpec>;
 
@@ -99,6 +104,10 @@ export const GAUGES = {
   cpuSeconds: {
     name: 'headgate_worker_cpu_seconds',
     help: 'CPU time of the worker thread; 0 without the native addon.',
+  },
+  codingsQueued: {
+    name: 'headgate_codings_queued',
+    help: 'Bodies that wait to be compressed.',
   },
   queued: { name: 'headgate_queued_fills', help: 'Fills that wait for their turn.' },
 } as const satisfies Record<string, MetricSpec>;

@@ -42,7 +42,7 @@ t.test('renderFields() says that ranges may be asked for, of the object itself o
 });
 
 t.test('fieldsOf() makes the tag of a coding weak, and tells that there are codings', (t) => {
-  const coded = describedAs({ ...OBJECT, encodings: [BROTLI] });
+  const coded = describedAs({ ...OBJECT, codable: true, encodings: [BROTLI] });
   t.same(fieldsOf(coded, BROTLI), [
     ['content-type', 'video/mp4'],
     ['etag', 'W/"v1"'],
@@ -50,10 +50,14 @@ t.test('fieldsOf() makes the tag of a coding weak, and tells that there are codi
   ]);
   t.same(fieldsOf(coded, undefined)[1], ['etag', '"v1"'], 'the object keeps its own');
   t.same(fieldsOf(OBJECT, undefined), OBJECT.fields);
-  const weak = describedAs({ fields: [['etag', 'W/"v1"']], encodings: [BROTLI] });
+  const weak = describedAs({ fields: [['etag', 'W/"v1"']], codable: true });
   t.same(fieldsOf(weak, BROTLI)[0], ['etag', 'W/"v1"'], 'weak already');
-  const varied = describedAs({ fields: [['vary', 'accept-encoding, x']], encodings: [BROTLI] });
+  const varied = describedAs({ fields: [['vary', 'accept-encoding, x']], codable: true });
   t.same(fieldsOf(varied, undefined), [['vary', 'accept-encoding, x']], 'not twice');
+  const kin = describedAs({ fields: [['vary', 'x-accept-encoding']], codable: true });
+  t.same(fieldsOf(kin, undefined)[1], ['vary', 'Accept-Encoding'], 'another name');
+  const yet = describedAs({ ...OBJECT, codable: true });
+  t.same(fieldsOf(yet, undefined)[2], ['vary', 'Accept-Encoding'], 'before there is any');
   t.end();
 });
 

@@ -11,6 +11,9 @@ t.test('varyNames() gives the selecting fields of all lines, or *', (t) => {
     [[], [], 'no Vary'],
     [vary(''), [], 'an empty one selects nothing'],
     [vary('Foo, bar', 'FOO'), ['bar', 'foo'], 'lower-case, sorted, unique'],
+    [[['access-control-allow-origin', 'https://a.tv']], ['origin'], 'for the scripts of one site'],
+    [[['access-control-allow-origin', '*']], [], 'for those of all'],
+    [[...vary('Foo'), ['access-control-allow-origin', 'null']], ['foo', 'origin'], 'beside others'],
     [vary('*'), '*', 'alone'],
     [vary('*, *'), '*', 'twice'],
     [vary('', '*'), '*', 'on its own line'],
@@ -129,10 +132,13 @@ t.test('secondaryKey() of long values is a digest, which tells them apart as the
   t.end();
 });
 
-t.test('varyNames() takes an answer that varies by very many fields for one that varies by all', (t) => {
-  const names = (count: number): FieldLines =>
-    vary(Array.from({ length: count }, (_, i) => `x-${i}`).join());
-  t.equal(varyNames(names(32)).length, 32);
-  t.equal(varyNames(names(33)), '*');
-  t.end();
-});
+t.test(
+  'varyNames() takes an answer that varies by very many fields for one that varies by all',
+  (t) => {
+    const names = (count: number): FieldLines =>
+      vary(Array.from({ length: count }, (_, i) => `x-${i}`).join());
+    t.equal(varyNames(names(32)).length, 32);
+    t.equal(varyNames(names(33)), '*');
+    t.end();
+  },
+);

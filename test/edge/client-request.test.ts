@@ -16,6 +16,7 @@ interface Wire {
   readonly query?: string;
   readonly fields?: readonly FieldLine[];
   readonly host?: boolean;
+  readonly credentials?: 'send' | 'drop';
 }
 
 function read({
@@ -24,6 +25,7 @@ function read({
   query,
   fields = [],
   host = false,
+  credentials = 'send',
 }: Wire): ClientRequest | RequestFault {
   const request = {
     getCaseSensitiveMethod: () => method,
@@ -35,6 +37,8 @@ function read({
   } as unknown as HttpRequest;
   return readRequest(request, {
     key: { ...key, host, maxUrl: limits.url },
+    credentials,
+    defaultPort: 80,
     fields: { maxBytes: limits.header, maxLines: 100 },
   });
 }
@@ -48,9 +52,9 @@ t.test('readRequest() copies what the request is about', (t) => {
   ];
   t.match(read({ path: '/v/%61/../1.m4s', query: 'b=2&a=1&CMCD=x&token=t', fields }), {
     method: 'GET',
-    host: 'Example.org',
+    host: 'example.org',
     path: '/v/1.m4s',
-    key: '/v/1.m4s?a=1&b=2',
+    key: '/v/1.m4s?a=1&b=2&token=t',
     stream: '/v/',
     range: 'bytes=0-1',
     plain: false,
@@ -61,18 +65,63 @@ t.test('readRequest() copies what the request is about', (t) => {
   if ('error' in request) throw new Error(request.error);
   t.same(
     request.fields.map(([name]) => name),
-    ['host', 'range', 'cache-control'],
+    ['range', 'cache-control'],
     'hop-by-hop fields stay here',
   );
   t.equal(request.rawFields.length, 5);
   t.end();
 });
 
-t.test('readRequest() sends the query upstream, except what is only for us', (t) => {
-  const request = read({ query: 'token=t&CMCD=x&a=1' });
-  t.match('upstreamTarget' in request && request.upstreamTarget, /token=t/);
-  t.notMatch('upstreamTarget' in request && request.upstreamTarget, /CMCD/);
+t.test('readRequest() asks for what may be shared by its key alone', (t) => {
+  const query = 'token=t&utm_x=1&CMCD=x&a=%61';
+  const shared = { key: '/v/1.m4s?a=a&token=t', upstreamTarget: '/v/1.m4s?a=a&token=t' };
+  for (const method of ['GET', 'HEAD']) t.match(read({ method, query }), shared, method);
+  const own = { upstreamTarget: '/v/1.m4s?token=t&utm_x=1&a=%61' };
+  t.match(read({ method: 'POST', query }), own, 'nobody shares it: all that is not for us alone');
   t.match(read({}), { upstreamTarget: '/v/1.m4s', key: '/v/1.m4s', plain: true });
+  t.end();
+});
+
+t.test('readRequest() sends Host where it is keyed, as it is keyed, and nowhere else', (t) => {
+  const lines = (host: boolean, fields: FieldLine[] = []): FieldLine[] => {
+    const request = read({ host, fields });
+    if ('error' in request) throw new Error(request.error);
+    return request.fields.filter(([name]) => name === 'host');
+  };
+  t.same(lines(false), []);
+  t.same(lines(true), [['host', 'example.org']]);
+  t.same(lines(true, [['connection', 'host']]), [['host', 'example.org']], 'none takes it out');
+  t.end();
+});
+
+t.test('readRequest() knows who shows who he is, and drops that on order', (t) => {
+  const who: FieldLine[] = [
+    ['cookie', 'a=b'],
+    ['authorization', 'Bearer x'],
+    ['x-api-key', 'k'],
+  ];
+  for (const line of who) {
+    t.match(read({ fields: [line] }), { credentialed: true, fields: [line] }, line[0]);
+    const named: FieldLine[] = [['connection', line[0]], line];
+    t.match(read({ fields: named }), { credentialed: true, fields: [line] }, `${line[0]} named`);
+    const dropped = read({ fields: [line], credentials: 'drop' });
+    t.match(dropped, { credentialed: false, fields: [] }, `${line[0]} dropped`);
+    const posted = read({ method: 'POST', fields: [line], credentials: 'drop' });
+    t.match(posted, { credentialed: true, fields: [line] }, 'only of what may be shared');
+  }
+  t.match(read({ fields: [['user-agent', 'x']] }), { credentialed: false });
+  t.end();
+});
+
+t.test('readRequest() drops what a client may not say', (t) => {
+  const fields: FieldLine[] = [
+    ['x-forwarded-host', 'evil'],
+    ['x_forwarded_for', '1.2.3.4'],
+    ['x-http-method-override', 'DELETE'],
+    ['x-original-url', '/admin'],
+    ['x-yours', 'stays'],
+  ];
+  t.match(read({ fields }), { fields: [['x-yours', 'stays']] });
   t.end();
 });
 

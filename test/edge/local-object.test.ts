@@ -72,7 +72,7 @@ t.test('LocalObject has a body for each coding of ours', (t) => {
     },
   ] as const;
   const { coded, plain } = new LocalObject(
-    describedAs({ encodings, etag: '"v"', fields: [['etag', '"v"']] }),
+    describedAs({ codable: true, encodings, etag: '"v"', fields: [['etag', '"v"']] }),
     ARENA,
     'headgate',
   );

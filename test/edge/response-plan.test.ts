@@ -81,7 +81,7 @@ t.test('Plans makes one plan for all plain requests of an object, and none for o
   t.equal(plans.of(requestOf([]), OBJECT, CONTEXT), first, 'the very same');
   t.equal(plans.of(requestOf([range]), OBJECT, CONTEXT)?.status, 206);
   t.equal(plans.of(requestOf([], 'HEAD'), OBJECT, CONTEXT)?.bodyless, true);
-  const coded = describedAs({ ...OBJECT, encodings: [BROTLI] });
+  const coded = describedAs({ ...OBJECT, codable: true, encodings: [BROTLI] });
   const br: FieldLine = ['accept-encoding', 'br'];
   t.equal(plans.of({ ...requestOf([br]), plain: true }, coded, CONTEXT)?.encoded, BROTLI);
   t.equal(plans.of(requestOf([]), coded, CONTEXT)?.encoded, undefined);
@@ -218,7 +218,7 @@ t.test('planResponse() picks the coding that the client likes best', (t) => {
   const encodings = (['br', 'gzip'] as const).map((coding, i) => {
     return { coding, slot: 5 + i, generation: 1, extents: [], bytes: 30 + i };
   });
-  const object = describedAs({ ...OBJECT, encodings });
+  const object = describedAs({ ...OBJECT, codable: true, encodings });
   const rows = [
     ['br, gzip', 'br', 'both'],
     ['gzip', 'gzip', 'one'],
@@ -226,7 +226,8 @@ t.test('planResponse() picks the coding that the client likes best', (t) => {
     ['br;q=0, *', 'gzip', 'not that one'],
   ] as const;
   for (const [accept, coding, why] of rows) {
-    const { encoded, total, lines } = plan(object, [['accept-encoding', accept]]) ?? {};
+    const planned = plan(object, [['accept-encoding', accept]]);
+    const { encoded, total, lines } = planned ?? {};
     t.equal(encoded?.coding, coding, why);
     t.equal(total, encoded?.bytes, why);
     t.match(lines, `\r\ncontent-encoding: ${coding}`, why);
@@ -238,11 +239,6 @@ t.test('planResponse() picks the coding that the client likes best', (t) => {
   t.notMatch(own?.lines, /content-encoding/);
   t.match(own?.lines, '\r\netag: "v1"');
   t.match(own?.lines, /vary: Accept-Encoding/i, 'it might have been another');
-  const ranged = plan(object, [
-    ['accept-encoding', 'br'],
-    ['range', 'bytes=0-9'],
-  ]);
-  t.match(ranged, { status: 206, encoded: undefined }, 'ranges are of the object itself');
   const same = plan(object, [
     ['accept-encoding', 'br'],
     ['if-none-match', 'W/"v1"'],
@@ -250,5 +246,47 @@ t.test('planResponse() picks the coding that the client likes best', (t) => {
   t.equal(same?.status, 304);
   t.match(same?.lines, '\r\netag: W/"v1"', 'the tag that the 200 would have had');
   t.match(same?.lines, /vary: Accept-Encoding/i);
+  t.end();
+});
+
+t.test('planResponse() answers a condition with the tag of the form that the client has', (t) => {
+  const made = describedAs({ ...OBJECT, codable: true, encodings: [BROTLI] });
+  const unmade = describedAs({ ...OBJECT, codable: true });
+  const rows = [
+    [made, 'br', '"v1"', '"v1"', 'identity, though a coding is at hand'],
+    [made, '', 'W/"v1"', 'W/"v1"', 'a coding, though identity is asked for'],
+    [unmade, 'br', 'W/"v1"', 'W/"v1"', 'a coding that has been evicted'],
+    [unmade, 'br', '"v1"', '"v1"', 'identity'],
+    [made, 'br', '"v0", "v1", W/"v1"', '"v1"', 'both'],
+    [made, 'br', '*', 'W/"v1"', 'whatever it is: the one it would get'],
+    [made, '', '*', '"v1"', 'or that'],
+  ] as const;
+  for (const [object, accept, named, tag, why] of rows) {
+    const planned = plan(object, [
+      ['accept-encoding', accept],
+      ['if-none-match', named],
+    ]);
+    t.equal(planned?.status, 304, why);
+    t.match(planned?.lines, `\r\netag: ${tag}\r\n`, why);
+    t.match(planned?.lines, /vary: Accept-Encoding/i, why);
+  }
+  t.end();
+});
+
+t.test('planResponse() takes ranges of the object itself, which vary like the whole', (t) => {
+  const object = describedAs({ ...OBJECT, codable: true, encodings: [BROTLI] });
+  const ranged = plan(object, [
+    ['accept-encoding', 'br'],
+    ['range', 'bytes=0-9'],
+  ]);
+  t.match(ranged, { status: 206, encoded: undefined }, 'ranges are of the object itself');
+  t.match(ranged?.lines, /vary: Accept-Encoding/i);
+  const several = plan(object, [['range', 'bytes=0-1,5-6']]);
+  t.match(several?.lines, /vary: Accept-Encoding/i);
+  const untouched = plan(object, [
+    ['accept-encoding', 'br'],
+    ['cache-control', 'no-transform'],
+  ]);
+  t.match(untouched, { status: 200, encoded: undefined }, 'the request forbids it');
   t.end();
 });

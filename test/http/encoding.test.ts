@@ -1,5 +1,5 @@
 import t from 'tap';
-import { negotiateEncoding } from '../../src/http/encoding.js';
+import { negotiateEncoding, preferredCodings } from '../../src/http/encoding.js';
 
 t.test('negotiateEncoding() picks the coding the client prefers', (t) => {
   const rows: [accept: string | undefined, want: 'br' | 'gzip' | 'identity', why: string][] = [
@@ -42,3 +42,23 @@ t.test('negotiateEncoding() picks the coding the client prefers', (t) => {
   t.equal(negotiateEncoding('br', []), 'identity', 'nothing available');
   t.end();
 });
+
+t.test(
+  'preferredCodings() gives all that the client takes rather than identity, best first',
+  (t) => {
+    const rows: [accept: string | undefined, want: string, why: string][] = [
+      ['gzip, deflate, br', 'br gzip', 'browsers take both'],
+      ['br;q=0.5, gzip', 'gzip br', 'by weight'],
+      ['gzip', 'gzip', 'one'],
+      ['br;q=0, *', 'gzip', 'the star, but for what is named'],
+      ['identity, gzip;q=0.5', '', 'identity is wished for'],
+      ['gzip, identity;q=0.5, br;q=0.2', 'gzip', 'rather identity than that one'],
+      ['identity;q=0, br', 'br', 'without identity'],
+      ['*;q=0', '', 'nothing'],
+      ['', '', 'empty'],
+      [undefined, '', 'no field'],
+    ];
+    for (const [accept, want, why] of rows) t.equal(preferredCodings(accept).join(' '), want, why);
+    t.end();
+  },
+);

@@ -46,6 +46,19 @@ t.test('withoutHopByHop() removes what ends at the next hop', (t) => {
       ],
       [],
     ],
+    [
+      'but none that is meant for all recipients',
+      [
+        ['connection', 'Host, COOKIE, authorization, cache-control, set-cookie, x-a'],
+        ['host', 'h'],
+        ['cookie', 'a'],
+        ['authorization', 'b'],
+        ['cache-control', 'private'],
+        ['set-cookie', 'c'],
+        ['x-a', '1'],
+      ],
+      ['host', 'cookie', 'authorization', 'cache-control', 'set-cookie'],
+    ],
     ['Proxy-Status is end-to-end (RFC 9209)', [['proxy-status', 'a']], ['proxy-status']],
     [
       'duplicates of what stays, in order',

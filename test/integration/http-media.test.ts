@@ -85,6 +85,62 @@ t.test('playlists and JSON go out in the best coding, made once for all', async 
   }
 });
 
+t.test('Vary stands on every answer of what may be coded, from the first on', async (t) => {
+  const varies = ({ fields }: RawAnswer, why: string): void => {
+    t.equal(fields.get('vary'), 'Accept-Encoding', why);
+  };
+  const fresh = { 'Cache-Control': 'max-age=600', ETag: '"p"', 'Last-Modified': MODIFIED };
+  for (const length of ['known', 'unknown']) {
+    const path = `/varies/${length}.m3u8`;
+    origin.on(path, (_request, response) => {
+      if (length === 'known') return { fields: fresh, body: VOD };
+      response.writeHead(200, fresh);
+      response.write(VOD);
+      response.end();
+      return undefined;
+    });
+    const [first, joined] = await Promise.all([get(path), get(path, ['Accept-Encoding: br'])]);
+    varies(first, 'the miss');
+    varies(joined, 'who joins it');
+    varies(await get(path), 'identity, as nothing else is accepted');
+    varies(await get(path, ['Accept-Encoding: deflate']), 'identity, as we know no other');
+    varies(await get(path, ['Accept-Encoding: br']), 'identity, as the coding is not there yet');
+    varies(await get(path, ['If-None-Match: "p"']), 'not modified');
+    varies(await get(path, ['Range: bytes=0-9']), 'a range');
+    varies(await get(path, ['Range: bytes=0-9,20-29']), 'several ranges');
+  }
+  origin.on('/varies/head.m3u8', { fields: fresh, body: VOD });
+  varies(await get('/varies/head.m3u8', [], { method: 'HEAD' }), 'HEAD, as the first request');
+  varies(await get('/varies/head.m3u8', ['Accept-Encoding: gzip'], { method: 'HEAD' }), 'HEAD');
+  origin.on('/varies/1.m4s', { fields: { ...fresh, 'Content-Type': 'text/plain' }, body: VOD });
+  for (let i = 0; i < 2; i += 1) {
+    t.equal((await get('/varies/1.m4s')).fields.get('vary'), undefined, 'media does not vary');
+  }
+});
+
+t.test('only what a hit asks for is made', async (t) => {
+  const path = '/asked/index.m3u8';
+  origin.on(path, { fields: { 'Cache-Control': 'max-age=600' }, body: VOD });
+  const made = async (): Promise<number> => (await metricsOf(gateway))('codings_made_total');
+  const before = await made();
+  await get(path, ['Accept-Encoding: br, gzip']);
+  for (let i = 0; i < 4; i += 1) await get(path);
+  await get(path, ['Accept-Encoding: br'], { method: 'HEAD' });
+  await get(path, ['Accept-Encoding: br', 'Range: bytes=0-9']);
+  await get(path, ['Accept-Encoding: br', 'Cache-Control: no-transform']);
+  await until(
+    () => get(path, ['Accept-Encoding: gzip']),
+    ({ fields }) => fields.get('content-encoding') === 'gzip',
+  );
+  const both = await get(path, ['Accept-Encoding: gzip, br']);
+  t.equal(both.fields.get('content-encoding'), 'gzip', 'what is there, until the better one is');
+  t.equal(await made(), before + 1);
+  await until(
+    () => get(path, ['Accept-Encoding: gzip, br']),
+    ({ fields }) => fields.get('content-encoding') === 'br',
+  );
+});
+
 t.test('a coding is made once, however many ask for it', async (t) => {
   const path = '/once/index.m3u8';
   const body = `${VOD}${'#EXT-X-UNKNOWN\n'.repeat(5_000)}`;

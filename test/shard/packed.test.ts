@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
 import { describe } from '../../src/shard/describe.js';
 import { newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
@@ -31,6 +32,8 @@ interface Facts {
   readonly secondary?: string;
   readonly firstByte?: number;
   readonly codings?: readonly ('br' | 'gzip')[];
+  readonly codable?: boolean;
+  readonly unworthy?: Descriptor['unworthy'];
 }
 
 const PLAIN = {
@@ -48,7 +51,8 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
   });
-  const flags = { mustRevalidate: facts.flags === true, alwaysRevalidate: facts.flags === true };
+  const set = facts.flags === true;
+  const flags = { mustRevalidate: set, alwaysRevalidate: set, anonymousOnly: set };
   const described = describe(
     status,
     originFields,
@@ -56,6 +60,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     {
       ...{ ...PLACE, key, stream, slot: 9, generation: -5, extents, firstByte },
       ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, keep: true },
+      codable: facts.codable === true,
     },
   );
   const stored: Stored = {
@@ -66,7 +71,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
       published,
     },
     originFields,
-    descriptor: { ...described, published },
+    descriptor: { ...described, published, unworthy: facts.unworthy ?? [] },
     retryAtMs: 17,
   };
   if (facts.codings !== undefined) code(stored, facts.codings);
@@ -97,6 +102,9 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['a redirect without a type', { status: 301, fields: [['location', '/elsewhere']] }],
     ['no fields', { fields: [] }],
     ['to be validated', { flags: true }],
+    ['that may be coded', { codable: true }],
+    ['with a coding that is not worth it', { codable: true, unworthy: ['gzip'] }],
+    ['with none that is', { codable: true, unworthy: ['br', 'gzip'] }],
     ['the same field twice', { fields: [...FIELDS, ['link', '<a>'], ['link', '<b>']] }],
     ['its folder is the root', { key: '/1.m4s' }],
     ['one of several', { secondary: 'accept-language=en' }],

@@ -5,33 +5,32 @@ import { hash32 } from '../../src/runtime/hash.js';
 import { describedAs, FRESHNESS } from '../support/descriptor.js';
 
 t.test('publishedText() is the key, the fields and the times of a plain object', (t) => {
-  const text = publishedText(describedAs({}), true);
+  const text = publishedText(describedAs({}));
   t.match(text, { key: '/v/1.m4s', hash: hash32('/v/1.m4s'), bornMs: 0, freshUntilMs: 60_000 });
   t.match(text?.fields, /^bytes\r\ncontent-type: video\/iso\.segment\r\n/);
   t.end();
 });
 
 t.test('publishedText() is undefined for what takes more thought', (t) => {
-  const text = { contentType: 'application/json' };
   const large = MAX_PUBLISHED_BYTES + 1;
-  const rows: [string, Partial<Descriptor>, boolean][] = [
-    ['a part', { firstByte: 1 }, true],
-    ['not a 200', { status: 404 }, true],
-    ['large', { storedBytes: large, totalBytes: large }, true],
-    ['it varies', { vary: ['accept-language'] }, true],
-    ['to be validated each time', { freshness: { ...FRESHNESS, alwaysRevalidate: true } }, true],
-    ['behind another cache', { upstreamStatus: 'mid; hit' }, true],
-    ['it will have codings', text, true],
-    ['a key beyond Latin-1', { key: '/v/\u{1f3ac}.m4s' }, true],
-    ['workers look up no queries', { key: '/v/1.m4s?v=2' }, true],
-    ['a key that is long to compare', { key: `/v/${'x'.repeat(5_000)}.m4s` }, true],
-    ['fields beyond Latin-1', { fields: [['x-title', '\u{1f3ac}']] }, true],
+  const rows: [string, Partial<Descriptor>][] = [
+    ['a part', { firstByte: 1 }],
+    ['not a 200', { status: 404 }],
+    ['large', { storedBytes: large, totalBytes: large }],
+    ['it varies', { vary: ['accept-language'] }],
+    ['to be validated each time', { freshness: { ...FRESHNESS, alwaysRevalidate: true } }],
+    ['behind another cache', { upstreamStatus: 'mid; hit' }],
+    ['it may be coded', { codable: true }],
+    ['a key beyond Latin-1', { key: '/v/\u{1f3ac}.m4s' }],
+    ['workers look up no queries', { key: '/v/1.m4s?v=2' }],
+    ['a key that is long to compare', { key: `/v/${'x'.repeat(5_000)}.m4s` }],
+    ['fields beyond Latin-1', { fields: [['x-title', '\u{1f3ac}']] }],
   ];
-  for (const [why, facts, compression] of rows) {
-    t.equal(publishedText(describedAs(facts), compression), undefined, why);
+  for (const [why, facts] of rows) {
+    t.equal(publishedText(describedAs(facts)), undefined, why);
   }
-  t.ok(publishedText(describedAs(text), false), 'no codings are made');
+  t.ok(publishedText(describedAs({ contentType: 'text/plain' })), 'no codings are made');
   const most = describedAs({ storedBytes: MAX_PUBLISHED_BYTES, totalBytes: MAX_PUBLISHED_BYTES });
-  t.ok(publishedText(most, true));
+  t.ok(publishedText(most));
   t.end();
 });

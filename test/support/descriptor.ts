@@ -9,6 +9,7 @@ export const FRESHNESS: Freshness = {
   sieMs: 0,
   mustRevalidate: false,
   alwaysRevalidate: false,
+  anonymousOnly: false,
 };
 
 export function describedAs(facts: Partial<Descriptor>): Descriptor {
@@ -34,7 +35,9 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
     freshness: FRESHNESS,
     vary: [],
     secondary: '',
+    codable: false,
     encodings: [],
+    unworthy: [],
     keep: true,
     published: false,
     ...facts,

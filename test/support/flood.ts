@@ -6,6 +6,7 @@ import { ArenaView } from '../../src/arena/arena.js';
 import { createArena } from '../../src/arena/layout.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Origin } from '../../src/origin/origin.js';
+import { type Coder, CodingQueue } from '../../src/shard/coding-queue.js';
 import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
@@ -19,6 +20,11 @@ interface Answer {
 
 /** Asked for at once. */
 const BATCH = 64;
+
+const NO_CODER: Coder = {
+  encode: () => Promise.reject(new Error('nothing is coded here')),
+  close: () => Promise.resolve(),
+};
 
 export class FloodBench {
   readonly shard: Shard;
@@ -47,6 +53,7 @@ export class FloodBench {
       send: () => true,
       hint: () => undefined,
       urge: () => undefined,
+      codings: new CodingQueue({ coder: NO_CODER, limit: 1, onFault: () => undefined }),
     });
   }
 

@@ -2,14 +2,18 @@
 import pino from 'pino';
 import { ArenaView } from '../../src/arena/arena.js';
 import { createArena } from '../../src/arena/layout.js';
-import type { AskRequest, ToEdge } from '../../src/cache/messages.js';
+import type { AskRequest, Coded, ToEdge } from '../../src/cache/messages.js';
+import type { ContentCoding } from '../../src/http/encoding.js';
+import { CodingQueue } from '../../src/shard/coding-queue.js';
 import type { Config } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load.js';
+import { isCredentialed } from '../../src/http/client-fields.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Clock } from '../../src/runtime/clock.js';
 import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, readMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
+import { TimedCoder } from './timed-coder.js';
 import { TimedOrigin } from './timed-origin.js';
 
 type Group<N extends keyof Config> = Partial<Config[N]>;
@@ -33,6 +37,9 @@ export class ShardBench {
   readonly sent: { readonly worker: number; readonly message: ToEdge }[] = [];
   readonly views: readonly ArenaView[]; // by worker; the shard's is 0
   readonly shard: Shard;
+  readonly coder = new TimedCoder();
+  /** What workers heard of codings. */
+  readonly coded: { readonly worker: number; readonly message: Coded }[] = [];
   /** Workers to which nothing can be sent. */
   readonly deaf = new Set<number>();
   readonly config: Config;
@@ -55,9 +62,15 @@ export class ShardBench {
       random: () => 0.5,
       log: pino({ level: 'silent' }),
       metrics: new WorkerMetrics(this.#metrics, 0),
+      codings: new CodingQueue({
+        coder: this.coder,
+        limit: this.config.compression.queue,
+        onFault: () => undefined,
+      }),
       send: (worker, message) => {
         if (this.deaf.has(worker)) return false;
-        this.sent.push({ worker, message });
+        if (message.kind === 'coded') this.coded.push({ worker, message });
+        else this.sent.push({ worker, message });
         return true;
       },
       hint: (worker, message) => {
@@ -83,6 +96,13 @@ export class ShardBench {
     const { worker = 0, ...request } = more;
     this.shard.tick(); // so that it finds at rest what may rest
     this.shard.receive({ kind: 'ask', id, shard: 0, request: askFor(key, request) }, worker);
+  }
+
+  /** Orders a coding of what an ask was answered with. */
+  order(id: number, coding: ContentCoding, worker = 0): void {
+    const { epoch, slot, generation } = this.the('object', id, worker).descriptor;
+    const body = { epoch, slot, generation };
+    this.shard.receive({ kind: 'encode', shard: 0, body, coding }, worker);
   }
 
   cancel(id: number, worker = 0): void {
@@ -143,8 +163,9 @@ export class ShardBench {
 
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
   const stream = key.slice(0, key.split('?', 1)[0]?.lastIndexOf('/') ?? 0) + '/';
-  const asked = { key, stream, target: key, headers: [], range: '', background: false };
-  const asker = { credentialed: false, beyond: false, elections: 0 };
+  const { headers = [] } = more;
+  const asked = { key, stream, target: key, headers, range: '', background: false };
+  const asker = { credentialed: isCredentialed(headers), beyond: false, elections: 0 };
   return { ...asked, ...asker, lane: 0, ...more };
 }
 
