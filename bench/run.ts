@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { herd } from './herd.js';
 import { hits } from './hits.js';
 import { live } from './live.js';
+import { memory } from './memory.js';
 import { scale } from './scale.js';
 import { slowReaders } from './slow-readers.js';
 import { stopAllChildren } from './support/children.js';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   live,
   'slow-readers': slowReaders,
   scale,
+  memory,
 };
 
 const { values: flags } = parseArgs({

@@ -186,7 +186,7 @@ const cache = group({
   memory: size(
     { auto: 'a quarter of RAM, at most 1GiB' },
     ['1MiB', '4TiB'],
-    'Shared memory for cached bodies, divided evenly among the shards.',
+    'Shared memory for cached bodies, keys and fields, divided evenly among the shards.',
   ),
   maxObject: size(
     { auto: "half of a shard's memory" },
@@ -197,7 +197,7 @@ const cache = group({
     16_384,
     [64, 4_194_304],
     'objects',
-    'Objects each worker can serve without asking a shard; a larger index costs more per look-up.',
+    'Objects each worker can serve without asking a shard, in 3 KiB of heap each; a larger index costs more per look-up.',
   ),
   name: text('headgate', CACHE_NAME, 'Name of this cache in Cache-Status and Via.'),
   clientRefresh: choice(

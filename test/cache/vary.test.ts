@@ -120,3 +120,25 @@ t.test('upstreamAcceptEncoding() names no coding that a client of the variant re
   for (const [value, want] of rows) t.equal(upstreamAcceptEncoding(value), want, value ?? 'absent');
   t.end();
 });
+
+t.test('secondaryKey() of long values is a digest, which tells them apart as they do', (t) => {
+  const key = (value: string): string => secondaryKey(['user-agent'], [['user-agent', value]]);
+  const long = 'x'.repeat(8_000);
+  t.ok(key(long).length < 64);
+  t.equal(key(long), key(` ${long}`), 'what means the same');
+  t.not(key(long), key(`${long}y`));
+  t.equal(key('short'), 'user-agent=short');
+  t.equal(key(long)[0], ' ', 'which begins no name, so no value can pretend to be a digest');
+  t.end();
+});
+
+t.test(
+  'varyNames() takes an answer that varies by very many fields for one that varies by all',
+  (t) => {
+    const names = (count: number): FieldLines =>
+      vary(Array.from({ length: count }, (_, i) => `x-${i}`).join());
+    t.equal(varyNames(names(32)).length, 32);
+    t.equal(varyNames(names(33)), '*');
+    t.end();
+  },
+);

@@ -2,7 +2,9 @@ import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { createArena } from '../../src/arena/layout.js';
 import { LocalObject, SMALL_BYTES } from '../../src/edge/local-object.js';
+import { NearIndex } from '../../src/edge/near-index.js';
 import { describedAs, FRESHNESS } from '../support/descriptor.js';
+import { heapBytes } from '../support/flood.js';
 
 const ARENA = new ArenaView(createArena(262_144, 1), 0);
 
@@ -82,5 +84,33 @@ t.test('LocalObject has a body for each coding of ours', (t) => {
   t.match(text, /etag: W\/"v"/, 'other bytes, so a weak validator');
   t.match(text, /vary: Accept-Encoding/i);
   t.match(Buffer.from(plain?.hitBlock(0) ?? []).toString('latin1'), /vary: Accept-Encoding/i);
+  t.end();
+});
+
+t.test('LocalObject.bytes is near to what it takes of the heap', (t) => {
+  const rows = [
+    [{ lines: 8, value: 40, key: 60 }, {}],
+    [{ lines: 8, value: 40, key: 60 }, { status: 404 }],
+    [{ lines: 30, value: 1_000, key: 60 }, {}],
+    [{ lines: 2, value: 20, key: 8_000 }, { status: 404 }],
+  ] as const;
+  for (const [{ lines, value, key }, facts] of rows) {
+    const near = new NearIndex(10_000, Infinity);
+    const before = heapBytes() + process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 600; i += 1) {
+      const fields = Array.from({ length: lines }, (_, n) => {
+        return [`x-${n}`, `${i}${'y'.repeat(value)}`] as const;
+      });
+      const described = describedAs({ key: `/v/${'k'.repeat(key)}${i}`, fields, ...facts });
+      // As it comes from another thread.
+      const object = new LocalObject(structuredClone(described), ARENA, 'headgate');
+      object.plain?.hitBlock(5_000);
+      near.put(object);
+    }
+    const taken = heapBytes() + process.memoryUsage().arrayBuffers - before;
+    const ratio = near.bytes / taken;
+    t.ok(ratio > 0.7 && ratio < 1.3, `${lines} lines: ${ratio.toFixed(2)} of what it is`);
+    t.equal(near.count, 600);
+  }
   t.end();
 });

@@ -102,3 +102,17 @@ t.test('NearIndex.dropShard() forgets what a lost arena held', (t) => {
   t.ok(near.only('/b/1'));
   t.end();
 });
+
+t.test('NearIndex is bounded by what its objects take, too', (t) => {
+  const near = new NearIndex(1_000, 100_000);
+  for (let i = 0; i < 100; i += 1) near.put(objectOf({ key: `/v/${i}?${'x'.repeat(8_000)}` }));
+  t.ok(near.bytes <= 100_000);
+  t.ok(near.count > 5 && near.count < 15, `${near.count} of them`);
+  t.ok(near.only(`/v/99?${'x'.repeat(8_000)}`), 'the newest stays');
+  for (let i = 0; i < 100; i += 1) near.put(inLanguage('/w/list.json', `x-${i}${'y'.repeat(90)}`));
+  t.ok(near.bytes <= 100_000, 'variants of one name count as well');
+  t.ok(near.count > 5, 'and do not all go for one that is too many');
+  near.dropShard(0);
+  t.same([near.count, near.bytes], [0, 0]);
+  t.end();
+});

@@ -86,3 +86,27 @@ for (const [what, count, ask, answer] of FLOODS) {
     t.ok(bench.shard.store.count > 0, `${bench.shard.store.count} are stored`);
   });
 }
+
+t.test('EntryIndex.heapBytes is near to what is awake', async (t) => {
+  const rows = [
+    { lines: 8, value: 40, key: 60 },
+    { lines: 30, value: 1_000, key: 60 },
+    { lines: 1, value: 20, key: 8_000 },
+  ];
+  for (const { lines, value, key } of rows) {
+    const bench = new FloodBench(64 * MIB);
+    const fields = Array.from({ length: lines }, (_, n) => [`x-${n}`, 'y'.repeat(value)] as const);
+    bench.answerWith(200, [['cache-control', 'max-age=600'], ...fields], 'body');
+    const keys = Array.from({ length: 300 }, (_, i) => `/v/${i}.m4s?${'k'.repeat(key)}`);
+    await bench.run(keys.length, (i) => {
+      bench.ask(keys[i] ?? '');
+    });
+    bench.shard.tick();
+    const { index } = bench.shard;
+    t.equal(index.heapBytes, 0);
+    const before = heapBytes();
+    for (const name of keys) index.find(name)?.variants.values();
+    const ratio = index.heapBytes / (heapBytes() - before);
+    t.ok(ratio > 0.7 && ratio < 1.4, `${lines} lines: ${ratio.toFixed(2)} of what it is`);
+  }
+});
