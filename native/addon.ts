@@ -29,6 +29,28 @@ export interface Prefetcher {
   object(hash: number): void;
 }
 
+/** What `HeadReader.look` finds in a request's head; the first that holds, from `hidden` up. */
+export const HEAD = {
+  /** None of the others. */
+  ordinary: 0,
+  /** One of the reader's names, a Connection other than keep-alive, or a Host that is no plain name. */
+  special: 1,
+  /** Bytes above ASCII, which uWS decodes as UTF-8 and trims off values. */
+  aboveAscii: 2,
+  /** Fields that uWS does not show, or a head that is not as we know them. */
+  hidden: 3,
+} as const;
+
+/** Reads what uWS has parsed; for the binaries alone that `uwsBinaryIsKnown()` is true of. */
+export interface HeadReader {
+  /** One of HEAD. Only before the request's handler returns, as with `text`. */
+  look(request: object): number;
+  /** The head as it came but for names, which are in lower case: a character a byte, no last CRLF. */
+  text(request: object): string | undefined;
+  /** A number that a response's connection shares with no other open one; 0: it is gone. */
+  connection(response: object): number;
+}
+
 interface Loaded<T> {
   addon?: T;
   absence?: string;
@@ -41,14 +63,17 @@ type PrefetcherClass = new (
   visits: Uint8Array,
 ) => Prefetcher;
 
+type HeadReaderClass = new (names: readonly string[]) => HeadReader;
+
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
 const VIEW_BYTES = 2 ** 30;
 const { addon, absence } = load('headgate') as Loaded<Addon>;
 const prefetching = load('prefetch') as Loaded<{ Prefetcher: PrefetcherClass }>;
+const reading = load('request_head') as Loaded<{ HeadReader: HeadReaderClass }>;
 
 /** Why the addon is absent; undefined when it is there. */
 export function addonAbsence(): string | undefined {
-  return absence ?? prefetching.absence;
+  return absence ?? prefetching.absence ?? reading.absence;
 }
 
 /** Binds the calling thread to one core. False: no such core for us, or no way to ask. */
@@ -121,6 +146,11 @@ export function newPrefetcher(
   ...of: ConstructorParameters<PrefetcherClass>
 ): Prefetcher | undefined {
   return prefetching.addon && new prefetching.addon.Prefetcher(...of);
+}
+
+/** `names`: fields that make a head special, in lower case. Undefined without the addon. */
+export function newHeadReader(names: readonly string[]): HeadReader | undefined {
+  return reading.addon && new reading.addon.HeadReader(names);
 }
 
 function load(name: string): Loaded<unknown> {

@@ -15,6 +15,11 @@
       "target_name": "prefetch",
       "sources": ["prefetch.cc"],
       "cflags_cc": ["-O2"]
+    },
+    {
+      "target_name": "request_head",
+      "sources": ["request_head.cc"],
+      "cflags_cc": ["-O2"]
     }
   ]
 }

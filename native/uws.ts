@@ -36,8 +36,16 @@ export interface UwsOptions {
 }
 
 const HEADER_LIMIT = 'UWS_HTTP_MAX_HEADERS_SIZE'; // read once per process, as the binary loads
+const BINARY = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
 const require = createRequire(import.meta.url);
+
+interface Checksums {
+  readonly before: string; // as published
+  readonly after: string; // of the copy
+}
+
 let loaded: Uws | undefined; // one per thread
+let loadedCopy = false; // it is the copy, whose checksum has been compared
 
 /**
  * uWebSockets.js for this thread, set to send no `uWebSockets` header of its own.
@@ -53,6 +61,16 @@ export function loadUws(options: UwsOptions = {}): Uws {
   loaded = requireUws();
   loaded._cfg('silent');
   return loaded;
+}
+
+/**
+ * Whether what `loadUws` has loaded is a binary whose memory we know, by its checksum. False of other
+ * versions, as the upstream package may be.
+ */
+export function uwsBinaryIsKnown(): boolean {
+  if (loadedCopy) return true;
+  const folder = path.dirname(require.resolve('uWebSockets.js'));
+  return checksumOf(path.join(folder, BINARY)) === knownChecksums()?.before;
 }
 
 function setHeaderLimit(bytes: number | undefined): void {
@@ -76,27 +94,35 @@ function requireUws(): Uws {
 function requireCopy(reason: unknown): Uws {
   const native = path.join(packageRoot(), 'native');
   const folder = path.join(native, 'build', 'uWebSockets.js');
-  const name = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
-  const file = path.join(folder, name);
-  const checksums = JSON.parse(
-    readFileSync(path.join(native, 'uws-checksums.json'), 'utf8'),
-  ) as Partial<Record<string, { before: string; after: string }>>;
-  const known = checksums[name];
+  const file = path.join(folder, BINARY);
+  const known = knownChecksums();
   if (!known) {
-    throw unsupported(`there is no build of it for ${name} and this system's libraries`, reason);
+    throw unsupported(`there is no build of it for ${BINARY} and this system's libraries`, reason);
   }
   if (!existsSync(file)) {
     throw unsupported(`its copy is missing: run \`node native/install.mjs\``, reason);
   }
-  const sum = createHash('sha256').update(readFileSync(file)).digest('hex');
-  if (sum !== known.after) {
+  if (checksumOf(file) !== known.after) {
     throw unsupported(`its copy has changed: run \`node native/install.mjs\``, reason);
   }
   try {
-    return require(path.join(folder, 'uws.js')) as Uws;
+    const copy = require(path.join(folder, 'uws.js')) as Uws;
+    loadedCopy = true;
+    return copy;
   } catch (cause) {
     throw unsupported('neither the package nor its copy loads', cause);
   }
+}
+
+function knownChecksums(): Checksums | undefined {
+  const file = path.join(packageRoot(), 'native', 'uws-checksums.json');
+  const checksums = JSON.parse(readFileSync(file, 'utf8')) as Partial<Record<string, Checksums>>;
+  return checksums[BINARY];
+}
+
+function checksumOf(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 function unsupported(why: string, cause: unknown): GatewayError {

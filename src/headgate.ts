@@ -10,6 +10,8 @@ import { startAdmin } from './control/admin.js';
 import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway-control.js';
 import { Supervisor } from './control/supervisor.js';
 import { GatewayError } from './errors.js';
+import { viewersPort } from './http/forwarding.js';
+import { parseHost } from './http/host.js';
 import { hostPrefix } from './http/key.js';
 import { normalizeReference } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
@@ -158,10 +160,16 @@ class Node implements RunningHeadgate {
       throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'host: hosts share what is cached (key.host)');
     }
     const where = { soft, everyHost: apart && host === undefined };
-    const under = host === undefined ? '' : hostPrefix(apart, host);
+    const under = host === undefined ? '' : hostPrefix(apart, this.#normalHost(host));
     if (scope === 'exact') return { ...where, keys: [under + this.#normalKey(path)] };
     // `//host` alone would be the beginning of longer names, too.
     return { ...where, prefix: under === '' ? path : under + (path || '/') };
+  }
+
+  #normalHost(host: string): string {
+    const normal = parseHost(host, viewersPort(this.#config));
+    if (normal === undefined) throw new GatewayError('GW_ADMIN_BAD_REQUEST', 'host: not a host');
+    return normal;
   }
 
   /** A prefix may end within a segment, so only whole paths are normalised. */

@@ -21,10 +21,12 @@ import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
 import { LocalObject } from '../src/edge/local-object.js';
 import { NearIndex } from '../src/edge/near-index.js';
+import { PassedFields } from '../src/edge/passed-fields.js';
 import { Plans } from '../src/edge/response-plan.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
 import { Turns } from '../src/edge/turns.js';
 import { asGatewayError } from '../src/errors.js';
+import { viewersPort } from '../src/http/forwarding.js';
 import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
 import { Mesh } from '../src/runtime/mesh.js';
@@ -35,7 +37,7 @@ import { openShard } from '../src/shard/open-shard.js';
 import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
-import { WorkerMetrics } from '../src/telemetry/metrics.js';
+import { type GaugeName, WorkerMetrics } from '../src/telemetry/metrics.js';
 
 const OUTBOX_LIMIT = 65_536;
 const SHARD_TICK_MS = 100;
@@ -46,6 +48,16 @@ const PURGE_SLICE_MS = 4;
  * behind that, so a fast upload would come to lie here whole. The kernel doubles this for itself.
  */
 const RECEIVE_BUFFER_BYTES = 196_608;
+
+const STORAGE_GAUGES: readonly (readonly [GaugeName, (shard: Shard) => number])[] = [
+  ['objects', ({ store }) => store.count],
+  ['objectBytes', ({ store }) => store.storedBytes],
+  ['cachedKeys', ({ knownKeys }) => knownKeys],
+  ['cachedResponses', ({ index }) => index.responses],
+  ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
+  ['takenBytes', ({ store }) => store.takenBytes],
+  ['awakeBytes', ({ index }) => index.heapBytes],
+];
 
 /** Runs until told to stop. Rejects when the thread cannot do its work. */
 export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
@@ -188,7 +200,9 @@ class EdgeWorker {
       config,
       rules: {
         key: { ...config.key, maxUrl: config.limits.url },
+        credentials: config.origin.credentials,
         fields: { maxBytes: config.limits.header, maxLines: 100 },
+        defaultPort: viewersPort(config),
       },
       clock: this.#clock,
       random: Math.random,
@@ -202,6 +216,7 @@ class EdgeWorker {
       codings: this.#codings,
       turns: this.#turns,
       wheel: this.#wheel,
+      forwarding: new PassedFields(config),
       origin: this.#origin,
       arenaOf: this.#arenaOf,
       guard: this.#guard,
@@ -366,14 +381,8 @@ class EdgeWorker {
     this.#metrics.set('stalledWriters', this.#wheel.count);
     this.#metrics.set('nearEntries', this.#near.count);
     this.#metrics.set('codingsQueued', this.#codingQueue.waiting);
-    this.#metrics.set(
-      'objects',
-      sum((shard) => shard.store.count),
-    );
-    this.#metrics.set(
-      'objectBytes',
-      sum((shard) => shard.store.storedBytes),
-    );
+    this.#metrics.set('nearBytes', this.#near.bytes);
+    for (const [name, of] of STORAGE_GAUGES) this.#metrics.set(name, sum(of));
     this.#metrics.set(
       'retired',
       sum((shard) => shard.store.retiredCount),

@@ -78,6 +78,11 @@ export class BuddyAllocator {
     return this.#freeCells * this.minBlockBytes;
   }
 
+  /** More than an object can have, however empty the arena is. */
+  get maxObjectBytes(): number {
+    return Math.min(this.sizeBytes, this.#maxExtents * 2 ** this.#maxOrder * this.minBlockBytes);
+  }
+
   /** Bytes of the largest free block: what one contiguous extent can surely be; 0 when full. */
   get largestFreeBlock(): number {
     return this.#orders === 0 ? 0 : this.minBlockBytes * 2 ** floorLog2(this.#orders);

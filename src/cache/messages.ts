@@ -31,7 +31,7 @@ export interface AskRequest {
   readonly lane: Lane;
   /** Only refresh what is stored; nobody waits for the answer. */
   readonly background: boolean;
-  /** Cookie or Authorization is among the fields: an answer may be for this person alone. */
+  /** The fields say who asks (`isCredential`): an answer may be for this person alone. */
   readonly credentialed: boolean;
   /** The range reaches past the end of what is stored: it may have grown. */
   readonly beyond: boolean;

@@ -8,12 +8,14 @@ import { parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { parseContentRange } from '../http/range.js';
+import { audienceOf } from './audience.js';
 import { effectiveControl } from './targeted.js';
 import { varyNames } from './vary.js';
 
 export interface PolicySettings {
   /** Lifetime for this object when the origin gives none; undefined: the heuristic decides. */
   readonly defaultTtlMs: number | undefined;
+  readonly leastTtlMs?: number; // a heuristic lifetime is at least this; 0
   readonly heuristicFraction: number; // of the time since Last-Modified
   readonly heuristicMaxMs: number;
   readonly staleWhileRevalidateMs: number; // where the origin neither says nor forbids
@@ -29,6 +31,7 @@ export type StoreRefusal =
   | 'must-understand'
   | 'private'
   | 'authorization'
+  | 'credentials' // a guess is no leave to share what was answered to somebody
   | 'set-cookie'
   | 'vary'
   | 'no-freshness' // nothing explicit, and the status gives no leave to guess
@@ -47,6 +50,7 @@ export type StorePlan =
       readonly sieMs: number; // from the end of the lifetime
       readonly mustRevalidate: boolean; // once stale, never without asking
       readonly alwaysRevalidate: boolean; // never without asking
+      readonly anonymousOnly: boolean; // not for requests with credentials
       readonly vary: readonly string[]; // lower-case, sorted, unique
       readonly heuristic: boolean; // the lifetime is ours, not the origin's
       readonly reason: LifetimeSource;
@@ -62,6 +66,8 @@ export interface StoreRequest {
 export interface StoreResponse {
   readonly status: number;
   readonly headers: FieldLines;
+  /** Its origin does not look at credentials: there is one answer for all. */
+  readonly forEveryone?: boolean;
 }
 
 /** When our request left and when the response's head arrived: RFC 9111 section 4.2.3. */
@@ -70,7 +76,7 @@ export interface ExchangeTimes {
   readonly responseMs: number;
 }
 
-interface Lifetime {
+export interface Lifetime {
   readonly ttlMs: number;
   readonly source: LifetimeSource;
 }
@@ -105,6 +111,8 @@ export function storePlan(
   const dateMs = fieldDate(response.headers, 'date', times.responseMs) ?? times.responseMs;
   const lifetime = lifetimeOf(response, { control, targeted, dateMs }, settings);
   if (lifetime === undefined) return { store: false, reason: 'no-freshness' };
+  const audience = audienceOf(request, response, { control, lifetime });
+  if ('refused' in audience) return { store: false, reason: audience.refused };
 
   const windows = staleWindows(control, lifetime, settings);
   if (!isUseful(response.headers, { control, lifetime, ...windows })) {
@@ -117,6 +125,7 @@ export function storePlan(
     ...windows,
     mustRevalidate: mustRevalidate(control),
     alwaysRevalidate: control.noCache === true,
+    ...audience,
     vary,
     heuristic: lifetime.source === 'default' || lifetime.source === 'last-modified',
     reason: lifetime.source,
@@ -181,10 +190,14 @@ function lifetimeOf(
   if (settings.defaultTtlMs !== undefined) {
     return { ttlMs: settings.defaultTtlMs, source: 'default' };
   }
+  const leastMs = settings.leastTtlMs ?? 0;
   const modifiedMs = fieldDate(response.headers, 'last-modified', dateMs);
-  if (modifiedMs === undefined) return { ttlMs: 0, source: 'none' };
+  if (modifiedMs === undefined) {
+    return { ttlMs: leastMs, source: leastMs > 0 ? 'default' : 'none' };
+  }
   const guessMs = Math.max(0, dateMs - modifiedMs) * settings.heuristicFraction;
-  return { ttlMs: Math.min(guessMs, settings.heuristicMaxMs), source: 'last-modified' };
+  const boundMs = Math.min(guessMs, settings.heuristicMaxMs);
+  return { ttlMs: Math.max(boundMs, leastMs), source: 'last-modified' };
 }
 
 /** RFC 9111 section 4.2.3, in milliseconds. */

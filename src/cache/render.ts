@@ -18,19 +18,28 @@ const CORS_LINES =
   `\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
   '\r\nTiming-Allow-Origin: *';
 
-/** Answer to a preflight: anything a player sends, remembered for a day (browsers cap it). */
+/**
+ * Answer to a preflight for GET or HEAD: anything a player sends, remembered for a day (browsers cap
+ * it). Of other methods only the origin can promise something.
+ */
 export const PREFLIGHT_LINES =
   `Access-Control-Allow-Origin: *` +
-  '\r\nAccess-Control-Allow-Methods: GET, HEAD, OPTIONS' +
+  '\r\nAccess-Control-Allow-Methods: GET, HEAD' +
   '\r\nAccess-Control-Allow-Headers: Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Authorization, Content-Type, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status' +
   `\r\nAccess-Control-Expose-Headers: ${EXPOSED}` +
   '\r\nAccess-Control-Max-Age: 86400' +
   '\r\nVary: Access-Control-Request-Headers, Access-Control-Request-Method';
 
-/** "\r\nname: value" for each, with the rules of ours that the origin left open. */
-export function renderLines(fields: FieldLines): string {
+/** "\r\nname: value" for each, as the origin sent them. */
+export function plainLines(fields: FieldLines): string {
   let text = '';
   for (const [name, value] of fields) text += `\r\n${name}: ${value}`;
+  return text;
+}
+
+/** The same, with the rules of ours that the origin left open. */
+export function renderLines(fields: FieldLines): string {
+  const text = plainLines(fields);
   return fieldValue(fields, 'access-control-allow-origin') === undefined ? text + CORS_LINES : text;
 }
 

@@ -12,6 +12,8 @@ export interface Freshness {
   readonly sieMs: number;
   readonly mustRevalidate: boolean;
   readonly alwaysRevalidate: boolean;
+  /** Nobody said that it is everybody's: a request with credentials may get something else. */
+  readonly anonymousOnly: boolean;
 }
 
 export interface RequestDirectives {

@@ -6,23 +6,32 @@
 import { fieldValue, isFieldName, listMembers } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 import { negotiateEncoding } from '../http/encoding.js';
+import { digestOf } from '../runtime/digest.js';
 
+/** Most values that select are shorter; a browser's name is not. */
+const MAX_SECONDARY = 128;
+/** An answer that varies by more is like one that varies by anything. */
+const MAX_NAMES = 32;
 const ABSENT = '-'; // never a key of a present field: those begin with '='
 
 /**
  * The selecting field names, lower-case, sorted, unique; empty without Vary. '*' when any member is
- * '*', or no field name at all: what we cannot compare must not match.
+ * '*', or no field name at all: what we cannot compare must not match. An answer that only one site's
+ * scripts may read was made for that Origin, whether Vary says so or not: kept for all, it would lock
+ * out the others.
  */
 export function varyNames(headers: FieldLines): readonly string[] | '*' {
-  const value = fieldValue(headers, 'vary');
-  if (value === undefined) return [];
-  const names = listMembers(value.toLowerCase());
+  const readers = fieldValue(headers, 'access-control-allow-origin') ?? '*';
+  const implied = readers === '*' ? [] : ['origin'];
+  const names = [...listMembers((fieldValue(headers, 'vary') ?? '').toLowerCase()), ...implied];
   if (names.some((name) => name === '*' || !isFieldName(name))) return '*';
-  return [...new Set(names)].sort();
+  const unique = [...new Set(names)].sort();
+  return unique.length > MAX_NAMES ? '*' : unique;
 }
 
 /**
- * What tells variants of one key apart; '' without Vary. Right only if the origin was asked with
+ * What tells variants of one key apart; '' without Vary; a digest where the values are long, as nobody
+ * compares them in any other way. Right only if the origin was asked with
  * `upstreamAcceptEncoding` of the same request, as Accept-Encoding is keyed by that.
  */
 export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines): string {
@@ -31,7 +40,8 @@ export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines
     // Values have no line ends, so they cannot run into each other.
     key += `${key === '' ? '' : '\n'}${name}${keyPart(name, fieldValue(requestHeaders, name))}`;
   }
-  return key;
+  // No field name begins with a blank.
+  return key.length > MAX_SECONDARY ? ` ${digestOf(key)}` : key;
 }
 
 /**

@@ -4,6 +4,7 @@
  * milliseconds, bytes, bytes per second and ratios.
  */
 import { z } from 'zod';
+import { isAddressBlock } from './units.js';
 import { choice, count, duration, list, listen, listenOrOff, ratio, size, text } from './kinds.js';
 import { toggle, wordOrList } from './kinds.js';
 
@@ -30,6 +31,11 @@ const TOKEN = {
 const CACHE_NAME = {
   pattern: /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/,
   want: 'a letter, then up to 62 letters, digits or any of _ . -',
+};
+
+const ADDRESSES = {
+  accepts: isAddressBlock,
+  want: 'a list of IP addresses or blocks such as 10.0.0.0/8',
 };
 
 /** A group of settings; a group left out has the defaults of its settings. */
@@ -62,6 +68,19 @@ const tls = group({
   key: text('', FILE, 'PEM private key of tls.cert.', { path: true }),
 });
 
+const front = group({
+  addresses: list(
+    [],
+    ADDRESSES,
+    'Proxies in front of the node, whose X-Forwarded-For and kin are sent on with what passes; of others they are dropped.',
+  ),
+  scheme: choice(
+    ['auto', 'http', 'https'],
+    'auto',
+    'What viewers speak, as X-Forwarded-Proto tells origins; auto: https with tls.cert. Set it behind a front that ends TLS.',
+  ),
+});
+
 const origin = group({
   connectTimeout: duration('3s', ['10ms', '2m'], 'Longest wait for a connection to an origin.'),
   headersTimeout: duration('10s', ['10ms', '10m'], 'Longest wait for the head of its answer.'),
@@ -90,7 +109,12 @@ const origin = group({
   ),
   preserveHost: toggle(
     false,
-    "Send the client's Host to the origin, for origins that serve many names.",
+    "Send the client's Host to the origin, for origins that serve many names; turns key.host on.",
+  ),
+  credentials: choice(
+    ['send', 'drop'],
+    'send',
+    'Cookies, Authorization and API keys of GET and HEAD; drop: all ask as nobody, so that lifetimes of ours hold for all.',
   ),
   breaker: group({
     failures: count(
@@ -123,6 +147,11 @@ const ttl = group({
     'Answers 404 and 410; longer hides a live segment that arrives a moment late.',
   ),
   json: duration('10s', ['0s', '365d'], 'JSON documents.'),
+  undeclared: duration(
+    '10s',
+    ['0s', '3650d'],
+    'Least lifetime of what only its name calls media, a key or JSON (no type, or a vague one); longer shares mistakes longer.',
+  ),
   heuristicFraction: ratio(
     0.1,
     [0, 1],
@@ -175,26 +204,22 @@ const key = group({
     'Query parameters that make objects different: all, none, or only those listed.',
   ),
   ignore: list(
-    [
-      'CMCD',
-      'token',
-      'access_token',
-      'hdnts',
-      'hdnea',
-      'hdntl',
-      'Policy',
-      'Signature',
-      'Key-Pair-Id',
-      'Expires',
-      'X-Amz-*',
-      'X-Goog-*',
-      'utm_*',
-    ],
+    ['CMCD', 'utm_*'],
     QUERY_NAMES,
-    'Query parameters that never make objects different; they still go to the origin, except CMCD.',
+    'Query parameters that never make objects different, nor go to the origin; tokens only where a front verifies them.',
   ),
-  sort: toggle(true, 'Sort query parameters by name, so that their order makes no difference.'),
-  host: toggle(false, 'Cache each Host apart; needed when one origin serves many names.'),
+  sendIgnored: toggle(
+    false,
+    'Send them to the origin all the same (never CMCD); only if no answer depends on them: who asks first decides for all.',
+  ),
+  sort: toggle(
+    true,
+    'Sort query parameters by name, in the key and to the origin; not where signatures depend on their order.',
+  ),
+  host: toggle(
+    false,
+    'Cache each Host apart; needed when one origin serves many names, and implied by origin.preserveHost.',
+  ),
 });
 
 const compression = group({
@@ -315,6 +340,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     'Partitions of all content, spread over the workers; more balances better, each holds fewer bytes.',
   ),
   tls,
+  front,
   origins: list(
     [],
     { accepts: isOrigin, want: 'a list of http(s) URLs or directories', path: true },

@@ -135,7 +135,10 @@ function complete(values: ReadonlyMap<string, unknown>, around: Surroundings): C
   const half = Math.floor(read('cache.memory') / read('shards') / 2);
   const maxObject = { 'cache.maxObject': Math.min(MAX_OBJECT_BYTES, Math.max(4096, half)) };
   const all = { ...maxObject, ...Object.fromEntries(written) };
-  return Object.freeze(CONFIG_SCHEMA.parse(nested(all)));
+  const config = CONFIG_SCHEMA.parse(nested(all));
+  // What is sent is keyed: where the origin hears the Host, no answer is for another one.
+  const key = { ...config.key, host: config.key.host || config.origin.preserveHost };
+  return Object.freeze({ ...config, key: Object.freeze(key) });
 }
 
 function nested(flat: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 /** Sizes, durations and addresses as people write them, and back. Pure. */
+import { isIP } from 'node:net';
 
 export interface ListenAddress {
   readonly host: string;
@@ -116,4 +117,14 @@ export function formatListen({ host, port }: ListenAddress): string {
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase().replace(/^::ffff:/, '');
   return name === 'localhost' || name === '::1' || /^127(?:\.\d{1,3}){3}$/.test(name);
+}
+
+/** True for an address, or a block of them as `10.0.0.0/8`. */
+export function isAddressBlock(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
 }

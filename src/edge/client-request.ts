@@ -1,58 +1,72 @@
 /** A request copied out of uWS, whose own object is gone after the handler returns. */
+import type { HeadReader } from '../../native/addon.js';
 import type { HttpRequest } from '../../native/uws.js';
 import { requestDirectives, type RequestDirectives } from '../cache/reuse.js';
 import type { ErrorCode } from '../errors.js';
-import { fieldValue, withoutHopByHop, type FieldLine, type FieldLines } from '../http/fields.js';
-import { checkFields, checkFraming, type FieldLimits } from '../http/framing.js';
+import { fieldValue, isFieldName, withoutHopByHop, type FieldLines } from '../http/fields.js';
+import {
+  checkFields,
+  checkFraming,
+  connectionEnd,
+  type ConnectionEnd,
+  type FieldLimits,
+} from '../http/framing.js';
+import { parseHost } from '../http/host.js';
 import { hostPrefix } from '../http/key.js';
-import { type KeyRules, normalizeTarget } from '../http/target.js';
+import { isCredential, isCredentialed, withoutForged } from '../http/client-fields.js';
+import { type KeyRules, normalizeTarget, type Target } from '../http/target.js';
 import { mediaKind } from '../media/kind.js';
 import type { Lane } from '../runtime/lanes.js';
+import { receive } from './received.js';
 
 export interface ClientRequest {
   readonly method: string; // upper case
   readonly rawFields: FieldLines; // as received, for what looks at framing and Host
-  readonly fields: FieldLines; // end-to-end
-  readonly host: string;
+  readonly fields: FieldLines; // end-to-end, and what a client may say; Host only where it is keyed
+  readonly host: string; // in normal form
   readonly path: string;
   readonly key: string;
   readonly stream: string;
-  readonly upstreamTarget: string; // path and the query that goes upstream
+  readonly upstreamTarget: string; // path and the query that goes upstream; of a GET, the key's
   readonly directives: RequestDirectives;
   readonly range: string;
-  readonly credentialed: boolean; // Cookie or Authorization is among the fields
+  readonly credentialed: boolean; // the fields say who asks: an answer may be for him alone
   readonly plain: boolean; // a GET without conditions, ranges or directives
   readonly lane: Lane;
+  readonly ending: ConnectionEnd; // but for 'none', nothing more may be served on its connection
 }
 
 export interface RequestRules {
   readonly key: KeyRules & { readonly host: boolean };
+  readonly credentials: 'send' | 'drop'; // of GET and HEAD
   readonly fields: FieldLimits;
+  readonly defaultPort: number; // that a Host need not name
 }
 
 export interface RequestFault {
   readonly error: ErrorCode;
 }
 
-/** The request, or the code it is refused with. */
+/** The request, or the code it is refused with. `heads` sees what uWS does not show. */
 export function readRequest(
   request: HttpRequest,
   rules: RequestRules,
+  heads: HeadReader | undefined,
 ): ClientRequest | RequestFault {
-  const rawFields: FieldLine[] = [];
-  const method = request.getCaseSensitiveMethod();
-  let plain = method === 'GET';
-  request.forEach((name, value) => {
-    rawFields.push([name, value]);
-    if (asksForMore(name)) plain = false;
-  });
+  const head = receive(request, heads);
+  if (head === undefined) return { error: 'GW_BAD_REQUEST' };
+  const { method, lines: rawFields } = head;
   const fault = checkFields(rawFields, rules.fields) ?? checkFraming(method, rawFields);
   if (fault !== undefined) return { error: fault };
-  const query = request.getQuery() as string | undefined;
-  const target = normalizeTarget(request.getUrl(), query, rules.key);
+  const host = parseHost(fieldValue(rawFields, 'host') ?? '', rules.defaultPort);
+  if (host === undefined || !isFieldName(method)) return { error: 'GW_BAD_REQUEST' };
+  const target = normalizeTarget(head.path, head.query, rules.key);
   if ('error' in target) return target;
-  const fields = withoutHopByHop(rawFields);
-  const host = fieldValue(rawFields, 'host') ?? '';
+  const mayShare = method === 'GET' || method === 'HEAD';
+  const fields = sentFields(rawFields, {
+    host: rules.key.host ? host : undefined,
+    anonymous: mayShare && rules.credentials === 'drop',
+  });
   const prefix = hostPrefix(rules.key.host, host);
   const cacheControl = fieldValue(fields, 'cache-control');
   const pragma = fieldValue(fields, 'pragma');
@@ -64,18 +78,30 @@ export function readRequest(
     path: target.path,
     key: prefix + target.key,
     stream: prefix + target.stream,
-    upstreamTarget: target.query === '' ? target.path : `${target.path}?${target.query}`,
+    upstreamTarget: upstreamTarget(target, mayShare),
     directives: requestDirectives({ cacheControl, pragma }),
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
     credentialed: isCredentialed(fields),
-    plain,
+    plain: method === 'GET' && !rawFields.some(([name]) => asksForMore(name)),
     lane: laneOf(target.path),
+    ending: connectionEnd(rawFields, heads !== undefined),
   };
 }
 
-/** An answer to it may be for this person alone. */
-function isCredentialed(fields: FieldLines): boolean {
-  return fields.some(([name]) => name === 'cookie' || name === 'authorization');
+/** Host is sent on as it is keyed; where it is not keyed, an origin hears nothing of it. */
+function sentFields(
+  rawFields: FieldLines,
+  { host, anonymous }: { readonly host: string | undefined; readonly anonymous: boolean },
+): FieldLines {
+  const kept = withoutForged(withoutHopByHop(rawFields)).filter(
+    ([name]) => name !== 'host' && !(anonymous && isCredential(name)),
+  );
+  return host === undefined ? kept : [['host', host], ...kept];
+}
+
+function upstreamTarget({ path, query, ownQuery }: Target, shared: boolean): string {
+  const sent = shared ? query : ownQuery;
+  return sent === '' ? path : `${path}?${sent}`;
 }
 
 /** What a playing viewer needs is P0; a session's first requests are P1. */
@@ -83,6 +109,21 @@ function laneOf(path: string): Lane {
   const kind = mediaKind(path);
   return kind === 'segment' || kind === 'playlist' || kind === 'mpd' || kind === 'key' ? 0 : 1;
 }
+
+/** The names that `asksForMore` is true of. */
+export const ASKING_FIELDS: readonly string[] = [
+  'range',
+  'pragma',
+  'expect',
+  'if-match',
+  'if-range',
+  'if-none-match',
+  'cache-control',
+  'content-length',
+  'if-modified-since',
+  'transfer-encoding',
+  'if-unmodified-since',
+];
 
 /**
  * Header fields that make a request more than "the object, please". One `forEach` is cheaper than

@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { Asks } from './asks.js';
 import type { RequestRules } from './client-request.js';
+import type { PassedFields } from './passed-fields.js';
 import type { Codings } from './codings.js';
 import type { NearIndex } from './near-index.js';
 import type { StallWheel } from './stall-wheel.js';
@@ -32,6 +33,7 @@ export interface EdgeContext {
   readonly codings: Codings;
   readonly turns: Turns;
   readonly wheel: StallWheel;
+  readonly forwarding: PassedFields;
   readonly origin: Origin; // for what passes through uncached
   readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
   /** Runs a callback; what it throws is logged and counted, never passed on to uWS. */

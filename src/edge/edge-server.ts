@@ -3,20 +3,23 @@
  * No exception may reach uWS from here (it would abort the process), and the app must be closed
  * before its thread ends.
  */
+import { type HeadReader, newHeadReader } from '../../native/addon.js';
 import {
   type HttpRequest,
   type HttpResponse,
   type us_listen_socket,
   type Uws,
   type UwsApp,
+  uwsBinaryIsKnown,
 } from '../../native/uws.js';
 import type { Config } from '../config/config.js';
-import { type ErrorCode, GatewayError } from '../errors.js';
+import { GatewayError } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
-import { type ClientRequest, readRequest } from './client-request.js';
+import { ASKING_FIELDS, type ClientRequest, readRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import { Exchange } from './exchange.js';
 import { HitPath } from './hit-path.js';
+import { LastAnswers } from './last-answers.js';
 import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
 import { PREFLIGHT_LINES } from '../cache/render.js';
@@ -39,6 +42,8 @@ export class EdgeServer {
   readonly #app: UwsApp;
   readonly #hits: HitPath;
   readonly #connections: Connections;
+  readonly #heads: HeadReader | undefined;
+  readonly #lastAnswers: LastAnswers;
   #listening: us_listen_socket | undefined;
   #open = 0; // responses under way, the hit path's excepted
   #state: 'open' | 'draining' | 'closed' = 'open';
@@ -48,7 +53,9 @@ export class EdgeServer {
     this.#context = context;
     this.#uws = uws;
     this.#connections = connections;
-    this.#hits = new HitPath(context);
+    this.#heads = uwsBinaryIsKnown() ? newHeadReader(ASKING_FIELDS) : undefined;
+    this.#lastAnswers = new LastAnswers(this.#heads);
+    this.#hits = new HitPath(context, this.#heads);
     this.#app =
       tls.cert === ''
         ? uws.App()
@@ -106,12 +113,13 @@ export class EdgeServer {
     const { guard } = this.#context;
     this.#app.filter((connection, count) => {
       guard(() => {
+        if (count < 0) this.#lastAnswers.remove(connection);
         this.#connections.change(connection, count);
       });
     });
     this.#app.get('/*', (response, request) => {
       try {
-        if (this.#hits.serve(response, request)) return;
+        if (this.#isOver(response) || this.#hits.serve(response, request)) return;
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -119,11 +127,29 @@ export class EdgeServer {
       this.#handle(response, request);
     });
     this.#app.any('/*', (response, request) => {
-      this.#handle(response, request);
+      if (!this.#isOver(response)) this.#handle(response, request);
     });
   }
 
-  /** The one place where a request can fail by our own fault. */
+  /**
+   * Ends a connection that has its last answer. Behind this turn: what was written in it is not with
+   * the kernel before. With an answer owed, uWS drops the connection at the next request.
+   */
+  #isOver(response: HttpResponse): boolean {
+    if (!this.#lastAnswers.has(response)) return false;
+    let open = true;
+    response.onAborted(() => {
+      open = false;
+    });
+    setImmediate(() => {
+      this.#context.guard(() => {
+        if (open) response.close();
+      });
+    });
+    return true;
+  }
+
+  /** With `#later`, the one place where a request can fail by our own fault. */
   #handle(response: HttpResponse, request: HttpRequest): void {
     let responder: Responder | undefined;
     try {
@@ -131,12 +157,33 @@ export class EdgeServer {
       responder.forHead = request.getCaseSensitiveMethod() === 'HEAD';
       this.#dispatch(response, request, responder);
     } catch (reason) {
-      this.#context.metrics.add('handlerFaults');
-      this.#context.log.error({ err: reason }, 'request handler failed');
       if (responder === undefined) response.close();
-      else if (responder.headSent) responder.close();
-      else refuse(this.#context, responder, { code: 'GW_INTERNAL' });
+      this.#failed(reason, responder);
     }
+  }
+
+  /**
+   * Answers in a later turn. uWS parses on in what it has read; while an answer is owed it drops the
+   * connection instead of serving more.
+   */
+  #later(responder: Responder, answer: () => void): void {
+    setImmediate(() => {
+      try {
+        if (!responder.gone) answer();
+      } catch (reason) {
+        this.#context.guard(() => {
+          this.#failed(reason, responder);
+        });
+      }
+    });
+  }
+
+  #failed(reason: unknown, responder: Responder | undefined): void {
+    this.#context.metrics.add('handlerFaults');
+    this.#context.log.error({ err: reason }, 'request handler failed');
+    if (responder === undefined) return;
+    if (responder.headSent) responder.close();
+    else refuse(this.#context, responder, { code: 'GW_INTERNAL' });
   }
 
   #fault(response: HttpResponse, reason: unknown): void {
@@ -161,48 +208,51 @@ export class EdgeServer {
   }
 
   #dispatch(response: HttpResponse, request: HttpRequest, responder: Responder): void {
-    const context = this.#context;
-    const client = readRequest(request, context.rules);
+    const client = readRequest(request, this.#context.rules, this.#heads);
+    let answer: () => void;
     if ('error' in client) {
-      this.#refuseBehindRead(responder, client.error);
-      return;
+      responder.ending = 'ours'; // what it may hide is not served
+      answer = () => {
+        refuse(this.#context, responder, { code: client.error });
+      };
+    } else {
+      this.#log(client, responder);
+      responder.ending = client.ending;
+      answer = this.#answerTo(response, client, responder);
     }
-    this.#log(client, responder);
+    if (responder.ending !== 'none') this.#lastAnswers.add(response);
+    // Without the addon nobody can tell one connection from another: uWS must see an answer owed.
+    if (responder.ending === 'none' || this.#heads !== undefined) answer();
+    else this.#later(responder, answer);
+  }
+
+  /** What answers the request. A body is listened for at once, as its handler must. */
+  #answerTo(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
+    const context = this.#context;
     if (this.#state !== 'open') {
-      refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
-      return;
+      return () => {
+        refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
+      };
     }
     switch (client.method) {
       case 'GET':
       case 'HEAD':
-        new Exchange(context, client, responder).start();
-        return;
+        return () => {
+          new Exchange(context, client, responder).start();
+        };
       case 'OPTIONS':
-        if (fieldValue(client.fields, 'access-control-request-method') !== undefined) {
+        if (!isPlayersPreflight(client)) break;
+        return () => {
           this.#preflight(responder);
-          return;
-        }
-        break;
+        };
       case 'TRACE':
       case 'CONNECT':
-        refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
-        return;
+        return () => {
+          refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
+        };
       default:
     }
-    this.#pass(response, client, responder);
-  }
-
-  /**
-   * uWS parses on in what it has read, and would serve a request hidden in a body whose length is in
-   * doubt, even behind an answer that ends the connection. While an answer is owed it drops the
-   * connection instead.
-   */
-  #refuseBehindRead(responder: Responder, code: ErrorCode): void {
-    setImmediate(() => {
-      this.#context.guard(() => {
-        refuse(this.#context, responder, { code });
-      });
-    });
+    return this.#passes(response, client, responder);
   }
 
   #preflight(responder: Responder): void {
@@ -213,14 +263,16 @@ export class EdgeServer {
     });
   }
 
-  #pass(response: HttpResponse, client: ClientRequest, responder: Responder): void {
+  #passes(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
     const { config, clock } = this.#context;
     const { limits } = config;
     const length = fieldValue(client.rawFields, 'content-length');
     const coded = fieldValue(client.rawFields, 'transfer-encoding') !== undefined;
     if (length !== undefined && Number(length) > limits.body) {
-      this.#refuseBehindRead(responder, 'GW_BODY_TOO_LARGE');
-      return;
+      responder.ending = 'ours';
+      return () => {
+        refuse(this.#context, responder, { code: 'GW_BODY_TOO_LARGE' });
+      };
     }
     const hasBody = coded || (length !== undefined && Number(length) > 0);
     const body = hasBody
@@ -239,8 +291,9 @@ export class EdgeServer {
         body.leave();
       });
     }
-    const fwd = 'method';
-    void passThrough(this.#context, { request: client, responder, body, fwd });
+    return () => {
+      void passThrough(this.#context, { request: client, responder, body, fwd: 'method' });
+    };
   }
 
   #log(client: ClientRequest, responder: Responder): void {
@@ -257,6 +310,12 @@ export class EdgeServer {
       });
     });
   }
+}
+
+/** Whether scripts may use other methods is for the origin to say: it gets those itself. */
+function isPlayersPreflight({ fields }: ClientRequest): boolean {
+  const method = fieldValue(fields, 'access-control-request-method');
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** In the binary, but not in its type declarations; upstream builds may lack them. */

@@ -4,6 +4,7 @@
  */
 import { type Descriptor, isIdentified, isSameBytes } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
+import { mayShare } from '../cache/audience.js';
 import { judge, NO_DIRECTIVES } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
@@ -54,9 +55,9 @@ export class Exchange implements AskHandler {
 
   start(): void {
     const { near, clock } = this.#context;
-    const { key, fields, directives } = this.#request;
+    const { key, fields, directives, credentialed } = this.#request;
     const object = near.find(key, fields);
-    if (object !== undefined) {
+    if (object !== undefined && mayShare(object.descriptor.freshness, credentialed)) {
       const verdict = judge(object.descriptor.freshness, directives, clock.now());
       if (verdict === 'fresh' && this.#serve(object, { hit: true }, true)) return;
       if (verdict === 'stale-revalidate-in-background') {

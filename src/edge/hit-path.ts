@@ -2,6 +2,7 @@
  * The way of a plain hit: one look at the request, one look-up, one write. It stays
  * within a microsecond or two of JavaScript: no promise, no closure, no object per request.
  */
+import { HEAD, type HeadReader } from '../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { Directory } from '../arena/directory.js';
 import { C } from '../telemetry/metrics.js';
@@ -11,6 +12,7 @@ import type { LocalObject, PlainBody } from './local-object.js';
 import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
+import { CREDENTIALS, isCredential } from '../http/client-fields.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -20,22 +22,30 @@ const TIMED_EVERY = 64;
  * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
  */
 const EXACT_BELOW_MS = 1_000;
+/** Names and IPv4 that need no closer look. */
+const PLAIN_HOST = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[1-9]\d{0,3})?$/;
 
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
+  readonly #looksWho: boolean;
+  readonly #heads: HeadReader | undefined;
   readonly #lead: string;
   #special = false;
+  #credentialed = false;
   #accept = '';
   #count = 0;
 
-  constructor(context: EdgeContext) {
-    const { cache, key } = context.config;
+  /** `heads`: with ASKING_FIELDS; then they are looked at where uWS has parsed them. */
+  constructor(context: EdgeContext, heads: HeadReader | undefined) {
+    const { cache, key, origin } = context.config;
+    this.#heads = heads;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#byPath = !key.host;
+    this.#looksWho = origin.credentials === 'send';
     this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
@@ -52,7 +62,8 @@ export class HitPath {
     if (query !== undefined && query !== '') return false;
     directory?.prefetchObject(this.#hashes.key);
     if (!this.#isPlain(request)) return false;
-    const bytes = this.#fromDirectory(response, directory, path) ?? this.#coded(response, path);
+    const bytes =
+      this.#fromDirectory(response, directory, path) ?? this.#coded(response, request, path);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -106,12 +117,13 @@ export class HitPath {
   }
 
   /** Playlists and other text in the coding that the client likes best. */
-  #coded(response: HttpResponse, path: string): number | undefined {
+  #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
     const { near, clock } = this.#context;
     const object = near.only(path);
     if (object?.plain === undefined) return undefined;
+    if (!this.#mayHave(object, request)) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
-    const body = object.descriptor.codable ? this.#inBestCoding(object) : object.plain;
+    const body = object.descriptor.codable ? this.#inBestCoding(object, request) : object.plain;
     if (body === undefined) return undefined;
     const { arena } = object;
     if (!arena.protect(body.slot, body.generation)) {
@@ -128,9 +140,18 @@ export class HitPath {
     }
   }
 
+  /** Few objects are for the anonymous alone: only then is it looked who asks. */
+  #mayHave({ descriptor }: LocalObject, request: HttpRequest): boolean {
+    if (!descriptor.freshness.anonymousOnly || !this.#looksWho) return true;
+    if (this.#heads === undefined) return !this.#credentialed;
+    return CREDENTIALS.every((name) => request.getHeader(name) === '');
+  }
+
   /** Nothing in the request's fields asks for more than the object. */
   #isPlain(request: HttpRequest): boolean {
+    if (this.#heads !== undefined) return this.#heads.look(request) === HEAD.ordinary;
     this.#special = false;
+    this.#credentialed = false;
     this.#accept = '';
     request.forEach(this.#look);
     return !this.#special;
@@ -138,10 +159,14 @@ export class HitPath {
 
   readonly #look = (name: string, value: string): void => {
     if (asksForMore(name)) this.#special = true;
+    else if (name === 'host') this.#special ||= !PLAIN_HOST.test(value);
+    else if (name === 'connection') this.#special ||= value !== 'keep-alive';
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
+    else if (this.#looksWho && isCredential(name)) this.#credentialed = true;
   };
 
-  #inBestCoding(object: LocalObject): PlainBody | undefined {
+  #inBestCoding(object: LocalObject, request: HttpRequest): PlainBody | undefined {
+    if (this.#heads !== undefined) this.#accept = request.getHeader('accept-encoding');
     const { codings } = this.#context;
     const { descriptor, coded, plain } = object;
     const preferred = codings.preferred(this.#accept);

@@ -17,6 +17,8 @@ export class LocalObject {
   readonly plain: PlainBody | undefined;
   /** The same in codings of ours; empty when there are none. */
   readonly coded: readonly PlainBody[];
+  /** Estimate of its heap: what it knows, and what it has rendered. */
+  readonly bytes: number;
   /** When a background refresh was last asked for; it may have failed since. */
   refreshAskedMs = 0;
 
@@ -29,6 +31,8 @@ export class LocalObject {
     const simple = isWhole(descriptor) && status === 200 && vary.length === 0;
     this.plain = simple ? plainBody(this, cacheName, undefined) : undefined;
     this.coded = simple ? encodings.flatMap((one) => plainBody(this, cacheName, one) ?? []) : [];
+    const bodies = (this.plain === undefined ? 0 : 1) + this.coded.length;
+    this.bytes = heapOf(descriptor, bodies);
   }
 }
 
@@ -64,17 +68,28 @@ export class PlainBody {
     if (second !== this.#blockSecond || this.#block === undefined) {
       const { freshness, upstreamStatus } = this.object.descriptor;
       const ttlS = Math.floor((freshness.bornMs + freshness.ttlMs - nowMs) / 1_000);
-      this.#block = renderHit({
-        name: this.#name,
-        upstreamStatus,
-        ttlS,
-        ageS: ageSeconds(freshness, nowMs),
-        fields: this.#fields,
-      });
+      // A copy, as a small Buffer would keep alive the 8 KiB that it was cut from.
+      this.#block = new Uint8Array(
+        renderHit({
+          name: this.#name,
+          upstreamStatus,
+          ttlS,
+          ageS: ageSeconds(freshness, nowMs),
+          fields: this.#fields,
+        }),
+      );
       this.#blockSecond = second;
     }
     return this.#block;
   }
+}
+
+/** Measured; its test says how near it is. */
+function heapOf({ key, secondary, fields, extents }: Descriptor, bodies: number): number {
+  const text = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  const known = 1_100 + key.length + secondary.length + 40 * extents.length;
+  const rendered = 750 + 128 * fields.length + text; // one rope, one block
+  return known + 125 * fields.length + text + bodies * rendered;
 }
 
 function plainBody(

@@ -1,11 +1,15 @@
 /**
  * This worker's private index of what it may serve without asking: stream → name → variants.
  * Two steps keep each map small (a look-up in a large map of fresh strings is all cache misses).
- * Bounded: past the limit the stream that was added to least recently goes.
+ * Bounded by objects and by what they take of the heap: past a limit the stream that was added to
+ * least recently goes.
  */
 import { secondaryKey } from '../cache/vary.js';
 import type { FieldLines } from '../http/fields.js';
 import type { LocalObject } from './local-object.js';
+
+/** Few objects that are near take more: fields of 400 bytes, their rendering, and what V8 adds. */
+const MEAN_OBJECT_BYTES = 3_072;
 
 interface Variants {
   vary: readonly string[];
@@ -15,15 +19,23 @@ interface Variants {
 
 export class NearIndex {
   readonly limit: number; // objects
+  readonly limitBytes: number;
   readonly #streams = new Map<string, Map<string, Variants>>();
   #count = 0;
+  #bytes = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, limitBytes = limit * MEAN_OBJECT_BYTES) {
     this.limit = limit;
+    this.limitBytes = limitBytes;
   }
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Estimate of the heap that its objects take. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The object of a key without Vary; undefined when there is none, or it varies. */
@@ -45,18 +57,23 @@ export class NearIndex {
     const stream = key.slice(0, at);
     const names = this.#streams.get(stream) ?? new Map<string, Variants>();
     this.#streams.delete(stream);
-    this.#streams.set(stream, names);
+    // A slice would keep alive the key it was cut from, however long that is.
+    this.#streams.set(names.size === 0 ? ownCopy(stream) : stream, names);
     const name = key.slice(at);
     let variants = names.get(name);
     if (variants === undefined || variants.vary.join() !== vary.join()) {
-      if (variants !== undefined) this.#count -= sizeOf(variants);
+      if (variants !== undefined) this.#charge(variants, -1);
       variants = { vary, only: undefined, bySecondary: new Map() };
-      names.set(name, variants);
     }
-    this.#count -= sizeOf(variants);
+    this.#charge(variants, -1);
     if (vary.length === 0) variants.only = object;
-    else variants.bySecondary.set(secondary, object);
-    this.#count += sizeOf(variants);
+    else {
+      variants.bySecondary.delete(secondary);
+      variants.bySecondary.set(secondary, object);
+    }
+    this.#charge(variants, 1);
+    names.delete(name);
+    names.set(name, variants);
     this.#shrink();
   }
 
@@ -79,10 +96,10 @@ export class NearIndex {
     const names = this.#streams.get(stream);
     const variants = names?.get(key.slice(at));
     if (names === undefined || variants === undefined) return;
-    this.#count -= sizeOf(variants);
+    this.#charge(variants, -1);
     if (variants.only === object) variants.only = undefined;
     if (variants.bySecondary.get(secondary) === object) variants.bySecondary.delete(secondary);
-    this.#count += sizeOf(variants);
+    this.#charge(variants, 1);
     if (sizeOf(variants) === 0) names.delete(key.slice(at));
     if (names.size === 0) this.#streams.delete(stream);
   }
@@ -99,7 +116,7 @@ export class NearIndex {
   }
 
   #shrink(): void {
-    while (this.#count > this.limit) {
+    while (this.#count > this.limit || this.#bytes > this.limitBytes) {
       const [oldest] = this.#streams;
       if (oldest === undefined) return;
       const [stream, names] = oldest;
@@ -111,17 +128,34 @@ export class NearIndex {
 
   #dropStream(stream: string, names: Map<string, Variants>): void {
     this.#streams.delete(stream);
-    for (const variants of names.values()) this.#count -= sizeOf(variants);
+    for (const variants of names.values()) this.#charge(variants, -1);
   }
 
   #dropOldest(names: Map<string, Variants>): void {
     const [oldest] = names;
     if (oldest === undefined) return;
-    names.delete(oldest[0]);
-    this.#count -= sizeOf(oldest[1]);
+    const [name, variants] = oldest;
+    const [secondary, variant] = [...variants.bySecondary][0] ?? [];
+    // Nor need all variants go when there are more of one name than may be.
+    if (names.size === 1 && secondary !== undefined && variant !== undefined) this.drop(variant);
+    else {
+      names.delete(name);
+      this.#charge(variants, -1);
+    }
+  }
+
+  #charge({ only, bySecondary }: Variants, sign: 1 | -1): void {
+    this.#count += sign * ((only === undefined ? 0 : 1) + bySecondary.size);
+    this.#bytes += sign * (only?.bytes ?? 0);
+    for (const { bytes } of bySecondary.values()) this.#bytes += sign * bytes;
   }
 }
 
 function sizeOf({ only, bySecondary }: Variants): number {
   return (only === undefined ? 0 : 1) + bySecondary.size;
+}
+
+/** Of its own memory. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
 }

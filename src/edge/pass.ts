@@ -41,11 +41,11 @@ export async function passThrough(context: EdgeContext, passing: Passing): Promi
   }
 }
 
-function originRequest({ request, responder, body }: Passing): OriginRequest {
+function originRequest(context: EdgeContext, { request, responder, body }: Passing): OriginRequest {
   return {
     method: request.method,
     target: request.upstreamTarget,
-    headers: request.fields.filter(([name]) => name !== 'expect'),
+    headers: context.forwarding.passed(request, responder).filter(([name]) => name !== 'expect'),
     ...(body === undefined ? {} : { body }),
     onInformational: (status, fields) => {
       responder.interim({ status, fields });
@@ -61,7 +61,7 @@ async function relay(
 ): Promise<boolean> {
   const { request, responder, fwd } = passing;
   context.metrics.add('originRequests');
-  const response = await context.origin.fetch(originRequest(passing), signal);
+  const response = await context.origin.fetch(originRequest(context, passing), signal);
   await invalidateAfter(context, request, response);
   const { status, headers } = response;
   const answer = new RelayedAnswer({ context, request, responder, skipsUpTo: Infinity });

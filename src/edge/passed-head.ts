@@ -1,15 +1,20 @@
-/** The head of an answer that is not kept: its own field lines behind our Cache-Status. */
+/**
+ * The head of an answer that is not kept: its own field lines behind our Cache-Status. Scripts of any
+ * site may read what players ask for; what an unsafe method did, or a cookie brought, only by leave of
+ * the origin.
+ */
 import type { Head, Served } from '../cache/messages.js';
-import { servedStatus } from '../cache/render.js';
+import { plainLines, renderLines, servedStatus } from '../cache/render.js';
 import { fieldValue } from '../http/fields.js';
+import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
-import { passedLines } from './responder.js';
 
 const RENDERED_BY_US = new Set(['cache-status', 'content-length', 'date', 'connection']);
 
 export function passedHead(
   context: EdgeContext,
-  { served, head }: { served: Served; head: Head; method: string },
+  { method, fields: asked }: ClientRequest,
+  { served, head }: { readonly served: Served; readonly head: Head },
 ): string {
   const { fields } = head;
   const upstreamStatus = fieldValue(fields, 'cache-status') ?? '';
@@ -17,8 +22,8 @@ export function passedHead(
     upstreamStatus,
     ttlS: undefined,
   });
-  return passedLines(
-    status,
-    fields.filter(([name]) => !RENDERED_BY_US.has(name)),
-  );
+  const passed = fields.filter(([name]) => !RENDERED_BY_US.has(name));
+  const reads = method === 'GET' || method === 'HEAD';
+  const forAnySite = reads && fieldValue(asked, 'cookie') === undefined;
+  return status + (forAnySite ? renderLines(passed) : plainLines(passed));
 }

@@ -8,7 +8,7 @@ import type { Responder } from './responder.js';
 const TEXTS: Partial<Record<ErrorCode, string>> = {
   GW_BAD_TARGET: 'the request target is malformed',
   GW_BAD_FRAMING: 'the length of the request body is ambiguous',
-  GW_BAD_REQUEST: 'a header field is malformed',
+  GW_BAD_REQUEST: 'the method or a header field is malformed',
   GW_URL_TOO_LONG: 'the request target is too long',
   GW_HEADERS_TOO_LARGE: 'the header fields are too large',
   GW_BODY_TOO_LARGE: 'the request body is too large',

@@ -73,7 +73,7 @@ export class RelayedAnswer {
   #start(head: Head, { served, total }: { served: Served; total: number }): 'body' | 'over' {
     const { context, request, responder } = this.#options;
     const writeHead = (): void => {
-      responder.head(head.status, passedHead(context, { served, head, method: request.method }));
+      responder.head(head.status, passedHead(context, request, { served, head }));
     };
     if (!isBodyless(request.method, head.status)) {
       this.#writer = new RelayWriter({ responder, wheel: context.wheel, total, writeHead });
@@ -90,8 +90,8 @@ export class RelayedAnswer {
     const { context, request, responder } = this.#options;
     const fields = plan.fields;
     responder.cork(() => {
-      const about = { served, head: { status: head.status, fields }, method: request.method };
-      responder.head(plan.status, passedHead(context, about));
+      const about = { served, head: { status: head.status, fields } };
+      responder.head(plan.status, passedHead(context, request, about));
       responder.endWithoutBody(plan.status === 304 ? undefined : 0);
     });
   }

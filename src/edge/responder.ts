@@ -5,20 +5,25 @@
 import { muteCerr } from '../../native/addon.js';
 import type { HttpResponse } from '../../native/uws.js';
 import type { Head } from '../cache/messages.js';
+import type { ConnectionEnd } from '../http/framing.js';
 import { statusLine } from '../http/status.js';
-import { BLOCK_KEY, renderLines } from '../cache/render.js';
+import { BLOCK_KEY } from '../cache/render.js';
 
 export interface WriteResult {
   readonly ok: boolean; // false: the kernel took only part, wait for `onWritable`
   readonly complete: boolean;
 }
 
+/** A body up to this size is handed to uWS whole where that lets it end the connection. */
+const COPIED_BYTES = 65_536;
 const GONE: WriteResult = { ok: false, complete: true };
 
 export class Responder {
   readonly startedMs: number;
   /** The request is a HEAD: a body would be read as the next response. */
   forHead = false;
+  /** Whether the connection ends behind this answer; set before anything is written. */
+  ending: ConnectionEnd = 'none';
   /** 0 until the head has been written. */
   status = 0;
   bytesSent = 0;
@@ -26,6 +31,7 @@ export class Responder {
   cacheStatus = '';
   #response: HttpResponse | undefined;
   #interim = '';
+  #told = false; // `Connection: close` is among what was written
   #onGone: (() => void)[] = [];
   readonly #guard: (run: () => void) => void;
 
@@ -46,6 +52,16 @@ export class Responder {
     return this.#response === undefined;
   }
 
+  /** Of the client's end of the connection, for as long as it is there; ''. */
+  get clientAddress(): string {
+    const bytes = this.#response?.getRemoteAddressAsText();
+    return bytes === undefined ? '' : Buffer.from(bytes).toString('latin1');
+  }
+
+  get #closes(): boolean {
+    return this.ending === 'ours';
+  }
+
   get headSent(): boolean {
     return this.status !== 0;
   }
@@ -58,7 +74,7 @@ export class Responder {
 
   /** A 1xx for the client. uWS can send it only together with the final head. */
   interim({ status, fields }: Head): void {
-    if (this.headSent) return;
+    if (this.headSent || status < 102 || status > 199) return; // 100 and 101 are between two hops
     const lines = fields.map(([name, value]) => `\r\n${name}: ${value}`).join('');
     this.#interim += `${statusLine(status)}${lines}\r\n\r\nHTTP/1.1 `;
   }
@@ -90,8 +106,11 @@ export class Responder {
     if (this.#response === undefined) return;
     this.status = status;
     this.cacheStatus = cacheStatusAndLines.slice(0, cacheStatusAndLines.indexOf('\r\n'));
-    this.#response.writeStatus(`${this.#interim}${statusLine(status)}`);
-    this.#response.writeHeader(BLOCK_KEY, Buffer.from(cacheStatusAndLines, 'latin1'));
+    const line = this.#interim + statusLine(status);
+    this.#response.writeStatus(this.#interim === '' ? line : Buffer.from(line, 'latin1'));
+    // uWS says so itself only where the client has not.
+    const end = this.ending === 'uws' ? '\r\nConnection: close' : '';
+    this.#response.writeHeader(BLOCK_KEY, Buffer.from(cacheStatusAndLines + end, 'latin1'));
   }
 
   /** The whole body at once; uWS copies what the kernel does not take. */
@@ -100,7 +119,7 @@ export class Responder {
     if (response === undefined) return;
     this.bytesSent += body.length;
     this.#finish();
-    response.end(body);
+    response.end(body, this.#closes && !this.#told);
   }
 
   /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
@@ -108,6 +127,11 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return;
     this.#finish();
+    if (length !== undefined && this.#closes) {
+      response.endWithoutBody(length, true);
+      return;
+    }
+    if (this.#closes) response.writeHeader('Connection', 'close');
     if (length !== undefined) response.writeHeader('Content-Length', String(length));
     response.endWithoutBody();
   }
@@ -117,6 +141,11 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return GONE;
     const before = response.getWriteOffset();
+    if (this.#closes && before === 0 && chunk.length === total && total <= COPIED_BYTES) {
+      this.end(chunk);
+      return { ok: true, complete: true };
+    }
+    this.#tellEnd(response);
     const [ok, complete] = response.tryEnd(chunk, total);
     if (complete) {
       this.bytesSent += total - before;
@@ -136,6 +165,7 @@ export class Responder {
   write(chunk: Uint8Array): boolean {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
+    this.#tellEnd(this.#response);
     return this.#response.write(chunk);
   }
 
@@ -160,20 +190,23 @@ export class Responder {
 
   /** A short text of our own, as for refusals. `closing` ends the connection behind it. */
   text(status: number, lines: string, body: string, closing: boolean): void {
-    const response = this.#response;
-    if (response === undefined) return;
+    if (this.gone) return;
+    if (closing && this.ending === 'none') this.ending = 'ours';
     this.cork(() => {
       this.head(status, lines);
-      if (!this.forHead) this.bytesSent += body.length;
-      this.#finish();
-      if (!this.forHead) {
-        response.end(body, closing);
-        return;
-      }
-      // With a length uWS leaves the response pending: good only for a connection that ends.
-      if (closing) response.endWithoutBody(body.length, true);
-      else response.writeHeader('Content-Length', String(body.length)).endWithoutBody();
+      if (this.forHead) this.endWithoutBody(body.length);
+      else this.end(body);
     });
+  }
+
+  /**
+   * Of a body in pieces uWS does not end the connection for us: the client is told to, and nothing
+   * more that it sends is served.
+   */
+  #tellEnd(response: HttpResponse): void {
+    if (!this.#closes || this.#told) return;
+    this.#told = true;
+    response.writeHeader('Connection', 'close');
   }
 
   #finish(): void {
@@ -186,9 +219,4 @@ export class Responder {
     this.#onGone = [];
     for (const call of calls) call();
   }
-}
-
-/** Field lines of a passed-on response behind our Cache-Status. */
-export function passedLines(status: string, fields: Head['fields']): string {
-  return status + renderLines(fields);
 }

@@ -1,4 +1,7 @@
-/** Header field lines as the whole house passes them: lower-case names, in order, duplicates kept. */
+/**
+ * Header field lines as the whole house passes them: lower-case names, in order, duplicates kept. A
+ * character of a value is a byte of the wire: what is above ASCII travels as it came (obs-text).
+ */
 
 export type FieldLine = readonly [name: string, value: string];
 export type FieldLines = readonly FieldLine[];
@@ -20,8 +23,23 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/**
+ * Fields that are meant for all recipients, so `Connection` cannot name them (RFC 9110 section 7.6.1).
+ * Were they taken out on its word, a client could ask with another Host, or without its cookies, than
+ * the key and the rules have seen, and an origin could hide what it said of caching.
+ */
+const END_TO_END: ReadonlySet<string> = new Set([
+  ...['accept', 'accept-encoding', 'accept-language', 'accept-ranges', 'age', 'authorization'],
+  ...['cache-control', 'cdn-cache-control', 'content-disposition', 'content-encoding'],
+  ...['content-language', 'content-length', 'content-location', 'content-range', 'content-type'],
+  ...['cookie', 'date', 'etag', 'expect', 'expires', 'host', 'if-match', 'if-modified-since'],
+  ...['if-none-match', 'if-range', 'if-unmodified-since', 'last-modified', 'location', 'origin'],
+  ...['pragma', 'range', 'referer', 'retry-after', 'set-cookie', 'user-agent', 'vary', 'via'],
+  ...['www-authenticate', 'x-access-token', 'x-api-key', 'x-auth-token'],
+]);
+
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_TEXT = /^[\t\x20-\x7e\x80-\uffff]*$/;
+const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -40,7 +58,8 @@ export function fieldValue(lines: FieldLines, name: string): string | undefined 
 
 /**
  * The lines that may travel further: without the hop-by-hop fields and without those that
- * `Connection` names (RFC 9110 section 7.6.1). The same array when there is nothing to remove.
+ * `Connection` names and may name (RFC 9110 section 7.6.1). The same array when there is nothing to
+ * remove.
  */
 export function withoutHopByHop(lines: FieldLines): FieldLines {
   let found = false;
@@ -50,7 +69,9 @@ export function withoutHopByHop(lines: FieldLines): FieldLines {
     found = true;
     if (name !== 'connection') continue;
     nominated ??= new Set();
-    for (const option of listMembers(value)) nominated.add(option.toLowerCase());
+    for (const option of listMembers(value.toLowerCase())) {
+      if (!END_TO_END.has(option)) nominated.add(option);
+    }
   }
   if (!found) return lines;
   return lines.filter(([name]) => !HOP_BY_HOP.has(name) && nominated?.has(name) !== true);
@@ -63,7 +84,7 @@ export function isFieldName(name: string): boolean {
 
 /**
  * Whether `value` may be written as a field value (RFC 9110 section 5.5): no control but the tab,
- * no blank at either end. Text above ASCII passes, as obs-text does.
+ * no blank at either end, and no character that is more than a byte.
  */
 export function isFieldValue(value: string): boolean {
   if (!FIELD_TEXT.test(value)) return false;
@@ -99,7 +120,7 @@ function addMember(members: string[], text: string): void {
 }
 
 /** Only SP and HTAB: `trim()` would also take what Unicode calls a blank. */
-function trimBlanks(text: string): string {
+export function trimBlanks(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && isBlank(text.charCodeAt(start))) start += 1;

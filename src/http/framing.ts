@@ -4,10 +4,12 @@
  * us could see other message borders in them, so they end here (RFC 9112 sections 6.1 and 6.3).
  */
 import type { ErrorCode } from '../errors.js';
-import { isFieldName, isFieldValue, type FieldLines } from './fields.js';
+import { isFieldName, isFieldValue, listMembers, type FieldLines } from './fields.js';
 
 export type FramingFault = Extract<ErrorCode, 'GW_BAD_FRAMING'>;
 export type FieldsFault = Extract<ErrorCode, 'GW_BAD_REQUEST' | 'GW_HEADERS_TOO_LARGE'>;
+
+export type ConnectionEnd = 'none' | 'uws' | 'ours';
 
 export interface FieldLimits {
   readonly maxBytes: number; // names, values and four bytes a line; one byte a character
@@ -15,6 +17,7 @@ export interface FieldLimits {
 }
 
 const LINE_OVERHEAD_BYTES = 4; // ': ' and CRLF
+const FIVE_OF_ASCII = /^[\x21-\x7e]{5}$/;
 const DIGITS = /^\d+$/;
 
 /**
@@ -47,6 +50,28 @@ export function checkFields(lines: FieldLines, limits: FieldLimits): FieldsFault
     if (!isFieldName(name) || !isFieldValue(value)) return 'GW_BAD_REQUEST';
   }
   return hosts > 1 ? 'GW_BAD_REQUEST' : undefined;
+}
+
+/**
+ * Whether the connection ends behind the answer, and who ends it: uWS does so by itself where the
+ * client's first Connection has five characters, as `close` has. By us where the client says it in
+ * other words, and where the next request's beginning is not beyond doubt. That holds for chunks, of
+ * which the parser below us takes what is no line end, and knows neither extensions nor trailers; and
+ * for a length when fields may be hidden from us (`whole` false).
+ */
+export function connectionEnd(lines: FieldLines, whole: boolean): ConnectionEnd {
+  const first = lines.find(([name]) => name === 'connection')?.[1] ?? '';
+  if (FIVE_OF_ASCII.test(first)) return 'uws';
+  for (const [name, value] of lines) {
+    if (name === 'transfer-encoding') return 'ours';
+    if (name === 'content-length' && !whole && Number(value) > 0) return 'ours';
+    if (name === 'connection' && saysClose(value)) return 'ours';
+  }
+  return 'none';
+}
+
+function saysClose(connection: string): boolean {
+  return listMembers(connection).some((option) => option.toLowerCase() === 'close');
 }
 
 /** Null when the field stands on more than one line, equal or not. */

@@ -1,8 +1,11 @@
 /** Cache keys: the normalised target, and before it `//host` where each Host is cached apart. */
 
-/** '' unless each Host is cached apart. Hosts are case-insensitive (RFC 9110 section 4.2.3). */
+/**
+ * '' unless each Host is cached apart. `host` is as `parseHost` gives it: it has no '/', so that no
+ * host can be taken for another one with the beginning of a path.
+ */
 export function hostPrefix(apart: boolean, host: string): string {
-  return apart ? `//${host.toLowerCase()}` : '';
+  return apart ? `//${host}` : '';
 }
 
 /** A key cut behind its host; without one, all of it is the target. */

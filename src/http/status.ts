@@ -64,23 +64,24 @@ const REASONS: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-const FIRST = 100;
-const LAST = 599;
+/** What is outside has no meaning, and no client may see it (RFC 9110 section 15). */
+export const FIRST_STATUS = 100;
+export const LAST_STATUS = 599;
 
-const LINES: readonly string[] = Array.from({ length: LAST - FIRST + 1 }, (_, i) =>
-  lineOf(FIRST + i),
+const LINES: readonly string[] = Array.from({ length: LAST_STATUS - FIRST_STATUS + 1 }, (_, i) =>
+  lineOf(FIRST_STATUS + i),
 );
 const encoder = new TextEncoder();
 const LINE_BYTES: readonly Uint8Array[] = LINES.map((line) => encoder.encode(line));
 
 /** Code and reason phrase, as '206 Partial Content'; 'NNN Unknown' for codes nobody registered. */
 export function statusLine(status: number): string {
-  return LINES[status - FIRST] ?? lineOf(status);
+  return LINES[status - FIRST_STATUS] ?? lineOf(status);
 }
 
 /** The same as ASCII bytes. Shared between all callers: never write to it. */
 export function statusLineBytes(status: number): Uint8Array {
-  return LINE_BYTES[status - FIRST] ?? encoder.encode(lineOf(status));
+  return LINE_BYTES[status - FIRST_STATUS] ?? encoder.encode(lineOf(status));
 }
 
 function lineOf(status: number): string {

@@ -11,12 +11,16 @@ export interface KeyRules {
   readonly query: 'all' | 'none' | readonly string[];
   readonly ignore: readonly string[]; // in both lists a trailing '*' stands for any rest
   readonly sort: boolean; // by name; parameters of one name keep their order
+  /** The origin gets parameters outside the key, too, though one answer is given to all of them. */
+  readonly sendIgnored: boolean;
   readonly maxUrl: number; // characters of path, '?' and query as they came
 }
 
 export interface Target {
   readonly path: string; // normal form, begins with '/'
-  readonly query: string; // what goes upstream, without '?': as it came but for CMCD and CMSD
+  /** Without '?': what goes upstream for an answer that may be shared. The key's, letter for letter. */
+  readonly query: string;
+  readonly ownQuery: string; // what goes upstream for nobody else: as it came but for CMCD and CMSD
   readonly key: string; // path, and '?' with the parameters that count if there are any
   readonly stream: string; // path up to and with its last '/'
 }
@@ -53,6 +57,9 @@ const NORMAL_ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, octet)
 /** Media client data (CTA-5004, CTA-5006): never in the key and never sent on. */
 const CLIENT_DATA = ['CMCD', 'CMSD'] as const;
 
+/** Some servers end a parameter here, too: what stands behind it is another one for them. */
+const SEMICOLON = /;|%3[Bb]/;
+
 const AMPERSAND = 0x26;
 const PERCENT = 0x25;
 const EQUALS = 0x3d;
@@ -73,9 +80,10 @@ export function normalizeReference(target: string, rules: KeyRules): Target | Ta
  * segments kept. Refused: controls, backslash, '#', and NUL, controls, '/' and '\' in escapes,
  * broken escapes, U+FFFD, and '..' above the root, which RFC 3986 would drop.
  *
- * Query: its characters go upstream as they came, so that signatures over it stay valid; escapes
- * are normalised in the key only. A parameter with a broken escape is kept in the key as it is.
- * A '?' with nothing behind it counts as none.
+ * Query: what is keyed is what is sent. A parameter that is no part of the key does not reach the
+ * origin either, where it could make the one answer that all get; order and escapes are sent as the
+ * key has them, so that two targets with one key cannot mean two things. A parameter with a broken
+ * escape stays as it is. A '?' with nothing behind it counts as none.
  */
 export function normalizeTarget(
   path: string,
@@ -87,12 +95,15 @@ export function normalizeTarget(
   const clean = CLEAN_PATH.test(path) && !path.includes('/.') ? path : normalizePath(path);
   if (clean === undefined) return BAD_TARGET;
   const stream = clean.slice(0, clean.lastIndexOf('/') + 1);
-  if (query === undefined || query === '') return { path: clean, query: '', key: clean, stream };
+  if (query === undefined || query === '') {
+    return { path: clean, query: '', ownQuery: '', key: clean, stream };
+  }
   const safe = CLEAN_QUERY.test(query) ? query : encodeQuery(query);
   if (safe === undefined) return BAD_TARGET;
-  const sent = withoutClientData(safe);
-  const counted = keyQuery(sent, rules);
-  return { path: clean, query: sent, key: counted === '' ? clean : `${clean}?${counted}`, stream };
+  const ownQuery = withoutClientData(safe);
+  const counted = keyQuery(ownQuery, rules);
+  const key = counted === '' ? clean : `${clean}?${counted}`;
+  return { path: clean, query: rules.sendIgnored ? ownQuery : counted, ownQuery, key, stream };
 }
 
 function normalizePath(path: string): string | undefined {
@@ -150,10 +161,13 @@ function keyQuery(query: string, rules: KeyRules): string {
   }
   const counted = query.split('&').filter((parameter) => counts(parameter, rules));
   const normal = counted.map(normalizeParameter);
-  return (rules.sort ? sortByName(normal) : normal).join('&');
+  const sorted = rules.sort && !normal.some((parameter) => SEMICOLON.test(parameter));
+  return (sorted ? sortByName(normal) : normal).join('&');
 }
 
+/** One that may hold another one always does: `utm_x=1;id=2` says what `id` is to some servers. */
 function counts(parameter: string, rules: KeyRules): boolean {
+  if (SEMICOLON.test(parameter)) return true;
   if (anyNamed(parameter, rules.ignore)) return false;
   return typeof rules.query === 'string' || anyNamed(parameter, rules.query);
 }
@@ -163,9 +177,12 @@ function normalizeParameter(parameter: string): string {
   return BROKEN_ESCAPE.test(parameter) ? parameter : normalizeEscapes(parameter);
 }
 
-/** Code unit order, the same on every machine. The sort is stable. */
+/**
+ * Code unit order of decoded names, the same on every machine. The sort is stable, so those that an
+ * origin takes for one name keep their order.
+ */
 function sortByName(parameters: readonly string[]): readonly string[] {
-  const named = parameters.map((text) => ({ name: text.split('=', 1)[0] ?? '', text }));
+  const named = parameters.map((text) => ({ name: nameOf(text), text }));
   named.sort((a, b) => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1));
   return named.map(({ text }) => text);
 }
@@ -214,6 +231,11 @@ function matchesAt(query: string, start: number, end: number, pattern: string): 
     if (query.charCodeAt(start + i) !== pattern.charCodeAt(i)) return false;
   }
   return true;
+}
+
+function nameOf(parameter: string): string {
+  const name = parameter.split('=', 1)[0] ?? '';
+  return name.includes('%') ? decodeName(name) : name;
 }
 
 /** A name whose escapes are broken or no UTF-8 can only be compared as it stands. */

@@ -12,12 +12,15 @@ export interface TtlDefaults {
   readonly key: number;
   readonly notFound: number;
   readonly json: number;
+  readonly undeclared: number;
 }
 
 export interface ObjectFacts {
   readonly status: number;
   /** What the body turned out to be; absent while it is unread or when it could not be parsed. */
   readonly manifest?: HlsPlaylist | MpdFacts;
+  /** Nothing but its name says what it is: its declared type says nothing. */
+  readonly undeclared?: boolean;
 }
 
 const SETTING_OF = {
@@ -50,7 +53,16 @@ export function defaultTtlMs(
   if (facts.status !== 200 && facts.status !== 206) return undefined;
   if (kind === 'playlist' || kind === 'mpd') return manifestTtlMs(ttls, facts.manifest);
   const setting = SETTING_OF[kind];
-  return setting === undefined ? undefined : ttls[setting];
+  // Anybody can put `x.m4s` behind a path: a name alone is worth a moment, see `leastTtlMs`.
+  return setting === undefined || facts.undeclared === true ? undefined : ttls[setting];
+}
+
+/** The lifetime in ms that a heuristic must at least give: for what is media by its name alone. */
+export function leastTtlMs(kind: MediaKind, ttls: TtlDefaults, facts: ObjectFacts): number {
+  if (facts.undeclared !== true || (facts.status !== 200 && facts.status !== 206)) return 0;
+  if (kind === 'playlist' || kind === 'mpd') return 0;
+  const setting = SETTING_OF[kind];
+  return setting === undefined ? 0 : Math.min(ttls[setting], ttls.undeclared);
 }
 
 /**

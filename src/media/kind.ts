@@ -86,22 +86,47 @@ const COMPRESSIBLE_TYPES: ReadonlySet<string> = new Set([
   'image/svg+xml',
 ]);
 
+const MAX_NAME = 255; // characters
+
 /** 'init', 'init-1', 'video_init', 'init0': the word alone, never inside another ('initial'). */
 const INIT_NAME = /(?:^|[^a-z0-9])init(?:\d*|[^a-z].*)$/;
 
 /** What the object is to a player. A specific `contentType` wins over the path, a vague one does not. */
 export function mediaKind(path: string, contentType?: string): MediaKind {
-  const name = fileName(path);
+  const name = safeName(path);
   const declared = essence(contentType ?? '');
-  const vague = VAGUE_TYPES.has(declared);
+  const vague = isVagueType(declared);
   if (vague && extensionOf(name) === 'key') return 'key';
-  const kind = kindOfType(vague ? contentTypeOf(path) : declared);
+  const kind = kindOfType(vague ? typeOfName(name) : declared);
   return kind === 'segment' && isInitName(name) ? 'init' : kind;
+}
+
+/** True for no type, and for those a server sends when it does not know. */
+export function isVagueType(contentType: string): boolean {
+  return VAGUE_TYPES.has(essence(contentType));
+}
+
+/**
+ * True when the type itself says that it is media: samples, subtitles. Such bytes are the same for
+ * every viewer. Playlists are not: whose they are may stand in their URIs.
+ */
+export function isMediaType(contentType: string): boolean {
+  const kind = kindOfType(essence(contentType));
+  return kind === 'segment' || kind === 'subtitle';
 }
 
 /** The media type to declare for a file of this name; `application/octet-stream` when unknown. */
 export function contentTypeOf(path: string): string {
-  const extension = extensionOf(fileName(path));
+  return typeOfName(fileName(path));
+}
+
+/** As `contentTypeOf`, for a path that may name something else than a file to whoever answers. */
+export function guessTypeOf(path: string): string {
+  return typeOfName(safeName(path));
+}
+
+function typeOfName(name: string): string {
+  const extension = extensionOf(name);
   if (extension === '') return 'application/octet-stream';
   const known = MEDIA_TYPES.get(extension);
   if (known !== undefined) return known;
@@ -137,11 +162,24 @@ function essence(contentType: string): string {
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
-/** Last path component without query; bounded, as hostile paths may be long. */
+/** Last path component without query; its end only, as hostile paths may be long. */
 function fileName(path: string): string {
+  return lastComponent(path).slice(-MAX_NAME);
+}
+
+function lastComponent(path: string): string {
   const query = path.indexOf('?');
   const end = query < 0 ? path.length : query;
-  return path.slice(Math.max(path.lastIndexOf('/', end - 1) + 1, end - 255), end);
+  return path.slice(path.lastIndexOf('/', end - 1) + 1, end);
+}
+
+/** ';', '?', '#' and '/', raw or escaped once or twice, and escaped controls. */
+const DELIMITER = /;|%(?:25)*(?:3[BbFf]|23|2[Ff]|[01][0-9A-Fa-f])/;
+
+/** The name up to where some server may end it: `/account;x.ts` is `/account` to many. */
+function safeName(path: string): string {
+  const name = lastComponent(path);
+  return name.slice(0, DELIMITER.exec(name)?.index ?? name.length).slice(-MAX_NAME);
 }
 
 function extensionOf(name: string): string {

@@ -120,7 +120,7 @@ class DirectoryOrigin implements Origin {
     const { signal, lease } = lookup;
     const { handle, stat } = file;
     const body = new FileBody({ handle, stat, start, length, signal, onClosed: lease.take() });
-    return { status: partial, headers, body, origin: this.#options.name };
+    return { status: partial, headers, body, forEveryone: true, origin: this.#options.name };
   }
 
   #describe(path: string, stat: BigIntStats): Representation {
@@ -138,7 +138,7 @@ class DirectoryOrigin implements Origin {
   }
 
   #bare(status: number, headers: FieldLines): OriginResponse {
-    return { status, headers, body: bodyOf(), origin: this.#options.name };
+    return { status, headers, body: bodyOf(), forEveryone: true, origin: this.#options.name };
   }
 
   #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {

@@ -7,6 +7,7 @@ import type { Dispatcher } from 'undici';
 import { GatewayError } from '../errors.js';
 import { fieldValue, isFieldName, isFieldValue, withoutHopByHop } from '../http/fields.js';
 import type { FieldLine, FieldLines } from '../http/fields.js';
+import { FIRST_STATUS, LAST_STATUS } from '../http/status.js';
 import { BodyQueue } from './body-queue.js';
 import type { Connection } from './connections.js';
 import { isBodyless } from './origin.js';
@@ -83,6 +84,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** @throws GatewayError GW_ORIGIN_PROTOCOL, which undici turns into `onResponseError`. */
   onResponseStart(controller: Controller, status: number): void {
     const { name, request } = this.#options;
+    // 101 answers an Upgrade, which is never asked for.
+    if (status < FIRST_STATUS || status === 101 || status > LAST_STATUS) {
+      throw protocolError(name, `status ${status}`);
+    }
     const lines = responseLines(controller.rawHeaders, name);
     if (status < 200) {
       this.#informational += 1;
@@ -90,7 +95,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
       request.onInformational?.(status, withoutHopByHop(lines));
       return;
     }
-    if (status > 599) throw protocolError(name, `status ${status}`);
     const coding = fieldValue(lines, 'transfer-encoding')?.trim().toLowerCase();
     if (coding !== undefined && coding !== 'chunked') {
       throw protocolError(name, 'a transfer coding other than chunked');

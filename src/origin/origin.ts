@@ -22,6 +22,8 @@ export interface OriginResponse {
    * otherwise. Call `return()` (leave a `for await`) to give up: the upstream request is cancelled.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** This origin does not look at who asks: what it answers is everybody's. Absent: it may. */
+  readonly forEveryone?: boolean;
   readonly origin: string; // which origin answered, for logs; never sent to clients
 }
 

@@ -27,7 +27,8 @@ export function plainAnswer(answer: PlainAnswer): OriginResponse {
     ['content-length', String(text.length)],
     ...more,
   ];
-  return { status, headers, body: method === 'HEAD' ? bodyOf() : bodyOf(text), origin: name };
+  const body = method === 'HEAD' ? bodyOf() : bodyOf(text);
+  return { status, headers, body, forEveryone: true, origin: name };
 }
 
 /** A body of chunks that are at hand; without any, an empty one. */

@@ -4,7 +4,7 @@ import type { StorePlan } from '../cache/policy.js';
 import type { Freshness } from '../cache/reuse.js';
 import { parseHttpDate } from '../http/date.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
-import { contentTypeOf } from '../media/kind.js';
+import { guessTypeOf } from '../media/kind.js';
 
 /** The worker writes these itself, for each response. */
 const RENDERED_LATER = new Set(['age', 'date', 'content-length', 'cache-status', 'accept-ranges']);
@@ -41,7 +41,7 @@ export function describe(
   place: Placement,
 ): Descriptor {
   const strip = new Set(plan.stripFields);
-  const contentType = fieldValue(originFields, 'content-type') ?? contentTypeOf(pathOf(place.key));
+  const contentType = fieldValue(originFields, 'content-type') ?? guessTypeOf(pathOf(place.key));
   const fields = originFields.filter(
     ([name]) => !isRenderedLater(name, status) && !strip.has(name),
   );
@@ -68,8 +68,8 @@ export function describe(
 }
 
 export function freshnessOf(plan: Freshness): Freshness {
-  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = plan;
-  return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate };
+  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate, anonymousOnly } = plan;
+  return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate, anonymousOnly };
 }
 
 /** The path of a key, without what its query adds. */

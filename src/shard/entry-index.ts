@@ -1,116 +1,117 @@
 /**
- * What a shard knows, by key (stream, then object, so that a stream is dropped as one) and by slot.
- * What nothing happens to rests as one text; whoever looks at it wakes it, and the next tick puts
- * it to rest again. An entry that somebody holds across turns must not be packable meanwhile.
+ * What a shard knows, by key and by slot. What nothing happens to rests: all that is told of it lies as
+ * a text in the arena, and nothing of it on the heap. Whoever looks at it wakes it, variant by variant,
+ * and the next tick puts it to rest again; an entry with a fill stays awake. So an `Entry` or `Stored`
+ * must not be kept across turns of the loop: name it by slot and generation instead.
  */
+import { hash32 } from '../runtime/hash.js';
 import { streamOf } from './describe.js';
-import { type Entry, newEntry, type Stored } from './entry.js';
+import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { LineInterner } from './line-interner.js';
-import { packable, packStored, unpackStored } from './packed.js';
+import { isPackable, packStored, unpackStored } from './packed.js';
 import type { RestingTexts } from './resting-texts.js';
+import { type KeyDigest, NO_SLOT, SlotChains } from './slot-chains.js';
+
+/**
+ * Responses of one key, variants and parts: whatever looks for one walks past the others. Traffic Server
+ * keeps 5 variants of an object by default; devices and languages of a real audience need some dozens.
+ */
+const MAX_RESPONSES = 128;
+/** Chains looked at between two looks at the clock. */
+const WALK_BUCKETS = 64;
 
 export interface EntryIndexOptions {
   readonly shard: number;
   readonly epoch: number;
   readonly slots: number;
+  /** Visits by slot, as the eviction hand sees them. */
+  readonly hits: Uint8Array;
   readonly interner: LineInterner;
   readonly texts: RestingTexts;
+  /** Heap that what is awake may take before it is put to rest ahead of the tick. */
+  readonly awakeBytes: number;
+  /** One response too many, or one without room for its text. */
+  readonly giveUp: (stored: Stored) => void;
+}
+
+/** An entry of which something is awake, or that is being filled. */
+interface Known {
+  readonly entry: Entry;
+  readonly digest: KeyDigest;
+  head: number; // of its chain; NO_SLOT while nothing is stored
+  awake: number; // of its responses
+}
+
+interface Awake {
+  readonly stored: Stored;
+  readonly bytes: number; // of heap
+  /** What its text tells; undefined when there is none. */
+  readonly told: Stored['descriptor'] | undefined;
+  readonly toldRetryAtMs: number;
 }
 
 export class EntryIndex {
   readonly #options: EntryIndexOptions;
-  /** A number: the slot of the object that rests there. */
-  readonly #streams = new Map<string, Map<string, Entry | number>>();
-  /** By slot: whose body lies there, awake or at rest. */
-  readonly #owners: (Stored | 'resting' | undefined)[];
-  /** Looked at since the last `rest`. */
+  readonly #chains: SlotChains;
+  readonly #known = new Map<string, Known>();
+  readonly #awake = new Map<number, Awake>();
+  /** By slot: whose body, or a coding of it, lies there: the slot of that body. */
+  readonly #mains: Int32Array;
+  /** By slot: hash of the secondary key, so that a walk wakes no others. */
+  readonly #secondaries: Int32Array;
+  /** Looked at since they were last put to rest. */
   readonly #touched = new Set<Entry>();
-  #count = 0;
+  #heapBytes = 0;
+  #responses = 0;
+  #sweepScheduled = false;
 
   constructor(options: EntryIndexOptions) {
     this.#options = options;
-    this.#owners = new Array<Stored | 'resting' | undefined>(options.slots).fill(undefined);
+    this.#chains = new SlotChains(options.slots);
+    this.#mains = new Int32Array(options.slots).fill(NO_SLOT);
+    this.#secondaries = new Int32Array(options.slots);
   }
 
+  /** Keys that something is known of. */
   get count(): number {
-    return this.#count;
+    let count = this.#chains.count;
+    for (const { head } of this.#known.values()) if (head === NO_SLOT) count += 1;
+    return count;
   }
 
-  has(stream: string, key: string): boolean {
-    return this.#streams.get(stream)?.has(key) === true;
+  /** Stored responses: variants and parts. */
+  get responses(): number {
+    return this.#responses;
+  }
+
+  /** Estimate of what is awake, on the heap. */
+  get heapBytes(): number {
+    return this.#heapBytes;
+  }
+
+  get textBytes(): number {
+    return this.#options.texts.bytes;
+  }
+
+  has(_stream: string, key: string): boolean {
+    return this.#known.has(key) || this.#headOf(key, this.#chains.digestOf(key)) !== NO_SLOT;
   }
 
   get(stream: string, key: string): Entry | undefined {
-    const found = this.#streams.get(stream)?.get(key);
-    if (typeof found === 'number') return this.#wake(found)?.entry;
-    if (found !== undefined) this.#touched.add(found);
-    return found;
+    const known = this.#known.get(key);
+    if (known !== undefined) {
+      this.#touch(known.entry);
+      return known.entry;
+    }
+    const digest = this.#chains.digestOf(key);
+    const head = this.#headOf(key, digest);
+    return head === NO_SLOT ? undefined : this.#know(stream, key, { digest, head });
   }
 
   ensure(stream: string, key: string): Entry {
     const known = this.get(stream, key);
     if (known !== undefined) return known;
-    const entry = newEntry(stream, key);
-    this.#put(entry, entry);
-    this.#count += 1;
-    this.#touched.add(entry);
-    return entry;
-  }
-
-  /** Whose body, or a coding of it, lies in a slot. */
-  ownerOf(slot: number): Stored | undefined {
-    const owner = this.#owners[slot];
-    return owner === 'resting' ? this.#wake(slot) : owner;
-  }
-
-  /** False: it was purged, replaced or evicted, and its slot may be another object's. */
-  isHeld(stored: Stored): boolean {
-    return this.#owners[stored.body.slot] === stored;
-  }
-
-  own(slot: number, stored: Stored | undefined): void {
-    this.#owners[slot] = stored;
-  }
-
-  /** Forgets an entry that holds nothing any more. */
-  dropIfEmpty(entry: Entry): void {
-    const entries = this.#streams.get(entry.stream);
-    if (entries?.get(entry.key) !== entry) return;
-    if (entry.variants.size > 0 || entry.fills.size > 0) {
-      this.#touched.add(entry);
-      return;
-    }
-    this.#touched.delete(entry);
-    entries.delete(entry.key);
-    this.#count -= 1;
-    if (entries.size === 0) this.#streams.delete(entry.stream);
-  }
-
-  /** Puts to rest what was looked at and may rest. */
-  sweep(): void {
-    for (const entry of this.#touched) this.rest(entry);
-    this.#touched.clear();
-  }
-
-  /** Nothing when the entry has more to it than a pack can say. */
-  rest(entry: Entry): void {
-    this.#touched.delete(entry);
-    const whole = packable(entry);
-    if (whole === undefined || !this.isHeld(whole)) return;
-    const { interner, texts } = this.#options;
-    const { slot } = whole.body;
-    texts.put(whole.body, packStored(whole, interner));
-    this.#owners[slot] = 'resting';
-    this.#put(entry, slot);
-  }
-
-  /** The keys there are now, as a list of its own: what is done with one may change the index. */
-  keysMatching(accept: (key: string) => boolean): string[] {
-    const keys: string[] = [];
-    for (const entries of this.#streams.values()) {
-      for (const key of entries.keys()) if (accept(key)) keys.push(key);
-    }
-    return keys;
+    return this.#know(stream, key, { digest: this.#chains.digestOf(key), head: NO_SLOT });
   }
 
   /** By its key alone. */
@@ -118,21 +119,221 @@ export class EntryIndex {
     return this.get(streamOf(key), key);
   }
 
-  #wake(slot: number): Stored | undefined {
-    if (this.#owners[slot] !== 'resting') return undefined;
-    const stored = unpackStored(this.#options.texts.take(slot), this.#options);
-    this.#owners[slot] = stored;
-    this.#put(stored.entry, stored.entry);
-    this.#touched.add(stored.entry);
-    return stored;
+  /** Whose body, or a coding of it, lies in a slot. */
+  ownerOf(slot: number): Stored | undefined {
+    const main = this.#mains[slot] ?? NO_SLOT;
+    if (main === NO_SLOT) return undefined;
+    const awake = this.#awake.get(main);
+    if (awake !== undefined) {
+      this.#touch(awake.stored.entry);
+      return awake.stored;
+    }
+    const entry = this.find(this.#options.texts.key(main));
+    if (entry === undefined) return undefined;
+    this.#wake(entry, this.#secondaries[main]);
+    return this.#awake.get(main)?.stored;
   }
 
-  #put({ stream, key }: Entry, value: Entry | number): void {
-    let entries = this.#streams.get(stream);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#streams.set(stream, entries);
-    }
-    entries.set(key, value);
+  /** False: it was purged, replaced or evicted, and its slot may be another object's. */
+  isHeld(stored: Stored): boolean {
+    return this.#awake.get(stored.body.slot)?.stored === stored;
   }
+
+  own(slot: number, stored: Stored | undefined): void {
+    if (stored === undefined) this.#disown(slot);
+    else if (stored.body.slot !== slot) this.#mains[slot] = stored.body.slot;
+    else this.#adopt(slot, stored);
+  }
+
+  /** Forgets an entry that holds nothing any more. */
+  dropIfEmpty(entry: Entry): void {
+    const known = this.#known.get(entry.key);
+    if (known?.entry !== entry || entry.fills.size > 0) return;
+    if (known.awake > 0) this.#touch(entry);
+    else this.#forget(entry);
+  }
+
+  /** Puts to rest what was looked at. */
+  sweep(): void {
+    for (const entry of [...this.#touched]) this.rest(entry);
+  }
+
+  /** Nothing while a fill is under way: it puts the entry to rest as it ends. */
+  rest(entry: Entry): void {
+    this.#touched.delete(entry);
+    const known = this.#known.get(entry.key);
+    if (known?.entry !== entry || entry.fills.size > 0) return;
+    for (const [secondary, variant] of entry.variants.awake()) {
+      if (this.#restVariant(known, variant)) entry.variants.forget(secondary);
+    }
+    this.dropIfEmpty(entry);
+  }
+
+  /** Those that are awake, as a list of its own. */
+  awakeEntries(): Entry[] {
+    return [...this.#known.values()].map(({ entry }) => entry);
+  }
+
+  /**
+   * All that is stored, key by key; undefined now and then, when it is time to look at the clock. What is
+   * stored meanwhile may come, too; what there was before comes, unless it has gone.
+   */
+  *walk(accept: (key: string) => boolean): Generator<Entry | undefined> {
+    for (let bucket = 0; bucket < this.#chains.buckets; bucket += 1) {
+      if (bucket % WALK_BUCKETS === 0) yield undefined;
+      const keys = this.#chains.headsOf(bucket).map((head) => this.#keyOf(head));
+      for (const key of keys.filter(accept)) {
+        const entry = this.find(key);
+        if (entry !== undefined) yield entry;
+      }
+    }
+  }
+
+  #headOf(key: string, digest: KeyDigest): number {
+    return this.#chains.find(digest, (slot) => this.#keyOf(slot) === key);
+  }
+
+  #keyOf(slot: number): string {
+    return this.#awake.get(slot)?.stored.entry.key ?? this.#options.texts.key(slot);
+  }
+
+  #know(stream: string, key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
+    const entry = newEntry(stream, key, (of, secondary) => {
+      this.#wake(of, secondary === undefined ? undefined : hash32(secondary) | 0);
+    });
+    if (place.head !== NO_SLOT) entry.vary = this.#options.texts.vary(place.head);
+    this.#known.set(key, { entry, ...place, awake: 0 });
+    this.#heapBytes += entryBytes(entry);
+    this.#touch(entry);
+    return entry;
+  }
+
+  #forget(entry: Entry): void {
+    this.#touched.delete(entry);
+    if (this.#known.delete(entry.key)) this.#heapBytes -= entryBytes(entry);
+  }
+
+  #touch(entry: Entry): void {
+    this.#touched.add(entry);
+    if (this.#heapBytes < this.#options.awakeBytes || this.#sweepScheduled) return;
+    this.#sweepScheduled = true;
+    setImmediate(() => {
+      this.#sweepScheduled = false;
+      this.sweep();
+    });
+  }
+
+  /** Wakes the entry's responses whose secondary key has that hash; without one, all. */
+  #wake(entry: Entry, secondary: number | undefined): void {
+    const known = this.#known.get(entry.key);
+    if (known?.entry !== entry) return;
+    for (let slot = known.head; slot !== NO_SLOT; slot = this.#chains.after(slot)) {
+      if (this.#awake.has(slot)) continue;
+      if (secondary !== undefined && this.#secondaries[slot] !== secondary) continue;
+      const stored = unpackStored(this.#options.texts.pack(slot), entry, this.#options);
+      const variant = entry.variants.ensureAwake(stored.secondary);
+      if (stored.descriptor.status === 206) variant.parts.push(stored);
+      else variant.whole = stored;
+      this.#setAwake(known, stored, true);
+    }
+  }
+
+  #setAwake(known: Known, stored: Stored, isTold: boolean): void {
+    const bytes = heapOf(stored, this.#options.interner);
+    const { descriptor, retryAtMs } = stored;
+    const told = isTold ? descriptor : undefined;
+    this.#awake.set(stored.body.slot, { stored, bytes, told, toldRetryAtMs: retryAtMs });
+    known.awake += 1;
+    this.#heapBytes += bytes;
+  }
+
+  #setAsleep(known: Known, slot: number): void {
+    const awake = this.#awake.get(slot);
+    if (awake === undefined) return;
+    this.#awake.delete(slot);
+    known.awake -= 1;
+    this.#heapBytes -= awake.bytes;
+  }
+
+  #adopt(slot: number, stored: Stored): void {
+    const { entry } = stored;
+    const known = this.#known.get(entry.key);
+    if (known?.entry !== entry) throw new RangeError(`${entry.key} is another entry's`);
+    this.#mains[slot] = slot;
+    this.#secondaries[slot] = hash32(stored.secondary);
+    this.#responses += 1;
+    this.#setAwake(known, stored, false);
+    if (known.head === NO_SLOT) {
+      this.#chains.begin(known.digest, slot);
+      known.head = slot;
+    } else if (this.#chains.append(known.head, slot) > MAX_RESPONSES) {
+      this.#giveUpOne(known, slot);
+    }
+  }
+
+  #disown(slot: number): void {
+    const main = this.#mains[slot] ?? NO_SLOT;
+    this.#mains[slot] = NO_SLOT;
+    if (main !== slot) return; // a coding, or nobody's
+    const awake = this.#awake.get(slot);
+    const known = awake === undefined ? undefined : this.#known.get(awake.stored.entry.key);
+    if (known === undefined) throw new RangeError(`slot ${slot} is given up asleep`);
+    this.#setAsleep(known, slot);
+    this.#responses -= 1;
+    known.head = this.#chains.remove(known.head, slot);
+    this.#options.texts.forget(slot);
+  }
+
+  /** The oldest of a chain that nobody has looked at since the last time; but not the newest. */
+  #giveUpOne(known: Known, newest: number): void {
+    const { hits, giveUp } = this.#options;
+    let victim = known.head;
+    for (let slot = victim; slot !== newest; slot = this.#chains.after(slot)) {
+      const visits = hits[slot] ?? 0;
+      if (visits === 0) {
+        victim = slot;
+        break;
+      }
+      hits[slot] = visits - 1;
+    }
+    const stored = this.ownerOf(victim);
+    if (stored !== undefined) giveUp(stored);
+  }
+
+  /** True when nothing of the variant is awake any more. */
+  #restVariant(known: Known, variant: Variant): boolean {
+    const held = storedIn(variant).filter((stored) => this.isHeld(stored));
+    if (!held.every(isPackable)) return false;
+    for (const stored of held) {
+      // Making room for the text of one may cost another its place.
+      if (this.isHeld(stored)) this.#restStored(known, stored);
+    }
+    return true;
+  }
+
+  #restStored(known: Known, stored: Stored): void {
+    const { texts, interner, giveUp } = this.#options;
+    const { slot } = stored.body;
+    const awake = this.#awake.get(slot);
+    const { key, vary } = known.entry;
+    const isTold = awake?.told === stored.descriptor && awake.toldRetryAtMs === stored.retryAtMs;
+    if (isTold || texts.put(stored.body, { key, vary, pack: packStored(stored, interner) })) {
+      this.#setAsleep(known, slot);
+    } else giveUp(stored);
+  }
+}
+
+/** Measured, as the other; their test says how near they are. An entry, and what is known of it here. */
+function entryBytes({ key }: Entry): number {
+  return 900 + key.length;
+}
+
+/** One response: its objects, and the lines that are its own. */
+function heapOf({ originFields, secondary }: Stored, interner: LineInterner): number {
+  let bytes = 1_700 + secondary.length;
+  for (const line of originFields) {
+    const [name, value] = line;
+    bytes += interner.idOf(line) === undefined ? 130 + name.length + value.length : 20;
+  }
+  return bytes;
 }

@@ -11,11 +11,10 @@ export interface Stored {
   readonly entry: Entry;
   readonly secondary: string;
   readonly kind: MediaKind;
-  readonly requestHeaders: FieldLines; // those that `vary` names, of the request that fetched it
   readonly body: Body;
   encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
   originFields: FieldLines; // as received, with Date and Age: what a 304 updates
-  descriptor: Descriptor;
+  descriptor: Descriptor; // another one with each change of what is told
   retryAtMs: number; // after a failed revalidation: not before this
 }
 
@@ -24,11 +23,59 @@ export interface Variant {
   readonly parts: Stored[];
 }
 
+/** Wakes what rests of an entry: the variant with that secondary key, or all. */
+export type WakeVariants = (entry: Entry, secondary: string | undefined) => void;
+
+/** What an entry holds, by secondary key. What rests is woken by being asked for. */
+export class Variants {
+  readonly #awake = new Map<string, Variant>();
+  readonly #wake: (secondary: string | undefined) => void;
+
+  constructor(wake: (secondary: string | undefined) => void) {
+    this.#wake = wake;
+  }
+
+  get(secondary: string): Variant | undefined {
+    if (!this.#awake.has(secondary)) this.#wake(secondary);
+    return this.#awake.get(secondary);
+  }
+
+  /** The same, made where there is none. */
+  ensure(secondary: string): Variant {
+    const known = this.get(secondary);
+    return known ?? this.ensureAwake(secondary);
+  }
+
+  /** All, as a list of its own. */
+  values(): Variant[] {
+    this.#wake(undefined);
+    return [...this.#awake.values()];
+  }
+
+  /** Those that rest are left alone. */
+  awake(): [secondary: string, Variant][] {
+    return [...this.#awake];
+  }
+
+  ensureAwake(secondary: string): Variant {
+    const known = this.#awake.get(secondary);
+    if (known !== undefined) return known;
+    const variant: Variant = { whole: undefined, parts: [] };
+    this.#awake.set(secondary, variant);
+    return variant;
+  }
+
+  /** What of it is in the arena stays there. */
+  forget(secondary: string): void {
+    this.#awake.delete(secondary);
+  }
+}
+
 export interface Entry {
   readonly key: string;
   readonly stream: string;
   vary: readonly string[];
-  readonly variants: Map<string, Variant>;
+  readonly variants: Variants;
   fills: Map<string, Fill>; // NO_FILLS until there is one
 }
 
@@ -36,14 +83,17 @@ export interface Entry {
 export const NO_FILLS = new Map<string, Fill>();
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
-/** An entry that holds nothing yet. */
-export function newEntry(stream: string, key: string): Entry {
-  return { key, stream, vary: [], variants: new Map(), fills: NO_FILLS };
+/** An entry of which nothing is awake. */
+export function newEntry(stream: string, key: string, wake?: WakeVariants): Entry {
+  const variants = new Variants((secondary) => wake?.(entry, secondary));
+  const entry: Entry = { key, stream, vary: [], variants, fills: NO_FILLS };
+  return entry;
 }
 
 /** Takes `stored` out of its entry's variants; true when it was there. */
 export function unlink(stored: Stored): boolean {
-  const variant = stored.entry.variants.get(stored.secondary);
+  const { variants } = stored.entry;
+  const variant = variants.get(stored.secondary);
   if (variant === undefined) return false;
   let found = false;
   if (variant.whole === stored) {
@@ -55,19 +105,12 @@ export function unlink(stored: Stored): boolean {
     variant.parts.splice(at, 1);
     found = true;
   }
-  if (variant.whole === undefined && variant.parts.length === 0) {
-    stored.entry.variants.delete(stored.secondary);
-  }
+  if (variant.whole === undefined && variant.parts.length === 0) variants.forget(stored.secondary);
   return found;
 }
 
 export function variantOf(entry: Entry, secondary: string): Variant {
-  let variant = entry.variants.get(secondary);
-  if (variant === undefined) {
-    variant = { whole: undefined, parts: [] };
-    entry.variants.set(secondary, variant);
-  }
-  return variant;
+  return entry.variants.ensure(secondary);
 }
 
 /** Puts a new response in its place: a whole one takes that of all it replaces. */

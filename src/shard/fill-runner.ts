@@ -2,14 +2,15 @@
  * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
-import { storePlan, type StorePlan } from '../cache/policy.js';
+import { mayShare } from '../cache/audience.js';
 import { mayServeOnError } from '../cache/reuse.js';
 import { matches304, updateStored, withDate } from '../cache/validate.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { Served } from '../cache/messages.js';
 import { asGatewayError, ERRORS, GatewayError, type ErrorCode } from '../errors.js';
-import { fieldValue, type FieldLines } from '../http/fields.js';
-import { defaultTtlMs, isMaybeLive, type ObjectFacts } from '../media/defaults.js';
+import type { FieldLines } from '../http/fields.js';
+import { viewersScheme } from '../http/forwarding.js';
+import type { ObjectFacts } from '../media/defaults.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -21,9 +22,10 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { FillBody } from './fill-body.js';
+import { type Arrival, planOf } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
-import { MAX_PUBLISHED_BYTES, publishedText, roomForText } from './publication.js';
+import { publishedText, roomForText } from './publication.js';
 import { Relay } from './relay.js';
 import { renewStored } from './renew.js';
 import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
@@ -56,12 +58,6 @@ export interface FillHooks {
     status: number,
     body: Uint8Array,
   ) => ObjectFacts;
-}
-
-interface Arrival {
-  readonly response: OriginResponse;
-  readonly requestMs: number;
-  readonly responseMs: number;
 }
 
 export class FillRunner {
@@ -113,7 +109,7 @@ export class FillRunner {
   }
 
   async #request(fill: Fill, validate: Stored | undefined): Promise<Arrival> {
-    const { origin, clock, metrics } = this.#context;
+    const { origin, clock, metrics, config } = this.#context;
     const { request } = fill.leader;
     const { vary, variants } = fill.entry;
     const part = variants.get(secondaryKey(vary, request.headers))?.parts[0];
@@ -123,6 +119,7 @@ export class FillRunner {
         range: fill.range,
         storedFields: validate?.originFields,
         ifRange: fill.range !== '' && part !== undefined ? strongEtag(part) : '',
+        scheme: viewersScheme(config),
       },
       (status, fields) => {
         this.#answers.informational(fill, { status, fields });
@@ -154,7 +151,7 @@ export class FillRunner {
       discardBody(response.body);
       return;
     }
-    const plan = this.#plan(fill, arrival, { status: response.status });
+    const plan = planOf(this.#context, { fill, arrival }, { status: response.status });
     const refusal = plan.store ? this.#accept(fill, arrival, plan) : plan.reason;
     if (refusal !== undefined) {
       await this.#relay.run(fill, response, refusal);
@@ -162,24 +159,6 @@ export class FillRunner {
     }
     await this.#body.pump(fill, response);
     this.#finish(fill, arrival);
-  }
-
-  #plan(fill: Fill, arrival: Arrival, facts: ObjectFacts, fields?: FieldLines): StorePlan {
-    const { config, policy } = this.#context;
-    const { response, requestMs, responseMs } = arrival;
-    const headers = fields ?? response.headers;
-    const kind = mediaKind(pathOf(fill.entry.key), fieldValue(headers, 'content-type'));
-    return storePlan(
-      { method: 'GET', headers: fill.leader.request.headers },
-      { status: facts.status, headers },
-      { requestMs, responseMs },
-      {
-        ...policy,
-        defaultTtlMs: defaultTtlMs(kind, config.cache.ttl, facts),
-        // Expired means held for the revalidation that all share; stale only while the origin fails.
-        ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
-      },
-    );
   }
 
   /** 304: what is stored lives on with the fields of the answer (RFC 9111 section 4.3.4). */
@@ -194,7 +173,7 @@ export class FillRunner {
     );
     const status = stored.descriptor.status;
     const facts = this.#factsOf(stored);
-    const plan = this.#plan(fill, arrival, facts, fields);
+    const plan = planOf(this.#context, { fill, arrival }, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
       // It says "unchanged" to its leader, and that it is not for others from now on.
@@ -274,7 +253,8 @@ export class FillRunner {
     );
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
-      if (secondaryKey(vary, waiter.request.headers) === secondary) continue;
+      const { headers, credentialed } = waiter.request;
+      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
       fill.waiters.delete(asker);
       strangers.push(waiter);
     }
@@ -285,15 +265,14 @@ export class FillRunner {
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
     const { store } = this.#context;
-    if (length < 0) return store.reserve(FIRST_GROWTH_BYTES);
-    const small = length <= MAX_PUBLISHED_BYTES;
-    return store.reserve(length, small ? roomForText(fill.entry.key, headers) : 0);
+    const room = roomForText(fill.entry.key, headers, length);
+    return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
-    for (const variant of [...entry.variants.values()]) {
+    for (const variant of entry.variants.values()) {
       for (const stored of storedIn(variant)) this.#hooks.discard(stored);
     }
     entry.vary = vary;
@@ -306,7 +285,7 @@ export class FillRunner {
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
     const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
     const facts = this.#factsOf({ kind, descriptor: placed });
-    const plan = this.#plan(fill, arrival, facts);
+    const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     if (!plan.store || fill.purged || fill.ring.bytes > 0) {
       this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
@@ -325,7 +304,6 @@ export class FillRunner {
       entry,
       secondary: descriptor.secondary,
       kind,
-      requestHeaders: fill.leader.request.headers.filter(([name]) => entry.vary.includes(name)),
       body,
       encodings: NO_ENCODINGS,
       originFields,

@@ -13,6 +13,7 @@
  * The request is its leader's. What may be stored goes to all; what may not goes to the leader, and if
  * he has left to nobody: `sharing.ts` says what becomes of the others.
  */
+import { mayShare } from '../cache/audience.js';
 import type { Descriptor } from '../cache/descriptor.js';
 import type { AskRequest } from '../cache/messages.js';
 import type { RequestDirectives } from '../cache/reuse.js';
@@ -76,6 +77,13 @@ export function presentLeader(fill: Fill): Waiter | undefined {
 export function isJoinable({ abort, purged, phase }: Fill): boolean {
   if (purged || abort.signal.aborted) return false;
   return phase === 'requesting' || phase === 'filling';
+}
+
+/** What it brings, or may fall back on, may be given to who asks; as far as is known. */
+export function mayJoin({ descriptor, stored }: Fill, credentialed: boolean): boolean {
+  return [descriptor, stored?.descriptor].every(
+    (known) => known === undefined || mayShare(known.freshness, credentialed),
+  );
 }
 
 /** True when it costs less to finish than to begin again: half is here, or at most 1 MiB is missing. */

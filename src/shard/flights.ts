@@ -12,6 +12,7 @@ import {
   askerOf,
   type Fill,
   isJoinable,
+  mayJoin,
   nearlyDone,
   unsubscribe,
   type Waiter,
@@ -89,7 +90,9 @@ export class Flights {
     const known = index.get(request.stream, request.key);
     const place = placeOf(request, known, variant?.whole);
     const fill = known?.fills.get(place.slotKey);
-    if (fill !== undefined && isJoinable(fill)) return this.#addWaiter(fill, waiter);
+    if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
+      return this.#addWaiter(fill, waiter);
+    }
     if (this.#loading() < config.limits.fills) {
       this.#start(waiter, index.ensure(request.stream, request.key), place);
       return 'began';

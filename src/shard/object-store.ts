@@ -9,6 +9,13 @@ import type { BuddyAllocator, Extent } from '../arena/buddy.js';
 import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
 import { MIN_BLOCK_BYTES } from '../arena/layout.js';
 import type { Eviction } from '../cache/eviction.js';
+import { NO_SLOT } from '../cache/slot-queue.js';
+
+/** Room made for one object: at most so many times its bytes and that share of the arena, ... */
+const EVICT_FACTOR = 2;
+const EVICT_MORE_SHARE = 64;
+/** ... by so many evictions: each takes some 10 us of a turn. */
+const MAX_EVICTIONS = 4_096;
 
 /** A slot with its bytes. Whoever holds it must `store` or `release` it. */
 export interface Body {
@@ -16,6 +23,7 @@ export interface Body {
   generation: number;
   extents: Extent[];
   bytes: number; // allocated for; shrinks to what was written
+  readonly behind: number; // asked for behind the bytes, for texts
   used: number; // bytes of its extents that it needs, once stored: with the text
   text: TextRoom | undefined; // behind the body
   published: boolean; // the text is in the directory
@@ -45,6 +53,8 @@ export class ObjectStore {
   #spaceWaiters: (() => void)[] = [];
   #evictions = 0;
   #storedBytes = 0;
+  #textBytes = 0;
+  #heldBytes = 0; // of the arena, by what may be evicted
 
   constructor(options: ObjectStoreOptions) {
     this.arena = options.arena;
@@ -70,6 +80,16 @@ export class ObjectStore {
     return this.#retired.length;
   }
 
+  /** Bytes of the arena that something lies in: bodies, texts, and what is rounded up. */
+  get takenBytes(): number {
+    return this.#allocator.sizeBytes - this.#allocator.freeBytes;
+  }
+
+  /** Bytes of the texts from which workers serve. */
+  get publishedBytes(): number {
+    return this.#textBytes;
+  }
+
   get freeBytes(): number {
     return this.#allocator.freeBytes;
   }
@@ -79,8 +99,10 @@ export class ObjectStore {
    * generation; evicts as needed. Undefined: readers hold too much.
    */
   reserve(bytes: number, extra = 0): Body | undefined {
-    // What is wanted behind the bytes is not worth a refusal.
-    const extents = this.#allocate(bytes + extra) ?? this.#allocate(bytes);
+    // What is wanted behind the bytes is not worth a refusal, nor a second round of evictions.
+    const extents = this.#mayFit(bytes + extra)
+      ? (this.#allocate(bytes + extra) ?? this.#allocator.allocate(Math.max(1, bytes)))
+      : this.#allocate(bytes);
     const [first] = extents ?? [];
     if (extents === undefined || first === undefined) return undefined;
     const slot = first.offset / MIN_BLOCK_BYTES;
@@ -90,6 +112,7 @@ export class ObjectStore {
       generation: this.arena.bumpGeneration(slot),
       extents,
       bytes,
+      behind: extra,
       used: bytes,
       text: undefined,
       published: false,
@@ -101,7 +124,7 @@ export class ObjectStore {
     const more = this.#allocate(bytes);
     if (more === undefined) return false;
     body.extents = [...body.extents, ...more];
-    body.bytes = body.extents.reduce((sum, extent) => sum + extent.length, 0);
+    body.bytes = lengthOf(body.extents);
     return true;
   }
 
@@ -112,14 +135,15 @@ export class ObjectStore {
   store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
     const room = text === undefined ? undefined : textRoom(body.extents, bytes, textBytes(text));
     const from = body.slot * MIN_BLOCK_BYTES;
-    const kept = room === undefined ? bytes : room.offset + room.capacity - from;
-    body.extents = this.#allocator.shrink(body.extents, Math.max(1, kept));
+    body.used = room === undefined ? bytes : room.offset + room.capacity - from;
+    const kept = Math.min(lengthOf(body.extents), Math.max(1, body.used, bytes + body.behind));
+    body.extents = this.#allocator.shrink(body.extents, kept);
     body.bytes = bytes;
-    body.used = kept;
     body.text = room;
     this.arena.hits[body.slot] = 0;
-    this.#storedBytes += bytes;
-    this.#eviction.insert(body.slot, Math.max(1, bytes), keyHash);
+    this.#count(body, 1);
+    // Small ones are mostly text, and cost what they take.
+    this.#eviction.insert(body.slot, lengthOf(body.extents), keyHash);
     if (text !== undefined && room !== undefined) this.#publish(body, room, text);
   }
 
@@ -136,7 +160,7 @@ export class ObjectStore {
   /** Gives up a stored body; its bytes are reused when the last reader has left. */
   discard(body: Body): void {
     this.#eviction.remove(body.slot);
-    this.#storedBytes -= body.bytes;
+    this.#count(body, -1);
     this.release(body);
   }
 
@@ -146,6 +170,23 @@ export class ObjectStore {
     this.#withdraw(body);
     if (this.#isRead(body)) this.#retired.push(body);
     else this.#allocator.free(body.extents);
+  }
+
+  /**
+   * A piece for what only the owner reads, of at least `bytes`; whatever lies in the slot `butNot` is not
+   * taken for it. Undefined: no room.
+   */
+  takePiece(bytes: number, butNot: number): Extent | undefined {
+    const [piece] =
+      this.#makeRoom(bytes, butNot, () => {
+        const block = this.#allocator.allocateBlock(bytes);
+        return block && [block];
+      }) ?? [];
+    return piece;
+  }
+
+  givePiece(piece: Extent): void {
+    this.#allocator.free([piece]);
   }
 
   /**
@@ -194,30 +235,63 @@ export class ObjectStore {
 
   /** An empty body has a block, too: its slot is the number of its first. */
   #allocate(bytes: number): Extent[] | undefined {
-    return this.#makeRoom(() => this.#allocator.allocate(Math.max(1, bytes)));
+    return this.#makeRoom(bytes, NO_SLOT, () => this.#allocator.allocate(Math.max(1, bytes)));
   }
 
-  #makeRoom(allocate: () => Extent[] | undefined): Extent[] | undefined {
+  /**
+   * Looks before it evicts: what cannot fit costs nobody a place, and what can costs others about twice
+   * its bytes at most, so that one answer never empties a shard for nothing. What is freed in vain stays
+   * free for the next try.
+   */
+  #makeRoom(
+    bytes: number,
+    butNot: number,
+    allocate: () => Extent[] | undefined,
+  ): Extent[] | undefined {
     let extents = allocate();
     if (extents === undefined && this.#retired.length > 0) {
       this.#freeRetired();
       extents = allocate();
     }
-    while (extents === undefined && this.#evictOne()) extents = allocate();
+    if (extents !== undefined || !this.#mayFit(bytes)) return extents;
+    const most = EVICT_FACTOR * bytes + this.#allocator.sizeBytes / EVICT_MORE_SHARE;
+    const enough = this.freeBytes + most;
+    for (let count = 0; extents === undefined && count < MAX_EVICTIONS; count += 1) {
+      if (this.freeBytes >= enough || !this.#evictOne(butNot)) return undefined;
+      extents = allocate();
+    }
     return extents;
   }
 
-  #evictOne(): boolean {
+  /** Were all to go that may. */
+  #mayFit(bytes: number): boolean {
+    const { maxObjectBytes } = this.#allocator;
+    return bytes <= Math.min(maxObjectBytes, this.freeBytes + this.#heldBytes);
+  }
+
+  #count({ bytes, used, extents }: Body, sign: 1 | -1): void {
+    this.#storedBytes += sign * bytes;
+    this.#textBytes += sign * (used - bytes);
+    this.#heldBytes += sign * lengthOf(extents);
+  }
+
+  #evictOne(butNot: number): boolean {
     // A leased body frees nothing now and is being watched: take another.
-    const slot = this.#eviction.victim((candidate) => this.arena.leases(candidate) > 0);
-    if (slot < 0) return false;
+    const slot = this.#eviction.victim(
+      (candidate) => candidate === butNot || this.arena.leases(candidate) > 0,
+    );
+    if (slot === NO_SLOT) return false;
     const body = this.#onEvicted(slot);
     if (body === undefined) return true;
     this.#evictions += 1;
-    this.#storedBytes -= body.bytes;
+    this.#count(body, -1);
     this.release(body);
     return true;
   }
+}
+
+function lengthOf(extents: readonly Extent[]): number {
+  return extents.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Room behind the body in its only piece, if that is long enough. */

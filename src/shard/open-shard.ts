@@ -10,6 +10,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { CodingQueue } from './coding-queue.js';
 import type { ShardContext } from './context.js';
+import type { Stored } from './entry.js';
 import { EntryIndex } from './entry-index.js';
 import { KeyMemory } from './key-memory.js';
 import { LineInterner } from './line-interner.js';
@@ -36,6 +37,10 @@ export interface ShardOptions {
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
 const MAX_BLOCK_BYTES = 8_388_608;
 
+/** Of a shard's memory, what may be awake on the heap beside it before it is put to rest at once. */
+const AWAKE_SHARE = 1 / 64;
+const MIN_AWAKE_BYTES = 1_048_576;
+
 /** Some 250 bytes each. */
 const MAX_REMEMBERED_KEYS = 4_096;
 
@@ -45,6 +50,7 @@ export function openShard(options: ShardOptions): Shard {
   const { slots, dataBytes } = arena.layout;
   const interner = new LineInterner();
   let onEvicted: (slot: number) => Body | undefined = () => undefined;
+  let giveUp: (stored: Stored) => void = () => undefined;
   const store = new ObjectStore({
     arena,
     allocator: new BuddyAllocator({
@@ -62,8 +68,13 @@ export function openShard(options: ShardOptions): Shard {
       shard: options.shard,
       epoch: options.epoch,
       slots,
+      hits: arena.hits,
       interner,
-      texts: new RestingTexts(arena),
+      texts: new RestingTexts(arena, store),
+      awakeBytes: Math.max(MIN_AWAKE_BYTES, dataBytes * AWAKE_SHARE),
+      giveUp: (stored) => {
+        giveUp(stored);
+      },
     }),
     interner,
     memory: new KeyMemory(MAX_REMEMBERED_KEYS),
@@ -76,5 +87,8 @@ export function openShard(options: ShardOptions): Shard {
     },
   });
   onEvicted = (slot) => shard.onEvicted(slot);
+  giveUp = (stored) => {
+    shard.giveUp(stored);
+  };
   return shard;
 }

@@ -3,24 +3,42 @@
  * a million are two gigabytes, and a garbage collector that walks them for seconds while viewers wait.
  */
 import type { Extent } from '../arena/buddy.js';
-import { type Descriptor, isWhole } from '../cache/descriptor.js';
+import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import { CODINGS, type ContentCoding } from '../http/encoding.js';
+import type { Freshness } from '../cache/reuse.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
-import { describe, isRenderedLater, streamOf, type StoringFacts } from './describe.js';
-import { type Entry, newEntry, NO_ENCODINGS, type Stored } from './entry.js';
+import { describe, isRenderedLater, type StoringFacts } from './describe.js';
+import { type Entry, NO_ENCODINGS, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
+import type { Body } from './object-store.js';
 
-/** What the values of a pack are, in this order. */
+/** What the values of a pack are, in this order. Null stands for a time without end. */
 type Packed = [
-  key: string,
+  secondary: string,
   kind: MediaKind,
   status: number,
   lines: (number | FieldLine)[], // a number: the interner's
   strip: string[],
-  times: [bornMs: number, ttlMs: number, swrMs: number, sieMs: number, retryAtMs: number],
+  times: [
+    bornMs: number | null,
+    ttlMs: number | null,
+    swrMs: number | null,
+    sieMs: number | null,
+    retryAtMs: number | null,
+  ],
   flags: number,
-  body: [slot: number, generation: number, bytes: number, used: number],
+  span: [firstByte: number, totalBytes: number],
+  body: PackedBody,
+  encodings: [EncodedBody['coding'], PackedBody][],
+];
+
+type PackedBody = [
+  slot: number,
+  generation: number,
+  bytes: number,
+  used: number,
+  behind: number,
   extents: number[], // offset, length, offset, ...
   text: [offset: number, capacity: number] | 0,
 ];
@@ -28,105 +46,121 @@ type Packed = [
 const MUST_REVALIDATE = 1;
 const ALWAYS_REVALIDATE = 2;
 const PUBLISHED = 4;
-const CODABLE = 8;
+const ANONYMOUS_ONLY = 8;
+const CODABLE = 16;
 /** That coding is not worth it. */
-const UNWORTHY = { br: 16, gzip: 32 } as const;
+const UNWORTHY = { br: 32, gzip: 64 } as const;
 
-/** The response that is all there is of an entry, when a pack can say all of it: whole, and nothing varies. */
-export function packable(entry: Entry): Stored | undefined {
-  const { fills, vary, variants } = entry;
-  if (fills.size > 0 || vary.length > 0 || variants.size !== 1) return undefined;
-  const { whole, parts } = variants.get('') ?? { whole: undefined, parts: [] };
-  if (whole === undefined || parts.length > 0 || whole.encodings.size > 0) return undefined;
-  const { keep, freshness } = whole.descriptor;
-  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
-  if (!keep || !isWhole(whole.descriptor)) return undefined;
-  return [bornMs, ttlMs, swrMs, sieMs].every(Number.isFinite) ? whole : undefined;
+/** False while its codings are being made: whoever makes them holds on to this very object. */
+export function isPackable({ descriptor }: Stored): boolean {
+  return descriptor.keep;
 }
 
 export function packStored(stored: Stored, interner: LineInterner): string {
-  const { descriptor, body, originFields, kind, retryAtMs } = stored;
-  const { key, status, fields, freshness } = descriptor;
-  const { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate } = freshness;
+  const { descriptor, body, originFields, kind, retryAtMs, secondary, encodings } = stored;
+  const { status, fields, freshness, firstByte, totalBytes } = descriptor;
+  const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
   const strip = originFields.flatMap(([name]) =>
     kept.has(name) || isRenderedLater(name, status) ? [] : name,
   );
   const packed: Packed = [
-    key,
+    secondary,
     kind,
     status,
     originFields.map((line) => interner.idOf(line) ?? line),
     strip,
-    [bornMs, ttlMs, swrMs, sieMs, retryAtMs],
-    (mustRevalidate ? MUST_REVALIDATE : 0) |
-      (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
-      (body.published ? PUBLISHED : 0) |
-      codingFlags(descriptor),
-    [body.slot, body.generation, body.bytes, body.used],
-    body.extents.flatMap(({ offset, length }) => [offset, length]),
-    body.text === undefined ? 0 : [body.text.offset, body.text.capacity],
+    [bornMs, ttlMs, swrMs, sieMs, retryAtMs], // JSON makes null of Infinity
+    ruleFlags(freshness) | (body.published ? PUBLISHED : 0) | codingFlags(descriptor),
+    [firstByte, totalBytes],
+    packBody(body),
+    [...encodings].map(([coding, encoded]) => [coding, packBody(encoded)]),
   ];
   return JSON.stringify(packed);
 }
 
-/** The same response again, in an entry of its own. */
+/** The same response again, as one of `entry`'s; not among its variants yet. */
 export function unpackStored(
   text: string,
+  entry: Entry,
   { shard, epoch, interner }: { shard: number; epoch: number; interner: LineInterner },
 ): Stored {
-  const [key, kind, status, lines, stripFields, times, flags, placed, cells, room] = JSON.parse(
-    text,
-  ) as Packed;
-  const [bornMs, ttlMs, swrMs, sieMs, retryAtMs] = times;
-  const [slot, generation, bytes, used] = placed;
-  const extents = extentsOf(cells);
+  const [secondary, kind, status, lines, stripFields, times, flags, span, packed, coded] =
+    JSON.parse(text) as Packed;
+  const [bornMs = 0, ttlMs = 0, swrMs = 0, sieMs = 0, retryAtMs = 0] = times.map(
+    (ms) => ms ?? Infinity,
+  );
+  const [firstByte, totalBytes] = span;
+  const { key, stream, vary } = entry;
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
-  const stream = streamOf(key);
   const facts: StoringFacts = {
-    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields },
-    vary: [],
-    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
-    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields, vary },
+    ...rulesOf(flags),
   };
+  const published = (flags & PUBLISHED) !== 0;
+  const body = unpackBody(packed, published);
+  const { slot, generation, extents, bytes } = body;
+  const place = { key, stream, shard, epoch, slot, generation, extents, firstByte, totalBytes };
   const described = describe(status, originFields, facts, {
-    key,
-    stream,
-    shard,
-    epoch,
-    slot,
-    generation,
-    extents,
-    firstByte: 0,
+    ...place,
     storedBytes: bytes,
-    totalBytes: bytes,
-    secondary: '',
+    secondary,
     codable: (flags & CODABLE) !== 0,
     keep: true,
   });
-  const published = (flags & PUBLISHED) !== 0;
-  const entry = newEntry(stream, key);
-  const stored: Stored = {
-    entry,
-    secondary: '',
-    kind,
-    requestHeaders: [],
-    encodings: NO_ENCODINGS,
-    body: {
-      slot,
-      generation,
-      extents,
-      bytes,
-      used,
-      text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
-      published,
+  const encodings = new Map(coded.map(([coding, one]) => [coding, unpackBody(one, false)]));
+  return {
+    ...{ entry, secondary, kind, body, originFields, retryAtMs },
+    encodings: encodings.size === 0 ? NO_ENCODINGS : encodings,
+    descriptor: {
+      ...{ ...described, published, unworthy: unworthyOf(flags) },
+      encodings: [...encodings].map(encodedAs),
     },
-    originFields,
-    descriptor: { ...described, published, unworthy: unworthyOf(flags) },
-    retryAtMs,
   };
-  entry.variants.set('', { whole: stored, parts: [] });
-  return stored;
+}
+
+function packBody({ slot, generation, bytes, used, behind, extents, text }: Body): PackedBody {
+  return [
+    slot,
+    generation,
+    bytes,
+    used,
+    behind,
+    extents.flatMap(({ offset, length }) => [offset, length]),
+    text === undefined ? 0 : [text.offset, text.capacity],
+  ];
+}
+
+function unpackBody(packed: PackedBody, published: boolean): Body {
+  const [slot, generation, bytes, used, behind, cells, room] = packed;
+  return {
+    ...{ slot, generation, bytes, used, behind, published },
+    extents: extentsOf(cells),
+    text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
+  };
+}
+
+function encodedAs([coding, body]: [EncodedBody['coding'], Body]): EncodedBody {
+  const { slot, generation, extents, bytes } = body;
+  return { coding, slot, generation, extents, bytes };
+}
+
+type Rules = Pick<Freshness, 'mustRevalidate' | 'alwaysRevalidate' | 'anonymousOnly'>;
+
+function ruleFlags({ mustRevalidate, alwaysRevalidate, anonymousOnly }: Rules): number {
+  return (
+    (mustRevalidate ? MUST_REVALIDATE : 0) |
+    (alwaysRevalidate ? ALWAYS_REVALIDATE : 0) |
+    (anonymousOnly ? ANONYMOUS_ONLY : 0)
+  );
+}
+
+function rulesOf(flags: number): Rules {
+  return {
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysRevalidate: (flags & ALWAYS_REVALIDATE) !== 0,
+    anonymousOnly: (flags & ANONYMOUS_ONLY) !== 0,
+  };
 }
 
 function codingFlags({ codable, unworthy }: Descriptor): number {

@@ -188,6 +188,10 @@ function joined(
       status: whole ? 200 : 206,
       firstByte: start,
       storedBytes: end - start,
+      freshness: {
+        ...like.descriptor.freshness,
+        anonymousOnly: group.some(({ descriptor }) => descriptor.freshness.anonymousOnly),
+      },
     }),
   };
   index.own(body.slot, stored);

@@ -14,6 +14,14 @@ const MAX_SEGMENTS = 50_000;
 /** Longer ones are an archive's: parsing them would hold up the shard's turn. */
 const MAX_PLAYLIST_BYTES = 2_097_152;
 
+/**
+ * What a prefetch says of the viewer who is ahead of it: what selects a representation, and nothing
+ * by which he is known. It is for whoever comes, so nobody's credentials may shape the answer.
+ */
+const OF_ANYBODY: ReadonlySet<string> = new Set([
+  ...['host', 'accept', 'accept-encoding', 'accept-language', 'origin', 'user-agent'],
+]);
+
 interface Known {
   readonly path: string; // as the origin knows it
   readonly playlist: HlsMediaPlaylist;
@@ -57,9 +65,10 @@ export class Playlists {
       const next = nextOf(known, target);
       if (next?.startsWith(folder) !== true) continue;
       if (next.includes('/', folder.length) || next.includes('?')) continue;
-      const headers = request.headers.filter(([name]) => name !== 'cache-control');
-      const key = prefix + next;
-      return { ...request, key, target: next, headers, lane: 2, background: true };
+      const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
+      const asker = { headers, credentialed: false, beyond: false, elections: 0 };
+      const ahead = { ...asker, lane: 2, background: true } as const;
+      return { ...request, ...ahead, key: prefix + next, target: next };
     }
     return undefined;
   }

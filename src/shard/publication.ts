@@ -10,24 +10,39 @@ import type { PublishedText } from '../arena/directory.js';
 export const MAX_PUBLISHED_BYTES = 65_536;
 /** Of the text and of the pack at rest each, besides the key and the origin's fields. */
 const MORE_TEXT_BYTES = 256;
-/** More is rare, and such an object is served on asking. */
-const MAX_ROOM_BYTES = 8_192;
+/** A longer text is rare, and such an object is served on asking. */
+const MAX_TEXT_BYTES = 4_096;
 
-/** Bytes to ask for behind a body whose fields are not yet known as they will be sent. */
-export function roomForText(key: string, fields: FieldLines): number {
+/** The pack of more than this gets a piece of its own. */
+const MAX_ROOM_BYTES = 16_384;
+
+/** Bytes to ask for behind a body of that length (-1: unknown), whose fields are not yet known as they will be sent. */
+export function roomForText(key: string, fields: FieldLines, length: number): number {
   let bytes = key.length + MORE_TEXT_BYTES;
   for (const [name, value] of fields) bytes += name.length + value.length + 4;
-  return Math.min(2 * bytes, MAX_ROOM_BYTES);
+  const published = length <= MAX_PUBLISHED_BYTES && bytes <= MAX_TEXT_BYTES && isPath(key);
+  return Math.min(published ? 2 * bytes : bytes, MAX_ROOM_BYTES);
 }
 
-/** Undefined: it varies, may be coded, is large or partial, or must be validated each time. */
+function isPublishable(key: string, fields: string): boolean {
+  if (key.length + fields.length > MAX_TEXT_BYTES || !isPath(key)) return false;
+  return isLatin1(key) && isLatin1(fields);
+}
+
+/** Workers look no other keys up in the directory. */
+function isPath(key: string): boolean {
+  return !key.includes('?');
+}
+
+/** Undefined: it is not everybody's, varies, may be coded, is large or partial, or must be validated each time. */
 export function publishedText(descriptor: Descriptor): PublishedText | undefined {
   const { key, status, vary, freshness, upstreamStatus, codable, storedBytes } = descriptor;
   if (status !== 200 || !isWhole(descriptor) || storedBytes > MAX_PUBLISHED_BYTES) return undefined;
   if (vary.length > 0 || freshness.alwaysRevalidate || upstreamStatus !== '') return undefined;
+  if (freshness.anonymousOnly) return undefined; // readers of the directory ask nobody who they are
   if (codable) return undefined;
   const fields = publishedFields(descriptor);
-  if (!isLatin1(key) || !isLatin1(fields)) return undefined;
+  if (!isPublishable(key, fields)) return undefined;
   const { bornMs, ttlMs } = freshness;
   return { key, hash: hash32(key), fields, bornMs, freshUntilMs: bornMs + ttlMs };
 }

@@ -1,7 +1,8 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
 import { splitHost } from '../http/key.js';
 import type { ShardContext } from './context.js';
-import { type Stored, storedIn } from './entry.js';
+import { type Entry, type Stored, storedIn } from './entry.js';
+import type { EntryIndex } from './entry-index.js';
 import { renewStored } from './renew.js';
 
 export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
@@ -22,33 +23,57 @@ export function* purgeMatching(
   discard: (stored: Stored) => void,
 ): Generator<number, void> {
   const { index } = context;
-  const keys = keysOf(context, order);
-  yield 0; // a look at all keys takes its time, whether it finds some or none
-  for (const key of keys) {
-    const entry = index.find(key);
-    if (entry === undefined) continue;
-    let purged = 0;
-    for (const fill of entry.fills.values()) fill.purged = true;
-    entry.fills.clear();
-    for (const variant of [...entry.variants.values()]) {
-      for (const stored of storedIn(variant)) {
-        purged += 1;
-        if (order.soft) expire(context, stored);
-        else discard(stored);
-      }
-    }
-    index.dropIfEmpty(entry);
-    index.rest(entry); // now, not at the tick: there may be a million
-    yield purged;
+  const named = targetTest(order);
+  // What is under way keeps nothing; what is stored follows key by key.
+  for (const entry of index.awakeEntries()) if (named(entry.key)) forbid(context, entry);
+  yield 0;
+  for (const entry of entriesOf(index, order, named)) {
+    if (entry === undefined) yield 0;
+    else yield purgeEntry(context, entry, { soft: order.soft, discard });
   }
 }
 
-function keysOf({ index }: ShardContext, order: PurgeOrder): Iterable<string> {
-  const named = nameTest(order);
-  if (order.everyHost === true) {
-    return index.keysMatching((key) => named(splitHost(true, key).target));
+function forbid({ index }: ShardContext, entry: Entry): void {
+  for (const fill of entry.fills.values()) fill.purged = true;
+  entry.fills.clear();
+  index.dropIfEmpty(entry);
+}
+
+function purgeEntry(
+  context: ShardContext,
+  entry: Entry,
+  { soft, discard }: { soft: boolean; discard: (stored: Stored) => void },
+): number {
+  const { index } = context;
+  let purged = 0;
+  for (const variant of entry.variants.values()) {
+    for (const stored of storedIn(variant)) {
+      purged += 1;
+      if (soft) expire(context, stored);
+      else discard(stored);
+    }
   }
-  return 'keys' in order ? new Set(order.keys) : index.keysMatching(named);
+  forbid(context, entry);
+  index.rest(entry); // now, not at the tick: there may be a million
+  return purged;
+}
+
+function* entriesOf(
+  index: EntryIndex,
+  order: PurgeOrder,
+  named: (key: string) => boolean,
+): Generator<Entry | undefined> {
+  if ('prefix' in order || order.everyHost === true) {
+    yield* index.walk(named);
+    return;
+  }
+  for (const key of new Set(order.keys)) yield index.find(key);
+}
+
+/** For whole keys, with the host they may begin with. */
+function targetTest(order: PurgeOrder): (key: string) => boolean {
+  const named = nameTest(order);
+  return order.everyHost === true ? (key) => named(splitHost(true, key).target) : named;
 }
 
 function nameTest(order: PurgeOrder): (name: string) => boolean {

@@ -1,55 +1,118 @@
 /**
- * Where the packs of what rests are kept: in the arena behind their bodies, where a block has room
- * left, else on the heap. There they would be a million strings, and every scavenge looks at all
- * pages that the heap has, however few objects it moves.
+ * What is told of each response that rests: its key, what it varies by, and a pack of the rest. All of
+ * it lies in the arena, behind the body where its last piece has room left, else in a piece of its own.
+ * On the heap it would be memory that no eviction bounds, and every scavenge would look at its pages.
+ *
+ * A text stays where it is, whether its response is awake or not, until it is written again or forgotten.
+ *
+ *   bytes  meaning
+ *   4      length of the key
+ *   4      length of the names it varies by
+ *          key, names joined by commas, pack; UTF-8
  */
 import type { ArenaView } from '../arena/arena.js';
-import { isLatin1 } from '../http/fields.js';
+import type { Extent } from '../arena/buddy.js';
 import type { Body } from './object-store.js';
+
+const HEAD_BYTES = 8;
+/** Cells of a place, by number. */
+const PLACE = { offset: 0, length: 1, piece: 2, cells: 3 } as const;
+
+export interface RestingText {
+  readonly key: string;
+  readonly vary: readonly string[];
+  readonly pack: string;
+}
+
+/** Where pieces of the arena come from. */
+export interface Pieces {
+  /** Of at least `bytes`, without a byte of what lies in `butNot`; undefined: no room. */
+  takePiece(bytes: number, butNot: number): Extent | undefined;
+  givePiece(piece: Extent): void;
+}
 
 export class RestingTexts {
   readonly #arena: ArenaView;
-  /** By slot: offset and length of what lies in the arena; a length of 0: on the heap. */
+  readonly #pieces: Pieces;
+  /** By slot: offset, length, and length of the piece of its own; a length of 0: nothing. */
   readonly #places: Uint32Array;
-  readonly #heap = new Map<number, string>();
+  #bytes = 0;
 
-  constructor(arena: ArenaView) {
+  constructor(arena: ArenaView, pieces: Pieces) {
     this.#arena = arena;
-    this.#places = new Uint32Array(arena.layout.slots * 2);
+    this.#pieces = pieces;
+    this.#places = new Uint32Array(arena.layout.slots * PLACE.cells);
   }
 
-  /** Those that found no room behind their bodies. */
-  get onHeap(): number {
-    return this.#heap.size;
+  /** Bytes of all texts. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  put(body: Body, text: string): void {
-    const { slot, extents, used } = body;
+  /** False: no room is to be had, and nothing is told of the body now. */
+  put(body: Body, { key, vary, pack }: RestingText): boolean {
+    const names = vary.join();
+    const text = key + names + pack;
+    const length = HEAD_BYTES + Buffer.byteLength(text);
+    this.forget(body.slot);
+    if (!this.#place(body, length)) return false;
+    const bytes = this.#text(body.slot);
+    bytes.writeUInt32LE(Buffer.byteLength(key), 0);
+    bytes.writeUInt32LE(Buffer.byteLength(names), 4);
+    bytes.write(text, HEAD_BYTES);
+    this.#bytes += length;
+    return true;
+  }
+
+  /** Whether the response in a slot is that key's. */
+  isOf(slot: number, key: string): boolean {
+    return this.key(slot) === key;
+  }
+
+  key(slot: number): string {
+    const text = this.#text(slot);
+    return text.toString('utf8', HEAD_BYTES, HEAD_BYTES + text.readUInt32LE(0));
+  }
+
+  vary(slot: number): readonly string[] {
+    const text = this.#text(slot);
+    const from = HEAD_BYTES + text.readUInt32LE(0);
+    const names = text.toString('utf8', from, from + text.readUInt32LE(4));
+    return names === '' ? [] : names.split(',');
+  }
+
+  pack(slot: number): string {
+    const text = this.#text(slot);
+    return text.toString('utf8', HEAD_BYTES + text.readUInt32LE(0) + text.readUInt32LE(4));
+  }
+
+  /** Its piece goes back at once: nobody else reads texts. */
+  forget(slot: number): void {
+    const at = slot * PLACE.cells;
+    const [offset = 0, length = 0, piece = 0] = this.#places.subarray(at, at + PLACE.cells);
+    this.#bytes -= length;
+    this.#places.fill(0, at, at + PLACE.cells);
+    if (piece > 0) this.#pieces.givePiece({ offset, length: piece });
+  }
+
+  /** At the very end of what the body has, as no reader looks at a byte past what is used. False: no room. */
+  #place({ slot, extents, used }: Body, length: number): boolean {
+    const at = slot * PLACE.cells;
     const last = extents.at(-1);
-    const room = extents.reduce((sum, { length }) => sum + length, 0) - used;
-    if (last === undefined || room < text.length || !isLatin1(text)) {
-      this.#heap.set(slot, text);
-      return;
+    const room = extents.reduce((sum, extent) => sum + extent.length, 0) - used;
+    if (last !== undefined && Math.min(room, last.length) >= length) {
+      this.#places.set([last.offset + last.length - length, length, 0], at);
+      return true;
     }
-    // At the very end: no reader looks at a byte past what is used.
-    const offset = last.offset + last.length - text.length;
-    this.#bytes(offset, text.length).write(text, 'latin1');
-    this.#places.set([offset, text.length], slot * 2);
+    const piece = this.#pieces.takePiece(length, slot);
+    if (piece !== undefined) this.#places.set([piece.offset, length, piece.length], at);
+    return piece !== undefined;
   }
 
-  /** '' when nothing rests there. */
-  take(slot: number): string {
-    const [offset = 0, length = 0] = this.#places.subarray(slot * 2, slot * 2 + 2);
-    if (length > 0) {
-      this.#places[slot * 2 + 1] = 0;
-      return this.#bytes(offset, length).toString('latin1');
-    }
-    const text = this.#heap.get(slot) ?? '';
-    this.#heap.delete(slot);
-    return text;
-  }
-
-  #bytes(offset: number, length: number): Buffer {
+  #text(slot: number): Buffer {
+    const at = slot * PLACE.cells;
+    const [offset = 0, length = 0] = this.#places.subarray(at, at + 2);
+    if (length === 0) throw new RangeError(`nothing is told of slot ${slot}`);
     const { buffer, byteOffset } = this.#arena.data;
     return Buffer.from(buffer, byteOffset + offset, length);
   }

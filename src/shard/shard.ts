@@ -2,13 +2,14 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
+import { mayShare } from '../cache/audience.js';
 import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, type Stored, unlink, type Variant, variantOf } from './entry.js';
+import { type Entry, type Stored, storedIn, unlink, type Variant, variantOf } from './entry.js';
 import { Encoder } from './encoder.js';
 import type { Waiter } from './fill.js';
 import { Flights } from './flights.js';
@@ -72,6 +73,10 @@ export class Shard {
     return this.#context.store;
   }
 
+  get index(): ShardContext['index'] {
+    return this.#context.index;
+  }
+
   receive(message: ToShard | EncodeOrder, from: number): void {
     switch (message.kind) {
       case 'ask':
@@ -133,6 +138,12 @@ export class Shard {
     return stored.body;
   }
 
+  /** A response has no room for what must be told of it, or is one too many of its key. */
+  giveUp(stored: Stored): void {
+    this.#context.metrics.add('evictions');
+    this.#discard(stored);
+  }
+
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
   tick(): void {
     const { store, index } = this.#context;
@@ -181,7 +192,10 @@ export class Shard {
     const { request, directives } = waiter;
     const nowMs = clock.now();
     const entry = index.get(request.stream, request.key);
-    const variant = entry?.variants.get(secondaryKey(entry.vary, request.headers));
+    const variant = sharedVariant(
+      entry?.variants.get(secondaryKey(entry.vary, request.headers)),
+      request.credentialed,
+    );
     if (variant !== undefined && this.#serveStored(waiter, variant, nowMs)) return;
     if (directives.onlyIfCached) {
       const detail = 'not in the cache';
@@ -305,6 +319,14 @@ function withoutEncoding(stored: Stored, slot: number): Body | undefined {
     return body;
   }
   return undefined;
+}
+
+/** Undefined, too, when what is stored is not for who asks: it is a miss then. */
+function sharedVariant(variant: Variant | undefined, credentialed: boolean): Variant | undefined {
+  if (variant === undefined) return undefined;
+  return storedIn(variant).every(({ descriptor }) => mayShare(descriptor.freshness, credentialed))
+    ? variant
+    : undefined;
 }
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {

@@ -1,9 +1,13 @@
-/** What a fill sends to the origin: the triggering request's fields, less what is between it and us. */
+/**
+ * What a fill sends to the origin: the triggering request's fields, less what is between it and us and
+ * what would make the answer about one viewer, his address above all, or about a body that is not sent.
+ */
 import { upstreamAcceptEncoding } from '../cache/vary.js';
 import { conditionalFields } from '../cache/validate.js';
 import type { AskRequest } from '../cache/messages.js';
+import { forwardingLines, type Scheme } from '../http/forwarding.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
-import { isCompressible, mediaKind, contentTypeOf } from '../media/kind.js';
+import { guessTypeOf, isCompressible, mediaKind } from '../media/kind.js';
 import type { OriginRequest } from '../origin/origin.js';
 import { pathOf } from './describe.js';
 
@@ -17,6 +21,11 @@ const OURS = new Set([
   'range',
   'accept-encoding',
   'expect',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-type',
+  'upgrade-insecure-requests',
   'cmcd-object',
   'cmcd-request',
   'cmcd-session',
@@ -28,14 +37,17 @@ export interface FillShape {
   readonly range: string; // '' = whole
   readonly storedFields: FieldLines | undefined; // validate these
   readonly ifRange: string; // strong validator of the parts we hold; ''
+  readonly scheme: Scheme; // what viewers speak
 }
 
 export function upstreamRequest(
   shape: FillShape,
   onInformational: OriginRequest['onInformational'],
 ): OriginRequest {
-  const { request, range, storedFields, ifRange } = shape;
+  const { request, range, storedFields, ifRange, scheme } = shape;
   const headers: FieldLine[] = request.headers.filter(([name]) => !OURS.has(name));
+  const host = fieldValue(request.headers, 'host') ?? '';
+  headers.push(...forwardingLines({ scheme, host }));
   headers.push(['accept-encoding', acceptEncoding(request)]);
   if (range !== '') headers.push(['range', range]);
   if (ifRange !== '') headers.push(['if-range', ifRange]);
@@ -53,6 +65,6 @@ function acceptEncoding(request: AskRequest): string {
   const path = pathOf(request.key);
   const kind = mediaKind(path);
   if (kind === 'segment' || kind === 'init' || kind === 'key') return 'identity';
-  if (kind !== 'other' && !isCompressible(contentTypeOf(path))) return 'identity';
+  if (kind !== 'other' && !isCompressible(guessTypeOf(path))) return 'identity';
   return upstreamAcceptEncoding(fieldValue(request.headers, 'accept-encoding'));
 }

@@ -70,8 +70,32 @@ export const GAUGES = {
     help: 'Responses that wait for their client to read.',
   },
   nearEntries: { name: 'headgate_near_index_objects', help: 'Objects in the near index.' },
-  objects: { name: 'headgate_cached_objects', help: 'Objects in the shards of the worker.' },
-  objectBytes: { name: 'headgate_cached_bytes', help: 'Bytes of those objects.' },
+  nearBytes: {
+    name: 'headgate_near_index_bytes',
+    help: 'Heap that the near index takes; an estimate.',
+  },
+  objects: {
+    name: 'headgate_cached_objects',
+    help: 'Bodies in the shards of the worker; a coding of ours is one of its own.',
+  },
+  objectBytes: { name: 'headgate_cached_bytes', help: 'Bytes of those bodies.' },
+  cachedKeys: { name: 'headgate_cached_keys', help: 'Keys of which the shards know something.' },
+  cachedResponses: {
+    name: 'headgate_cached_responses',
+    help: 'Stored responses: variants of a key and parts of an object count each.',
+  },
+  textBytes: {
+    name: 'headgate_cached_text_bytes',
+    help: 'Bytes of keys and fields of what is stored, in cache memory with the bodies.',
+  },
+  takenBytes: {
+    name: 'headgate_cache_memory_used_bytes',
+    help: 'Cache memory in use: bodies, texts, and what is rounded up.',
+  },
+  awakeBytes: {
+    name: 'headgate_cache_heap_bytes',
+    help: 'Heap for what is being worked with, beside cache memory; an estimate.',
+  },
   retired: {
     name: 'headgate_retired_bodies',
     help: 'Bodies given up whose readers have not left yet.',

@@ -20,12 +20,13 @@ interface Case {
   readonly settings?: Partial<PolicySettings>;
   readonly requestMs?: number;
   readonly responseMs?: number;
+  readonly forEveryone?: boolean;
 }
 
 function plan(headers: FieldLines, options: Case = {}): StorePlan {
   return storePlan(
     { method: options.method ?? 'GET', headers: options.request ?? [] },
-    { status: options.status ?? 200, headers },
+    { status: options.status ?? 200, headers, forEveryone: options.forEveryone ?? false },
     { requestMs: options.requestMs ?? NOW, responseMs: options.responseMs ?? NOW },
     { ...SETTINGS, ...options.settings },
   );
@@ -184,6 +185,90 @@ t.test('storePlan() opens stale windows only where nobody forbids it', (t) => {
   for (const [swrMs, sieMs, mustRevalidate, headers, why] of rows) {
     t.match(plan(headers, ours), { store: true, swrMs, sieMs, mustRevalidate }, why);
   }
+  t.end();
+});
+
+const PAGE: FieldLine = ['content-type', 'text/html'];
+const MEDIA: FieldLine = ['content-type', 'video/iso.segment'];
+const MODIFIED = dated('last-modified', -9_999);
+const COOKIE: FieldLines = [['cookie', 'session=1']];
+
+t.test('storePlan() shares what was answered to somebody only by the word of the origin', (t) => {
+  const byDefault = useDefault(10);
+  const rows: [shares: boolean, headers: FieldLines, why: string, options?: Case][] = [
+    [false, [PAGE], 'a default of ours', byDefault],
+    [false, [PAGE, MODIFIED], 'a heuristic'],
+    [false, [PAGE, ETAG], 'not even to be revalidated: tags are made of URLs, too'],
+    [false, [MEDIA], 'media', byDefault],
+    [false, [PAGE], 'a moment of 404', { ...byDefault, status: 404 }],
+    [false, [control('no-cache'), ETAG], 'others may wait for it, and it is stale at once'],
+    [false, [control('max-age=0'), ETAG], 'so is this'],
+    [false, [dated('expires', -1), DATE, ETAG], 'and this'],
+    [false, [control('public'), MODIFIED], 'public, but not for how long'],
+    [true, [FRESH], 'a lifetime'],
+    [true, [dated('expires', 60), DATE], 'Expires'],
+    [true, [['cdn-cache-control', 'max-age=60']], 'a lifetime for such as us'],
+    [true, [control('public, no-cache'), ETAG], 'public, to be asked about'],
+    [true, [control('s-maxage=0'), ETAG], 'spoken to shared caches'],
+    [true, [PAGE], 'an origin that asks nobody who he is', { forEveryone: true, ...byDefault }],
+    [true, [MODIFIED], 'which may guess as well', { forEveryone: true }],
+  ];
+  for (const [shares, headers, why, options] of rows) {
+    const made = plan(headers, { ...options, request: COOKIE });
+    t.match(made, shares ? { anonymousOnly: false } : { reason: 'credentials' }, why);
+    t.equal(plan(headers, options).store, true, `${why}: kept when nobody in particular asked`);
+  }
+  const authorized: Case = { request: [['authorization', 'x']] };
+  t.match(plan([control('must-revalidate'), ETAG], authorized), { reason: 'credentials' });
+  t.match(plan([FRESH], { request: [['x-api-key', 'k']] }), { anonymousOnly: false });
+  t.match(plan([MODIFIED], { request: [['x-api-key', 'k']] }), { reason: 'credentials' });
+  t.end();
+});
+
+t.test('storePlan() says what is for the anonymous alone', (t) => {
+  const byDefault = useDefault(10);
+  const rows: [anonymousOnly: boolean, headers: FieldLines, why: string, options?: Case][] = [
+    [true, [PAGE], 'a page of nobody, by a guess', byDefault],
+    [true, [PAGE, MODIFIED], 'by a heuristic'],
+    [true, [ETAG], 'of no lifetime at all'],
+    [true, [['content-type', 'audio/mpegurl']], 'a playlist may name a session', byDefault],
+    [true, [['content-type', 'application/octet-stream']], 'may be anything', byDefault],
+    [true, [], 'no type', byDefault],
+    [true, [control('no-cache'), ETAG, PAGE], 'nothing said for another use'],
+    [false, [MEDIA], 'media is the same for all', byDefault],
+    [false, [['content-type', 'Audio/MP4; codecs=x']], 'so is this', byDefault],
+    [false, [['content-type', 'text/vtt']], 'and this', byDefault],
+    [false, [PAGE, FRESH], 'a lifetime of its own'],
+    [false, [PAGE, control('public'), MODIFIED], 'public'],
+    [false, [PAGE], 'from a directory', { ...byDefault, forEveryone: true }],
+  ];
+  for (const [anonymousOnly, headers, why, options] of rows) {
+    t.match(plan(headers, options), { store: true, anonymousOnly }, why);
+  }
+  t.end();
+});
+
+t.test('storePlan() never guesses how long a cookie is for all', (t) => {
+  const set: FieldLine = ['set-cookie', 'session=1'];
+  const rows: [headers: FieldLines, why: string, options?: Case][] = [
+    [[MEDIA, set], 'a default', useDefault(10)],
+    [[control('public'), MODIFIED, set], 'a heuristic'],
+    [[control('no-cache="set-cookie"'), MODIFIED, set], 'even left out'],
+    [[MEDIA, set], 'of any origin', { ...useDefault(10), forEveryone: true }],
+  ];
+  for (const [headers, why, options] of rows) {
+    t.same(plan(headers, options), { store: false, reason: 'set-cookie' }, why);
+  }
+  t.end();
+});
+
+t.test('storePlan() gives a heuristic lifetime the least that is set', (t) => {
+  const least: Case = { settings: { leastTtlMs: 10_000 } };
+  t.match(plan([MEDIA], least), { ttlMs: 10_000, heuristic: true });
+  t.match(plan([dated('last-modified', -10), DATE], least), { ttlMs: 10_000 }, 'a tenth is less');
+  t.match(plan([dated('last-modified', -1_000), DATE], least), { ttlMs: 100_000 }, 'more');
+  t.match(plan([FRESH], least), { ttlMs: 60_000 }, 'not what is explicit');
+  t.match(plan([control('max-age=1')], least), { ttlMs: 1_000 });
   t.end();
 });
 

@@ -15,6 +15,7 @@ const STORED: Freshness = {
   sieMs: 60_000,
   mustRevalidate: false,
   alwaysRevalidate: false,
+  anonymousOnly: false,
 };
 
 function asking(cacheControl: string): RequestDirectives {

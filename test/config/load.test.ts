@@ -95,7 +95,12 @@ t.test('every setting can be set from its environment variable', (t) => {
     t.equal(SETTINGS.get(path)?.env, name);
   }
   for (const { path, env, facts } of SETTINGS.values()) {
-    const written = { workers: '2', 'cache.memory': '1GiB', 'cache.maxObject': '1MiB' }[path];
+    const written = {
+      workers: '2',
+      'cache.memory': '1GiB',
+      'cache.maxObject': '1MiB',
+      'front.addresses': '10.0.0.0/8, ::1',
+    }[path];
     const value = written ?? (facts.initial || '/videos');
     if (path === 'admin.token' || path.startsWith('tls.')) continue; // no default to repeat
     const { config, from } = loadConfig({ env: { [env]: value } }, machine());

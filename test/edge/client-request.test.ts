@@ -16,6 +16,8 @@ interface Wire {
   readonly query?: string;
   readonly fields?: readonly FieldLine[];
   readonly host?: boolean;
+  readonly credentials?: 'send' | 'drop';
+  readonly hostIs?: string;
 }
 
 function read({
@@ -24,19 +26,24 @@ function read({
   query,
   fields = [],
   host = false,
+  credentials = 'send',
+  hostIs = 'Example.org',
 }: Wire): ClientRequest | RequestFault {
   const request = {
     getCaseSensitiveMethod: () => method,
     getUrl: () => path,
     getQuery: () => query,
     forEach: (each: (name: string, value: string) => void) => {
-      for (const [name, value] of [['host', 'Example.org'] as const, ...fields]) each(name, value);
+      for (const [name, value] of [['host', hostIs] as const, ...fields]) each(name, value);
     },
   } as unknown as HttpRequest;
-  return readRequest(request, {
+  const rules = {
     key: { ...key, host, maxUrl: limits.url },
+    credentials,
     fields: { maxBytes: limits.header, maxLines: 100 },
-  });
+    defaultPort: 80,
+  };
+  return readRequest(request, rules, undefined);
 }
 
 t.test('readRequest() copies what the request is about', (t) => {
@@ -48,9 +55,9 @@ t.test('readRequest() copies what the request is about', (t) => {
   ];
   t.match(read({ path: '/v/%61/../1.m4s', query: 'b=2&a=1&CMCD=x&token=t', fields }), {
     method: 'GET',
-    host: 'Example.org',
+    host: 'example.org',
     path: '/v/1.m4s',
-    key: '/v/1.m4s?a=1&b=2',
+    key: '/v/1.m4s?a=1&b=2&token=t',
     stream: '/v/',
     range: 'bytes=0-1',
     plain: false,
@@ -61,18 +68,63 @@ t.test('readRequest() copies what the request is about', (t) => {
   if ('error' in request) throw new Error(request.error);
   t.same(
     request.fields.map(([name]) => name),
-    ['host', 'range', 'cache-control'],
+    ['range', 'cache-control'],
     'hop-by-hop fields stay here',
   );
   t.equal(request.rawFields.length, 5);
   t.end();
 });
 
-t.test('readRequest() sends the query upstream, except what is only for us', (t) => {
-  const request = read({ query: 'token=t&CMCD=x&a=1' });
-  t.match('upstreamTarget' in request && request.upstreamTarget, /token=t/);
-  t.notMatch('upstreamTarget' in request && request.upstreamTarget, /CMCD/);
+t.test('readRequest() asks for what may be shared by its key alone', (t) => {
+  const query = 'token=t&utm_x=1&CMCD=x&a=%61';
+  const shared = { key: '/v/1.m4s?a=a&token=t', upstreamTarget: '/v/1.m4s?a=a&token=t' };
+  for (const method of ['GET', 'HEAD']) t.match(read({ method, query }), shared, method);
+  const own = { upstreamTarget: '/v/1.m4s?token=t&utm_x=1&a=%61' };
+  t.match(read({ method: 'POST', query }), own, 'nobody shares it: all that is not for us alone');
   t.match(read({}), { upstreamTarget: '/v/1.m4s', key: '/v/1.m4s', plain: true });
+  t.end();
+});
+
+t.test('readRequest() sends Host where it is keyed, as it is keyed, and nowhere else', (t) => {
+  const lines = (host: boolean, fields: FieldLine[] = []): FieldLine[] => {
+    const request = read({ host, fields });
+    if ('error' in request) throw new Error(request.error);
+    return request.fields.filter(([name]) => name === 'host');
+  };
+  t.same(lines(false), []);
+  t.same(lines(true), [['host', 'example.org']]);
+  t.same(lines(true, [['connection', 'host']]), [['host', 'example.org']], 'none takes it out');
+  t.end();
+});
+
+t.test('readRequest() knows who shows who he is, and drops that on order', (t) => {
+  const who: FieldLine[] = [
+    ['cookie', 'a=b'],
+    ['authorization', 'Bearer x'],
+    ['x-api-key', 'k'],
+  ];
+  for (const line of who) {
+    t.match(read({ fields: [line] }), { credentialed: true, fields: [line] }, line[0]);
+    const named: FieldLine[] = [['connection', line[0]], line];
+    t.match(read({ fields: named }), { credentialed: true, fields: [line] }, `${line[0]} named`);
+    const dropped = read({ fields: [line], credentials: 'drop' });
+    t.match(dropped, { credentialed: false, fields: [] }, `${line[0]} dropped`);
+    const posted = read({ method: 'POST', fields: [line], credentials: 'drop' });
+    t.match(posted, { credentialed: true, fields: [line] }, 'only of what may be shared');
+  }
+  t.match(read({ fields: [['user-agent', 'x']] }), { credentialed: false });
+  t.end();
+});
+
+t.test('readRequest() drops what a client may not say', (t) => {
+  const fields: FieldLine[] = [
+    ['x-forwarded-host', 'evil'],
+    ['x_forwarded_for', '1.2.3.4'],
+    ['x-http-method-override', 'DELETE'],
+    ['x-original-url', '/admin'],
+    ['x-yours', 'stays'],
+  ];
+  t.match(read({ fields }), { fields: [['x-yours', 'stays']] });
   t.end();
 });
 
@@ -119,6 +171,10 @@ t.test('readRequest() refuses what nobody should have sent', (t) => {
     ],
     [{ fields: [['transfer-encoding', 'xchunked']] }, 'GW_BAD_FRAMING', 'another coding'],
     [{ fields: [['x', 'y'.repeat(limits.header)]] }, 'GW_HEADERS_TOO_LARGE', 'large fields'],
+    [{ method: 'G{T' }, 'GW_BAD_REQUEST', 'a method that is no token'],
+    [{ hostIs: 'a b' }, 'GW_BAD_REQUEST', 'a Host that is none'],
+    [{ hostIs: '' }, 'GW_BAD_REQUEST', 'an empty Host'],
+    [{ fields: [['x', 'a\ufffdb']] }, 'GW_BAD_REQUEST', 'bytes that are lost'],
   ];
   for (const [wire, error, why] of rows) t.same(read(wire), { error }, why);
   t.end();

@@ -125,6 +125,82 @@ t.test('Responder.text() gives a HEAD the length and no body', (t) => {
   t.end();
 });
 
+t.test('Responder ends the connection behind its answer, and says so once', (t) => {
+  const whole = Buffer.from('abc');
+  const rows: readonly (readonly [string, boolean, (r: Responder) => void])[] = [
+    [
+      'end',
+      true,
+      (r) => {
+        r.end(whole);
+      },
+    ],
+    [
+      'the whole by tryEnd',
+      true,
+      (r) => {
+        r.tryEnd(whole, 3);
+      },
+    ],
+    [
+      'no body of a length',
+      true,
+      (r) => {
+        r.endWithoutBody(3);
+      },
+    ],
+    // In the binary nothing but a whole body makes uWS end the connection.
+    [
+      'no body',
+      false,
+      (r) => {
+        r.endWithoutBody(undefined);
+      },
+    ],
+    [
+      'a part by tryEnd',
+      false,
+      (r) => {
+        r.tryEnd(whole, 4);
+        r.tryEnd(whole.subarray(2), 4);
+      },
+    ],
+    [
+      'chunks',
+      false,
+      (r) => {
+        r.write(whole);
+        r.write(whole);
+        r.end('');
+      },
+    ],
+  ];
+  for (const [why, byUws, answer] of rows) {
+    for (const ending of ['none', 'uws', 'ours'] as const) {
+      const fake = new FakeResponse();
+      const responder = fakeResponder(fake);
+      responder.ending = ending;
+      responder.head(200, 'x\r\nA: b');
+      answer(responder);
+      const told = fake.head.match(/Connection: close/g)?.length ?? 0;
+      t.equal(fake.closing, ending === 'ours' && byUws, `${why}, ${ending}: uWS is told`);
+      const want = ending === 'uws' || (ending === 'ours' && !byUws) ? 1 : 0; // else uWS writes it
+      t.equal(told, want, `${why}, ${ending}: the client is told by us`);
+    }
+  }
+  t.end();
+});
+
+t.test('Responder sends 1xx in the bytes they came in, and none that is between two hops', (t) => {
+  const fake = new FakeResponse();
+  const responder = fakeResponder(fake);
+  for (const status of [0, 99, 100, 101, 200]) responder.interim({ status, fields: [] });
+  responder.interim({ status: 103, fields: [['link', '<\xe9>']] });
+  responder.head(200, 'x\r\n');
+  t.equal(fake.statusLine, '103 Early Hints\r\nlink: <\xe9>\r\n\r\nHTTP/1.1 200 OK');
+  t.end();
+});
+
 t.test('Responder lets no exception reach uWS', (t) => {
   const fake = new FakeResponse();
   const faults: unknown[] = [];

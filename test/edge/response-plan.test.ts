@@ -40,6 +40,7 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     credentialed: false,
     plain: method === 'GET' && fields.length === 0,
     lane: 0,
+    ending: 'none',
   };
 }
 

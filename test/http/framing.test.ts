@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { FieldLines } from '../../src/http/fields.js';
-import { checkFields, checkFraming } from '../../src/http/framing.js';
+import { checkFields, checkFraming, connectionEnd } from '../../src/http/framing.js';
 
 t.test('checkFraming() accepts messages whose length is beyond doubt', (t) => {
   const rows: [method: string, lines: FieldLines, why: string][] = [
@@ -79,3 +79,41 @@ t.test('checkFields() holds fields to the limits', (t) => {
   for (const [lines, want, why] of rows) t.equal(checkFields(lines, limits), want, why);
   t.end();
 });
+
+t.test(
+  'connectionEnd() ends connections on which the next request cannot be found for sure',
+  (t) => {
+    const rows: readonly (readonly [FieldLines, string, string])[] = [
+      [[], 'none', 'no body'],
+      [[['content-length', '5']], 'none', 'a length that nothing speaks against'],
+      [[['connection', 'keep-alive']], 'none', 'the default said'],
+      [[['connection', 'x-close, closed']], 'none', 'almost'],
+      [[['connection', 'close']], 'uws', 'which uWS sees'],
+      [[['connection', 'CLOSE']], 'uws', 'in any case'],
+      [[['connection', 'whose']], 'uws', 'uWS counts characters'],
+      [[['connection', 'keep-alive, Close']], 'ours', 'which uWS does not see'],
+      [
+        [
+          ['connection', ''],
+          ['connection', 'close'],
+        ],
+        'ours',
+        'it looks at the first',
+      ],
+      [[['connection', 'clos\xe9']], 'none', 'a byte that it trims'],
+      [[['transfer-encoding', 'chunked']], 'ours', 'chunks'],
+      [
+        [
+          ['transfer-encoding', 'chunked'],
+          ['connection', 'close'],
+        ],
+        'uws',
+        'chunks, ended by uWS',
+      ],
+    ];
+    for (const [lines, want, why] of rows) t.equal(connectionEnd(lines, true), want, why);
+    t.equal(connectionEnd([['content-length', '5']], false), 'ours', 'fields may be hidden');
+    t.equal(connectionEnd([['content-length', '0']], false), 'none', 'there is no body');
+    t.end();
+  },
+);

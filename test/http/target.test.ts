@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { normalizeTarget, type KeyRules, type Target } from '../../src/http/target.js';
 
-const ALL: KeyRules = { query: 'all', ignore: [], sort: false, maxUrl: 8_192 };
+const ALL: KeyRules = { query: 'all', ignore: [], sort: false, sendIgnored: false, maxUrl: 8_192 };
 const RULES: KeyRules = { ...ALL, ignore: ['CMCD', 'token', 'utm_*', 'a[b]'], sort: true };
 
 function target(path: string, query?: string, rules: KeyRules = ALL): Target {
@@ -97,7 +97,7 @@ t.test('normalizeTarget() names the stream by the folder', (t) => {
   t.end();
 });
 
-t.test('normalizeTarget() sends the query on as it came, but for CMCD and CMSD', (t) => {
+t.test('normalizeTarget() keeps the query as it came, but for CMCD and CMSD', (t) => {
   const rows: [query: string | undefined, sent: string, why: string][] = [
     [undefined, '', 'none'],
     ['', '', 'empty'],
@@ -114,8 +114,10 @@ t.test('normalizeTarget() sends the query on as it came, but for CMCD and CMSD',
     ['q=\u00e9', 'q=%C3%A9', 'raw UTF-8 is escaped, or it could not be sent'],
   ];
   for (const [query, sent, why] of rows) {
-    t.equal(target('/p', query, RULES).query, sent, why);
-    t.equal(target('/p', query).query, sent, `${why}: whatever the rules`);
+    t.equal(target('/p', query, RULES).ownQuery, sent, why);
+    t.equal(target('/p', query).ownQuery, sent, `${why}: whatever the rules`);
+    const open = target('/p', query, { ...RULES, sendIgnored: true });
+    t.equal(open.query, sent, `${why}: and to share, where the operator says so`);
   }
   t.end();
 });
@@ -152,8 +154,21 @@ t.test('normalizeTarget() makes keys of the parameters that count', (t) => {
     ['%ff=1&a=1', RULES, '/p?%FF=1&a=1', 'a name that is no UTF-8'],
     ['a=bc', { ...ALL, ignore: ['a=b*'] }, '/p?a=bc', 'a prefix does not reach into the value'],
     ['x', { ...ALL, ignore: ['*'] }, '/p', 'a bare star ignores all'],
+    ['utm_x=1;a=2', RULES, '/p?utm_x=1;a=2', 'a server may read another parameter behind it'],
+    ['utm_x=1%3Ba=2', RULES, '/p?utm_x=1%3Ba=2', 'and one that decodes first, behind this'],
+    ['utm_x%3ba=2', RULES, '/p?utm_x%3Ba=2', 'in the name, too'],
+    ['z=1;a=2', listed, '/p?z=1;a=2', 'nor does a list leave it out'],
+    ['b=1&a=1;b=2', RULES, '/p?b=1&a=1;b=2', 'nor are they sorted then: the first b may win'],
+    ['z=1;a=2', { ...ALL, query: 'none' }, '/p', 'where none counts none is sent'],
+    ['CMCD=a;b=2', RULES, '/p', 'what is sent nowhere has no meaning to hide'],
+    ['a%5B%5D=2&a[]=1&a=0', RULES, '/p?a=0&a%5B%5D=2&a[]=1', 'sorted by decoded names'],
+    ['a[]=1&a%5B%5D=2&a=0', RULES, '/p?a=0&a[]=1&a%5B%5D=2', 'which keep their order'],
   ];
-  for (const [query, rules, key, why] of rows) t.equal(target('/p', query, rules).key, key, why);
+  for (const [query, rules, key, why] of rows) {
+    const made = target('/p', query, rules);
+    t.equal(made.key, key, why);
+    t.equal(made.query === '' ? '/p' : `/p?${made.query}`, key, `${why}: is what is sent`);
+  }
   t.end();
 });
 
@@ -185,12 +200,15 @@ const pathText = fc
   .array(fc.constantFrom('/', '.', '..', '%2e', '%2E', '%41', '%c3', 'a', '[', 'é', '%25', ';'))
   .map((parts) => `/${parts.join('')}`);
 const queryText = fc
-  .array(fc.constantFrom('a', 'b=', '&', '=', '%41', '%', '%2d', 'CMCD', 'token', '|', 'é', '+'))
+  .array(
+    fc.constantFrom('a', 'b=', '&', '=', '%41', '%', '%2d', 'CMCD', 'token', '|', 'é', '+', ';'),
+  )
   .map((parts) => parts.join(''));
 const anyRules = fc.record({
   query: fc.constantFrom<KeyRules['query']>('all', 'none', ['a', 'b']),
   ignore: fc.constantFrom([], ['token'], ['t*']),
   sort: fc.boolean(),
+  sendIgnored: fc.boolean(),
   maxUrl: fc.constant(8_192),
 });
 
@@ -201,12 +219,25 @@ t.test('normalizeTarget() changes nothing the second time', (t) => {
       const once = normalizeTarget(path, query, rules);
       if ('error' in once) return true;
       accepted += 1;
-      const twice = normalizeTarget(once.path, once.query, rules);
+      const twice = normalizeTarget(once.path, once.ownQuery, rules);
       return isDeepStrictEqual(twice, once);
     }),
     { numRuns: 500 },
   );
   t.ok(accepted > 100, `${accepted} of 500 were accepted`);
+  t.end();
+});
+
+t.test('normalizeTarget() sends one thing for one key, whatever was asked', (t) => {
+  fc.assert(
+    fc.property(pathText, queryText, anyRules, (path, query, rules) => {
+      const made = normalizeTarget(path, query, { ...rules, sendIgnored: false });
+      if ('error' in made) return true;
+      return made.key === (made.query === '' ? made.path : `${made.path}?${made.query}`);
+    }),
+    { numRuns: 500 },
+  );
+  t.pass('a key says all that the origin hears of the target');
   t.end();
 });
 

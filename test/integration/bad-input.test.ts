@@ -31,6 +31,13 @@ const UPSTREAM: Readonly<Record<string, { bytes: string | Buffer; open?: true }>
   '/up/coding': { bytes: `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n` },
   '/up/field-flood': { bytes: OK + 'X-Flood: yes\r\n'.repeat(2_000) + 'Content-Length: 0\r\n\r\n' },
   '/up/long-field': { bytes: `${OK}X-Long: ${'a'.repeat(300_000)}\r\nContent-Length: 0\r\n\r\n` },
+  '/up/status-000': { bytes: 'HTTP/1.1 000 Zero\r\nContent-Length: 0\r\n\r\n' },
+  '/up/status-099': { bytes: 'HTTP/1.1 099 Less\r\nContent-Length: 0\r\n\r\n' },
+  '/up/status-600': { bytes: 'HTTP/1.1 600 More\r\nContent-Length: 0\r\n\r\n' },
+  '/up/status-101': { bytes: 'HTTP/1.1 101 Switch\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n' },
+  '/up/bytes': {
+    bytes: Buffer.from(`${OK}X-Bytes: \xe9\xc3\xa9\xff\r\nContent-Length: 0\r\n\r\n`, 'latin1'),
+  },
   '/up/nul': { bytes: `${OK}X-Nul: a\0b\r\nContent-Length: 0\r\n\r\n` },
   '/up/early-flood': { bytes: 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1_000), open: true },
   '/up/short': { bytes: Buffer.concat([head(BODY.length), BODY.subarray(0, 60_000)]) },
@@ -79,6 +86,10 @@ const asked: string[] = [];
 function upstream({ head: request, socket }: RawRequest): void {
   const path = /^\S+ (\S+)/.exec(request)?.[1] ?? '';
   asked.push(path);
+  if (request.startsWith('POST /sunk')) {
+    socket.end(`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`);
+    return;
+  }
   if (request.startsWith('POST')) return; // which waits for the body
   const answer = UPSTREAM[path];
   if (answer !== undefined) {
@@ -202,6 +213,17 @@ t.test('a request hidden in another one is never seen by the origin', async (t) 
     [post(['X: a\0b', long], `abcd${hidden}`), 'NUL in a value'],
     ['POST /upload HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcd' + hidden, 'no Host'],
     [`GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${hidden}`, 'two Hosts'],
+    [post([long, ': v'], `abcd${hidden}`), 'an empty name'],
+    [post([': v', 'Content-Length: 40'], hidden), 'a length behind an empty name'],
+    [post([': v', coded], chunked), 'a coding behind an empty name'],
+    [`GET /x HTTP/1.1\r\nHost: a\r\n: v\r\nContent-Length: 40\r\n\r\n${hidden}`, 'the same on GET'],
+    [post(['Content-Length: 4\xa0'], `abcd${hidden}`), 'a byte above ASCII behind a length'],
+    [post(['Transfer-Encoding: \xffchunked'], chunked), 'a byte above ASCII before a coding'],
+    [`GET /x HTTP/1.1\r\nHost: a b\r\n\r\n${hidden}`, 'a Host of two words'],
+    [`GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n${hidden}`, 'a Host with a path'],
+    [`GET /x HTTP/1.1\r\nHost: u@a\r\n\r\n${hidden}`, 'a Host with a user'],
+    [`GET /x HTTP/1.1\r\nHost:\r\n\r\n${hidden}`, 'an empty Host'],
+    [`G{T /x HTTP/1.1\r\nHost: a\r\n\r\n${hidden}`, 'a method that is no token'],
     [`GET http://other/x HTTP/1.1\r\nHost: test\r\n\r\n${hidden}`, 'a proxy request'],
     [`GET /x HTTP/1.0\r\n\r\n${hidden}`, 'HTTP/1.0'],
     [`GET /x HTTP/9.9\r\nHost: test\r\n\r\n${hidden}`, 'a version to come'],
@@ -215,6 +237,22 @@ t.test('a request hidden in another one is never seen by the origin', async (t) 
       `${why}: ${statuses.join()}`,
     );
   }
+  // Good as far as one can see: one answer at most, and nothing behind it.
+  const ended = [
+    [post([coded], `0\r\nXX${hidden}`), 'no line end behind the last chunk'],
+    [post([coded], `0\r\nX: y\r\n\r\n${hidden}`), 'a trailer'],
+    [post([coded], `4\r\nabcdXX0\r\n\r\n${hidden}`), 'no line end behind a chunk'],
+    [post([coded], `4\nabcd\n0\n\n${hidden}`), 'bare LFs among chunks'],
+    [
+      `GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${hidden}`,
+      'a request behind the last',
+    ],
+    [`GET /x HTTP/1.1\r\nHost: a\r\nConnection: TE, Close\r\n\r\n${hidden}`, 'the same in a list'],
+  ] as const;
+  for (const [bytes, why] of ended) {
+    const text = await inTime(why, rawExchange(port, bytes));
+    t.ok((text.match(/^HTTP\/1\.1 /gm)?.length ?? 0) <= 1, `${why}: one answer, and closed`);
+  }
   // Here a body is a body, whatever it looks like.
   const client = await RawClient.open(port);
   const get = `GET /x HTTP/1.1\r\nHost: test\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`;
@@ -222,6 +260,49 @@ t.test('a request hidden in another one is never seen by the origin', async (t) 
   await within(client, client.answer());
   client.close();
   t.notOk(asked.includes('/smuggled'), 'none of them got through');
+});
+
+t.test('what uWS hides or changes is told by 400, or passed on byte for byte', async (t) => {
+  const rows = [
+    ['/seen', [': v', 'X: 1'], 400, 'fields behind an empty name'],
+    ['/seen', ['X: 1', ':'], 400, 'an empty name, the last'],
+    ['/bytes', ['X: \xa0\xe9\xc3\xa9\xff'], 200, 'bytes above ASCII'],
+    ['/bytes-\xe9-\xff?\xc3\xa9', [], 200, 'bytes above ASCII in the target'],
+  ] as const;
+  for (const [path, lines, status, why] of rows) {
+    for (const when of ['first', 'again']) {
+      const answer = await rawGet(port, path, lines);
+      t.equal(answer.status, status, `${why}, ${when}`);
+    }
+  }
+  t.ok(asked.includes('/bytes-%E9-%FF?%C3%A9'), 'escaped, so that no two targets are one key');
+  t.ok(
+    origin.heads.some((head) => head.includes('\r\nx: \xa0\xe9\xc3\xa9\xff\r\n')),
+    'as they came',
+  );
+  const answer = await rawGet(port, '/up/bytes');
+  t.equal(answer.fields.get('x-bytes'), '\xe9\xc3\xa9\xff', 'and the other way');
+});
+
+t.test('an answer that ends its connection is the last, whenever more comes', async (t) => {
+  const post = 'POST /sunk HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+  const rows = [
+    ['GET /x HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n', 'the client says so'],
+    ['GET /x HTTP/1.1\r\nHost: test\r\nConnection: TE, close\r\n\r\n', 'in a list'],
+    ['GET /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'chunks'],
+    [post, 'chunks that the origin got'],
+  ] as const;
+  for (const [bytes, why] of rows) {
+    const client = await RawClient.open(port);
+    client.send(bytes);
+    const answer = await within(client, client.answer());
+    t.equal(answer.status, 200, why);
+    t.equal(answer.fields.get('connection'), 'close', `${why}: it is told`);
+    client.send('GET /behind HTTP/1.1\r\nHost: test\r\n\r\n');
+    t.equal((await inTime(why, client.rest())).length, 0, `${why}: nothing more`);
+    client.close();
+  }
+  t.notOk(asked.includes('/behind'));
 });
 
 t.test('a head that drips in is cut, one that comes slowly but soon enough is not', async (t) => {
@@ -321,7 +402,7 @@ t.test('heads of origins that are no answer become 502', async (t) => {
   const paths = [
     ...['garbage', 'status-words', 'status-999', 'head-cut', 'nothing', 'two-lengths'],
     ...['negative-length', 'length-and-chunks', 'coding', 'field-flood', 'long-field', 'nul'],
-    'early-flood',
+    ...['early-flood', 'status-000', 'status-099', 'status-600', 'status-101'],
   ];
   for (const name of paths) {
     const answer = await inTime(name, rawGet(port, `/up/${name}`));

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaultTtlMs } from '../../src/media/defaults.js';
+import { defaultTtlMs, leastTtlMs } from '../../src/media/defaults.js';
 import { parseMpd } from '../../src/media/dash.js';
 import { parsePlaylist } from '../../src/media/hls.js';
 import type { MediaKind } from '../../src/media/kind.js';
@@ -12,6 +12,7 @@ const TTLS = {
   key: 30_000,
   notFound: 1_500,
   json: 5_000,
+  undeclared: 2_000,
 };
 
 t.test('defaultTtlMs() gives every kind its own lifetime', (t) => {
@@ -28,6 +29,30 @@ t.test('defaultTtlMs() gives every kind its own lifetime', (t) => {
     ['other', undefined, 'heuristic'],
   ];
   for (const [kind, want, why] of rows) t.equal(defaultTtlMs(kind, TTLS), want, `${kind}: ${why}`);
+  t.end();
+});
+
+t.test('what only its name calls media gets a moment, and the heuristic', (t) => {
+  const named = { status: 200, undeclared: true };
+  const rows: [MediaKind, number, string][] = [
+    ['segment', 2_000, ''],
+    ['init', 2_000, ''],
+    ['subtitle', 2_000, ''],
+    ['key', 2_000, ''],
+    ['json', 2_000, ''],
+    ['image', 0, 'has no lifetime of ours'],
+    ['other', 0, 'has no lifetime of ours'],
+  ];
+  for (const [kind, want, why] of rows) {
+    t.equal(leastTtlMs(kind, TTLS, named), want, `${kind} ${why}`);
+    t.equal(defaultTtlMs(kind, TTLS, named), undefined, kind);
+    t.equal(leastTtlMs(kind, TTLS, { status: 200 }), 0, `${kind}, declared`);
+  }
+  t.equal(leastTtlMs('json', { ...TTLS, json: 1_000 }, named), 1_000, 'never more than declared');
+  t.equal(leastTtlMs('segment', TTLS, { ...named, status: 403 }), 0, 'errors never');
+  t.equal(defaultTtlMs('segment', TTLS, { ...named, status: 404 }), 1_500, '404 as ever');
+  t.equal(defaultTtlMs('playlist', TTLS, named), 1_000, 'a playlist proves itself by its text');
+  t.equal(leastTtlMs('playlist', TTLS, named), 0);
   t.end();
 });
 

@@ -1,6 +1,13 @@
 import t from 'tap';
 import fc from 'fast-check';
-import { contentTypeOf, isCompressible, mediaKind } from '../../src/media/kind.js';
+import {
+  contentTypeOf,
+  guessTypeOf,
+  isCompressible,
+  isMediaType,
+  isVagueType,
+  mediaKind,
+} from '../../src/media/kind.js';
 
 t.test('mediaKind() tells what an object is to a player', (t) => {
   const rows = [
@@ -32,6 +39,17 @@ t.test('mediaKind() tells what an object is to a player', (t) => {
     ['', undefined, 'other', 'no path'],
     ['/index.html', undefined, 'page', ''],
     ['/hls.mjs', undefined, 'page', ''],
+    ['/account;x.ts', undefined, 'other', 'a path parameter is no part of the name'],
+    ['/v/1.m4s;jsessionid=1.html', undefined, 'segment', 'so it takes no extension away'],
+    ['/account%3Bx.ts', 'text/plain', 'other', 'nor escaped'],
+    ['/account%253bx.ts', undefined, 'other', 'nor escaped twice'],
+    ['/account%3Fx.mp4', 'application/octet-stream', 'other', 'an escaped query'],
+    ['/account%3fx.mp4', undefined, 'other', 'in lower case'],
+    ['/account%23x.mp4', undefined, 'other', 'an escaped fragment'],
+    ['/account%252Fx.mp4', undefined, 'other', 'a slash escaped twice'],
+    ['/account%2500x.mp4', undefined, 'other', 'an end of text escaped twice'],
+    [`/account;${'x'.repeat(300)}.ts`, undefined, 'other', 'however far from the end'],
+    ['/a/film%20one.mp4', undefined, 'segment', 'a blank ends nothing'],
     ['/a/x.constructor', undefined, 'other', 'no prototype look-ups'],
   ] as const;
   for (const [path, type, want, why] of rows) {
@@ -58,6 +76,27 @@ t.test('contentTypeOf() names the type that players expect', (t) => {
     ['/a.b/c', 'application/octet-stream'],
   ] as const;
   for (const [path, want] of rows) t.equal(contentTypeOf(path), want, path);
+  t.end();
+});
+
+t.test('contentTypeOf() takes a file by all of its name, guessTypeOf() a path by less', (t) => {
+  t.equal(contentTypeOf('/Episode%20%231;cut.mp4'), 'video/mp4');
+  t.equal(guessTypeOf('/Episode%20%231;cut.mp4'), 'application/octet-stream');
+  t.equal(guessTypeOf('/a/1.m4s'), 'video/iso.segment');
+  t.end();
+});
+
+t.test('isMediaType() and isVagueType() tell what a type says', (t) => {
+  for (const type of ['video/mp4', 'AUDIO/mpeg', 'application/mp4; x=y', 'text/vtt', 'video/x-y']) {
+    t.ok(isMediaType(type) && !isVagueType(type), type);
+  }
+  for (const type of ['', 'text/plain; charset=utf-8', 'application/octet-stream']) {
+    t.ok(isVagueType(type) && !isMediaType(type), type);
+  }
+  const others = ['audio/mpegurl', 'audio/x-mpegurl', 'application/dash+xml', 'text/html'];
+  for (const type of [...others, 'application/json', 'image/png', 'xvideo/mp4']) {
+    t.notOk(isMediaType(type) || isVagueType(type), type);
+  }
   t.end();
 });
 

@@ -55,7 +55,8 @@ t.test('who has no credentials does not suffer from an answer to one who has', a
   bench.ask(4, '/page', { headers: BOB, credentialed: true });
   await bench.fill([['cache-control', 'private']], 'for alice');
   t.same(bench.kinds(4), ['alone']);
-  t.same(bench.origin.requests[1]?.request.headers[0]?.[0], 'accept-encoding', 'no cookie');
+  const names = bench.origin.requests[1]?.request.headers.map(([name]) => name);
+  t.notOk(names?.includes('cookie'));
   t.equal(bench.origin.requests.length, 2, 'one of the two leads');
   await bench.fill(FRESH, 'for all');
   for (const id of [2, 3]) t.same(bench.kinds(id), ['filling']);
@@ -164,10 +165,8 @@ t.test('a range past the end of what is stored asks the origin, which may have m
   const headers: FieldLines = [['range', 'bytes=3-5']];
   const beyond = { headers, range: 'bytes=3-5', beyond: true };
   bench.ask(2, '/live/1.ts', beyond);
-  t.match(bench.origin.requests[1]?.request.headers, [
-    ['accept-encoding', 'identity'],
-    ['range', 'bytes=3-5'],
-  ]);
+  const sent = bench.origin.requests[1]?.request.headers ?? [];
+  t.equal(sent.find(([name]) => name === 'range')?.[1], 'bytes=3-5');
   await bench.fill([...etag('b'), ['content-range', 'bytes 3-5/6']], 'def', 206);
   t.match(bench.the('filling', 2).descriptor, { status: 206, firstByte: 3, totalBytes: 6 });
   bench.ask(3, '/live/1.ts', { range: 'bytes=0-2' });

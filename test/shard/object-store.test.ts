@@ -225,3 +225,33 @@ t.test('a fill that finds no room does not wake those who wait for it', async (t
   await new Promise(setImmediate);
   t.equal(woken, true);
 });
+
+t.test('ObjectStore evicts nobody for what cannot fit', (t) => {
+  const { store, evicted } = storeOf(64);
+  for (let i = 0; i < 32; i += 1) stored(store, 2 * BLOCK, i);
+  t.equal(store.reserve(65 * BLOCK), undefined, 'larger than the arena');
+  t.equal(evicted.length, 0);
+  const filling = store.reserve(0);
+  t.ok(filling, 'a fill takes the place of one');
+  const before = evicted.length;
+  t.equal(store.reserve(64 * BLOCK), undefined, 'larger than what may be evicted');
+  t.equal(evicted.length, before);
+  t.end();
+});
+
+t.test('ObjectStore evicts for one answer about twice its bytes at most', (t) => {
+  const blocks = 512;
+  const { store, evicted, reader } = storeOf(blocks);
+  const bodies = Array.from({ length: blocks }, (_, i) => stored(store, BLOCK, i));
+  // Every fourth is being read, so that no piece of more than three blocks comes free.
+  for (const { slot, generation } of bodies.filter((_, i) => i % 4 === 0)) {
+    reader.acquire(slot, generation);
+  }
+  t.equal(store.reserve(100 * BLOCK), undefined, 'pieces of it would be too many');
+  t.ok(evicted.length <= 2 * 100 + blocks / 64, `${evicted.length} evicted in vain`);
+  t.ok(store.count >= blocks - 210);
+  const freed = evicted.length;
+  t.ok(store.reserve(20 * BLOCK), 'what was freed is of use for the next');
+  t.equal(evicted.length, freed);
+  t.end();
+});

@@ -2,9 +2,10 @@ import t from 'tap';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
 import { describe } from '../../src/shard/describe.js';
-import { type Entry, newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
+import { newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
-import { packable, packStored, unpackStored } from '../../src/shard/packed.js';
+import type { Body } from '../../src/shard/object-store.js';
+import { isPackable, packStored, unpackStored } from '../../src/shard/packed.js';
 
 const PLACE = { shard: 3, epoch: 2 };
 const TIMES = { bornMs: 1_790_000_000_123.5, ttlMs: 60_000, swrMs: 5, sieMs: 7 };
@@ -27,33 +28,45 @@ interface Facts {
   readonly published?: boolean;
   readonly flags?: boolean;
   readonly pieces?: number;
+  readonly ttlMs?: number;
+  readonly secondary?: string;
+  readonly firstByte?: number;
+  readonly codings?: readonly ('br' | 'gzip')[];
   readonly codable?: boolean;
   readonly unworthy?: Descriptor['unworthy'];
 }
 
+const PLAIN = {
+  ...{ key: '/v/ü/1.m4s?a=/b', status: 200, bytes: 100, published: false },
+  ...{ secondary: '', firstByte: 0, ttlMs: TIMES.ttlMs },
+};
+
 function storedAs(facts: Facts, interner: LineInterner): Stored {
-  const { key = '/v/ü/1.m4s?a=/b', status = 200, bytes = 100, published = false } = facts;
+  const { key, status, bytes, published, secondary, firstByte, ttlMs } = { ...PLAIN, ...facts };
+  const vary = secondary === '' ? [] : ['accept-language'];
   const stream = '/v/ü/';
   const entry = newEntry(stream, key);
+  entry.vary = vary;
   const originFields = interner.lines(facts.fields ?? FIELDS);
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
   });
-  const flags = { mustRevalidate: facts.flags === true, alwaysRevalidate: facts.flags === true };
+  const set = facts.flags === true;
+  const flags = { mustRevalidate: set, alwaysRevalidate: set, anonymousOnly: set };
   const described = describe(
     status,
     originFields,
-    { ...TIMES, ...flags, vary: [], stripFields: ['x-user'] },
+    { ...TIMES, ttlMs, ...flags, vary, stripFields: ['x-user'] },
     {
-      ...{ ...PLACE, key, stream, slot: 9, generation: -5, extents, firstByte: 0 },
-      ...{ storedBytes: bytes, totalBytes: bytes, secondary: '', keep: true },
+      ...{ ...PLACE, key, stream, slot: 9, generation: -5, extents, firstByte },
+      ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, keep: true },
       codable: facts.codable === true,
     },
   );
   const stored: Stored = {
-    ...{ entry, secondary: '', kind: 'segment', requestHeaders: [], encodings: NO_ENCODINGS },
+    ...{ entry, secondary, kind: 'segment', encodings: NO_ENCODINGS },
     body: {
-      ...{ slot: 9, generation: -5, extents, bytes, used: bytes },
+      ...{ slot: 9, generation: -5, extents, bytes, used: bytes, behind: 40 },
       text: published ? { offset: 4_224, capacity: 300 } : undefined,
       published,
     },
@@ -61,8 +74,23 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     descriptor: { ...described, published, unworthy: facts.unworthy ?? [] },
     retryAtMs: 17,
   };
-  entry.variants.set('', { whole: stored, parts: [] });
+  if (facts.codings !== undefined) code(stored, facts.codings);
   return stored;
+}
+
+function code(stored: Stored, codings: readonly ('br' | 'gzip')[]): void {
+  const bodies = codings.map((coding, i) => [coding, codedBody(20 + i)] as const);
+  stored.encodings = new Map(bodies);
+  const encodings = bodies.map(([coding, { slot, generation, extents, bytes }]) => {
+    return { coding, slot, generation, extents, bytes };
+  });
+  stored.descriptor = { ...stored.descriptor, encodings };
+}
+
+function codedBody(slot: number): Body {
+  const extents = [{ offset: slot * 4_096, length: 4_096 }];
+  const size = { bytes: 50, used: 50, behind: 0 };
+  return { slot, generation: 2, extents, ...size, text: undefined, published: false };
 }
 
 t.test('unpackStored() gives what packStored() was given', (t) => {
@@ -79,20 +107,20 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['with none that is', { codable: true, unworthy: ['br', 'gzip'] }],
     ['the same field twice', { fields: [...FIELDS, ['link', '<a>'], ['link', '<b>']] }],
     ['its folder is the root', { key: '/1.m4s' }],
+    ['one of several', { secondary: 'accept-language=en' }],
+    ['a part', { status: 206, firstByte: 500 }],
+    ['for ever', { ttlMs: Infinity }],
+    ['with codings', { codings: ['br', 'gzip'] }],
   ];
   for (const [why, facts] of rows) {
     const interner = new LineInterner();
     const stored = storedAs(facts, interner);
     if (facts.key !== undefined) Object.assign(stored.entry, { stream: '/' });
     const before = { ...stored, descriptor: { ...stored.descriptor, stream: stored.entry.stream } };
-    const after = unpackStored(packStored(stored, interner), { ...PLACE, interner });
-    t.same({ ...after, entry: undefined }, { ...before, entry: undefined }, why);
-    t.same(
-      { ...after.entry, variants: [...after.entry.variants.keys()] },
-      { ...stored.entry, variants: [''] },
-      why,
-    );
-    t.equal(after.entry.variants.get('')?.whole, after, 'and it is in its entry');
+    const { entry } = before;
+    const after = unpackStored(packStored(stored, interner), entry, { ...PLACE, interner });
+    t.same(after, before, why);
+    t.equal(after.entry, entry, why);
   }
   t.end();
 });
@@ -106,60 +134,10 @@ t.test('packStored() writes common lines as numbers', (t) => {
   t.end();
 });
 
-t.test('packable() gives a response only when a pack can say all of it', (t) => {
-  const make = (): { stored: Stored; entry: Entry; whole: { parts: Stored[] } } => {
-    const stored = storedAs({}, new LineInterner());
-    const whole = stored.entry.variants.get('');
-    if (whole === undefined) throw new Error('no variant');
-    return { stored, entry: stored.entry, whole };
-  };
-  const plain = make();
-  t.equal(packable(plain.entry), plain.stored);
-  const { stored: one } = make();
-  const faults: [string, (it: ReturnType<typeof make>) => void][] = [
-    ['a fill is under way', ({ entry }) => (entry.fills = new Map([['', {} as never]]))],
-    ['it varies', ({ entry }) => (entry.vary = ['accept-language'])],
-    ['there is another variant', ({ entry }) => entry.variants.set('x', { whole: one, parts: [] })],
-    [
-      'there is nothing',
-      ({ entry }) => {
-        entry.variants.clear();
-      },
-    ],
-    ['there are parts beside it', ({ whole }) => whole.parts.push(one)],
-    ['it has a coding', ({ stored }) => (stored.encodings = new Map([['br', one.body]]))],
-    [
-      'codings are being made',
-      ({ stored }) => {
-        patch(stored, { keep: false });
-      },
-    ],
-    [
-      'it is a part',
-      ({ stored }) => {
-        patch(stored, { firstByte: 1 });
-      },
-    ],
-    [
-      'JSON has no such number',
-      ({ stored }) => {
-        patch(stored, { ttlMs: Infinity });
-      },
-    ],
-  ];
-  for (const [why, spoil] of faults) {
-    const it = make();
-    spoil(it);
-    t.equal(packable(it.entry), undefined, why);
-  }
+t.test('isPackable() is false while somebody holds on to the response', (t) => {
+  const stored = storedAs({}, new LineInterner());
+  t.ok(isPackable(stored));
+  stored.descriptor = { ...stored.descriptor, keep: false };
+  t.notOk(isPackable(stored));
   t.end();
 });
-
-function patch(
-  stored: Stored,
-  { ttlMs, ...facts }: { keep?: boolean; firstByte?: number; ttlMs?: number },
-): void {
-  const { freshness } = stored.descriptor;
-  const changed = ttlMs === undefined ? freshness : { ...freshness, ttlMs };
-  stored.descriptor = { ...stored.descriptor, ...facts, freshness: changed };
-}

@@ -22,6 +22,8 @@ t.test('publishedText() is undefined for what takes more thought', (t) => {
     ['behind another cache', { upstreamStatus: 'mid; hit' }],
     ['it may be coded', { codable: true }],
     ['a key beyond Latin-1', { key: '/v/\u{1f3ac}.m4s' }],
+    ['workers look up no queries', { key: '/v/1.m4s?v=2' }],
+    ['a key that is long to compare', { key: `/v/${'x'.repeat(5_000)}.m4s` }],
     ['fields beyond Latin-1', { fields: [['x-title', '\u{1f3ac}']] }],
   ];
   for (const [why, facts] of rows) {

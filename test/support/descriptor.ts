@@ -9,6 +9,7 @@ export const FRESHNESS: Freshness = {
   sieMs: 0,
   mustRevalidate: false,
   alwaysRevalidate: false,
+  anonymousOnly: false,
 };
 
 export function describedAs(facts: Partial<Descriptor>): Descriptor {

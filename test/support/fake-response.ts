@@ -56,9 +56,9 @@ export class FakeResponse {
     return this;
   }
 
-  writeStatus(line: string): this {
+  writeStatus(line: string | Uint8Array): this {
     this.#alive();
-    this.statusLine = line;
+    this.statusLine = latin1(line);
     return this;
   }
 

@@ -12,6 +12,7 @@ export const ORIGIN_SETTINGS: Config['origin'] = {
   retries: 0,
   retryBudget: 0.2,
   preserveHost: false,
+  credentials: 'send',
   breaker: { failures: 5, cooldown: 1_000 },
 };
 

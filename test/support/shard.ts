@@ -7,6 +7,7 @@ import type { ContentCoding } from '../../src/http/encoding.js';
 import { CodingQueue } from '../../src/shard/coding-queue.js';
 import type { Config } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load.js';
+import { isCredentialed } from '../../src/http/client-fields.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Clock } from '../../src/runtime/clock.js';
 import { openShard } from '../../src/shard/open-shard.js';
@@ -162,8 +163,9 @@ export class ShardBench {
 
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
   const stream = key.slice(0, key.split('?', 1)[0]?.lastIndexOf('/') ?? 0) + '/';
-  const asked = { key, stream, target: key, headers: [], range: '', background: false };
-  const asker = { credentialed: false, beyond: false, elections: 0 };
+  const { headers = [] } = more;
+  const asked = { key, stream, target: key, headers, range: '', background: false };
+  const asker = { credentialed: isCredentialed(headers), beyond: false, elections: 0 };
   return { ...asked, ...asker, lane: 0, ...more };
 }
 

@@ -146,7 +146,7 @@ class Stress {
       return false;
     }
     // A query that is no part of the key keeps a request off the shortest way of a hit.
-    const path = what < 0.3 ? `${object.path}?token=${Math.floor(random() * 1e6)}` : object.path;
+    const path = what < 0.3 ? `${object.path}?utm_x=${Math.floor(random() * 1e6)}` : object.path;
     if (what < 0.6) return this.#read(client, object, { path });
     const start = Math.floor(random() * object.size);
     const end = Math.min(object.size - 1, start + Math.floor(random() * 300_000));

@@ -1,0 +1,233 @@
+// A request's head where uWebSockets.js has parsed it. Its own calls end at the first empty field
+// name, decode bytes above ASCII as UTF-8, and trim them off both ends of a value; here lies what the
+// client has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in
+// addon.ts, which also says for which binaries of uWebSockets.js this holds.
+#include <node.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+namespace {
+
+using v8::Array;
+using v8::ArrayBuffer;
+using v8::Context;
+using v8::FunctionCallback;
+using v8::FunctionCallbackInfo;
+using v8::FunctionTemplate;
+using v8::Isolate;
+using v8::Local;
+using v8::NewStringType;
+using v8::Object;
+using v8::String;
+using v8::Value;
+
+// std::string_view of libstdc++, and the beginning of uWS::HttpRequest.
+struct Text {
+  size_t length;
+  const char* begin;
+  const char* end() const { return begin + length; }
+};
+struct Line {
+  Text name;
+  Text value;
+};
+constexpr size_t kMaxLines = 100;  // the request line and one that ends the list among them
+
+constexpr char kVersion[] = " HTTP/1.1\r\n";
+constexpr char kEnd[] = "\r\n\r\n";
+
+// What `look` answers; addon.ts names them.
+constexpr int32_t kOrdinary = 0;
+constexpr int32_t kSpecial = 1;
+constexpr int32_t kAboveAscii = 2;
+constexpr int32_t kHidden = 3;
+
+constexpr size_t kMaxNames = 24;
+constexpr size_t kNameBytes = 32;
+
+struct Reader {
+  struct Name {
+    size_t length;
+    char text[kNameBytes];
+  };
+  Name names[kMaxNames];
+  size_t count = 0;
+  uint64_t lengths = 0;  // a bit for each length that some name has
+
+  bool Has(const Text& name) const {
+    if (name.length >= kNameBytes || (lengths >> name.length & 1) == 0) return false;
+    for (size_t i = 0; i < count; i++) {
+      if (names[i].length == name.length && memcmp(names[i].text, name.begin, name.length) == 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+};
+static_assert(std::is_trivially_destructible_v<Reader>);
+
+template <size_t N>
+bool Is(const Text& text, const char (&word)[N]) {
+  return text.length == N - 1 && memcmp(text.begin, word, N - 1) == 0;
+}
+
+bool IsAlphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// A name or IPv4 with a port or without, beyond doubt; what is not goes the longer way.
+bool IsPlainHost(const Text& host) {
+  constexpr size_t kMaxHost = 128;
+  if (host.length == 0 || host.length > kMaxHost) return false;
+  const char* at = host.begin;
+  for (bool label = false; at < host.end() && *at != ':'; at++) {
+    const bool part = IsAlphanumeric(*at) || *at == '-';
+    if (!part && (*at != '.' || !label)) return false;
+    label = part;
+  }
+  if (at == host.end()) return true;
+  const ptrdiff_t digits = host.end() - ++at;
+  if (at - 1 == host.begin || digits < 1 || digits > 4 || *at == '0') return false;
+  for (; at < host.end(); at++) {
+    if (*at < '0' || *at > '9') return false;
+  }
+  return true;
+}
+
+bool IsSpecial(const Reader& reader, const Line& line) {
+  if (Is(line.name, "host")) return !IsPlainHost(line.value);
+  if (Is(line.name, "connection")) return !Is(line.value, "keep-alive");
+  return reader.Has(line.name);
+}
+
+bool IsAboveAscii(const char* from, const char* end) {
+  uint64_t bits = 0;
+  for (; end - from >= 8; from += 8) {
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    bits |= word;
+  }
+  for (; from < end; from++) bits |= static_cast<uint64_t>(*from) & 0x80;
+  return (bits & 0x8080808080808080) != 0;
+}
+
+// Null when this is no head as we know it, or when there is no request any more.
+const Line* LinesOf(Local<Value> request) {
+  if (!request->IsObject()) return nullptr;
+  const Local<Object> object = request.As<Object>();
+  if (object->InternalFieldCount() != 1) return nullptr;
+  const Line* lines = static_cast<const Line*>(object->GetAlignedPointerFromInternalField(0));
+  if (lines == nullptr) return nullptr;
+  const Line& first = lines[0];
+  if (first.name.end() + 1 != first.value.begin) return nullptr;
+  return memcmp(first.value.end(), kVersion, sizeof kVersion - 1) == 0 ? lines : nullptr;
+}
+
+// Behind the last field that is seen.
+const char* EndOf(const Line& last) {
+  const char* end = last.value.end();
+  while (*end != '\r') end++;  // blanks that were trimmed; without its CR it would be no field
+  return end;
+}
+
+// One past the last line that is seen; 0 when there is none.
+size_t CountOf(const Line* lines) {
+  size_t count = 1;
+  while (count < kMaxLines && lines[count].name.length != 0) count++;
+  return count < kMaxLines && count > 1 ? count : 0;
+}
+
+constexpr int kState = 0;  // internal fields of the object
+constexpr int kMemory = 1;
+
+void New(const FunctionCallbackInfo<Value>& call) {
+  if (!call.IsConstructCall()) return;
+  Isolate* isolate = call.GetIsolate();
+  const Local<Context> context = isolate->GetCurrentContext();
+  // In memory that V8 frees with the object: a thread that ends runs no destructors.
+  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Reader));
+  auto* reader = new (memory->Data()) Reader();
+  call.This()->SetAlignedPointerInInternalField(kState, reader);
+  call.This()->SetInternalField(kMemory, memory);
+  if (!call[0]->IsArray()) return;
+  const Local<Array> names = call[0].As<Array>();
+  for (uint32_t i = 0; i < names->Length() && reader->count < kMaxNames; i++) {
+    Local<Value> name;
+    if (!names->Get(context, i).ToLocal(&name)) return;
+    const String::Utf8Value text(isolate, name);
+    const size_t length = static_cast<size_t>(text.length());
+    if (length == 0 || length >= kNameBytes) continue;
+    Reader::Name& slot = reader->names[reader->count++];
+    slot.length = length;
+    memcpy(slot.text, *text, length);
+    reader->lengths |= uint64_t{1} << length;
+  }
+}
+
+int32_t Look(const Reader& reader, const Line* lines) {
+  const size_t count = CountOf(lines);
+  if (count == 0 || lines[count].name.begin != nullptr) return kHidden;
+  const char* end = EndOf(lines[count - 1]);
+  if (memcmp(end, kEnd, sizeof kEnd - 1) != 0) return kHidden;
+  if (IsAboveAscii(lines[0].name.begin, end)) return kAboveAscii;
+  for (size_t i = 1; i < count; i++) {
+    if (IsSpecial(reader, lines[i])) return kSpecial;
+  }
+  return kOrdinary;
+}
+
+void Look(const FunctionCallbackInfo<Value>& call) {
+  const auto* reader =
+      static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
+  const Line* lines = LinesOf(call[0]);
+  call.GetReturnValue().Set(lines == nullptr ? kHidden : Look(*reader, lines));
+}
+
+void TextOf(const FunctionCallbackInfo<Value>& call) {
+  const Line* lines = LinesOf(call[0]);
+  const size_t count = lines == nullptr ? 0 : CountOf(lines);
+  if (count == 0) return;
+  const char* begin = lines[0].name.begin;
+  const int length = static_cast<int>(EndOf(lines[count - 1]) - begin);
+  Local<String> text;
+  if (String::NewFromOneByte(call.GetIsolate(), reinterpret_cast<const uint8_t*>(begin),
+                             NewStringType::kNormal, length)
+          .ToLocal(&text)) {
+    call.GetReturnValue().Set(text);
+  }
+}
+
+// Where uWS keeps the connection of a response: a number that no other open connection has. 0: gone.
+void ConnectionOf(const FunctionCallbackInfo<Value>& call) {
+  uintptr_t address = 0;
+  if (call[0]->IsObject()) {
+    const Local<Object> response = call[0].As<Object>();
+    if (response->InternalFieldCount() == 1) {
+      address = reinterpret_cast<uintptr_t>(response->GetAlignedPointerFromInternalField(0));
+    }
+  }
+  call.GetReturnValue().Set(static_cast<double>(address));
+}
+
+}  // namespace
+
+NODE_MODULE_INIT() {
+  Isolate* isolate = context->GetIsolate();
+  const Local<FunctionTemplate> made = FunctionTemplate::New(isolate, New);
+  made->InstanceTemplate()->SetInternalFieldCount(2);
+  // Called on anything else, V8 throws a TypeError before we are asked.
+  const Local<v8::Signature> own = v8::Signature::New(isolate, made);
+  const auto method = [&](const char* name, FunctionCallback callback) {
+    const Local<String> key = String::NewFromUtf8(isolate, name).ToLocalChecked();
+    made->PrototypeTemplate()->Set(key, FunctionTemplate::New(isolate, callback, {}, own));
+  };
+  method("look", Look);
+  method("text", TextOf);
+  method("connection", ConnectionOf);
+  const Local<String> name = String::NewFromUtf8(isolate, "HeadReader").ToLocalChecked();
+  exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
+}

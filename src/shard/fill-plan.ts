@@ -1,0 +1,44 @@
+/** What may become of an origin's answer to a fill, its media kind counted in. */
+import { storePlan, type StorePlan } from '../cache/policy.js';
+import { fieldValue, type FieldLines } from '../http/fields.js';
+import { defaultTtlMs, isMaybeLive, leastTtlMs, type ObjectFacts } from '../media/defaults.js';
+import { isVagueType, mediaKind } from '../media/kind.js';
+import type { OriginResponse } from '../origin/origin.js';
+import type { ShardContext } from './context.js';
+import { pathOf } from './describe.js';
+import type { Fill } from './fill.js';
+
+export interface Arrival {
+  readonly response: OriginResponse;
+  readonly requestMs: number;
+  readonly responseMs: number;
+}
+
+/** `fields`: in place of those of the answer, which is a 304 then. */
+export function planOf(
+  { config, policy }: ShardContext,
+  { fill, arrival }: { readonly fill: Fill; readonly arrival: Arrival },
+  facts: ObjectFacts,
+  fields?: FieldLines,
+): StorePlan {
+  const { response, requestMs, responseMs } = arrival;
+  const { forEveryone = false } = response;
+  const headers = fields ?? response.headers;
+  const type = fieldValue(headers, 'content-type') ?? '';
+  const kind = mediaKind(pathOf(fill.entry.key), type);
+  // Where files are served by their names, a name is a declaration.
+  const known = { ...facts, undeclared: !forEveryone && isVagueType(type) };
+  const { ttl } = config.cache;
+  return storePlan(
+    { method: 'GET', headers: fill.leader.request.headers },
+    { status: facts.status, headers, forEveryone },
+    { requestMs, responseMs },
+    {
+      ...policy,
+      defaultTtlMs: defaultTtlMs(kind, ttl, known),
+      leastTtlMs: leastTtlMs(kind, ttl, known),
+      // Expired means held for the revalidation that all share; stale only while the origin fails.
+      ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
+    },
+  );
+}
