@@ -6,6 +6,11 @@ import type { Test } from 'tap';
 const PROGRAM = 'ffmpeg'; // Debian's; the step before the tests looks for it
 const COMMON = ['-hide_banner', '-nostdin', '-y', '-loglevel', 'warning'];
 
+/** A test, or whoever else ends what it has started. */
+interface Scope {
+  teardown(close: () => unknown): unknown;
+}
+
 export interface FfmpegEnd {
   readonly code: number;
   readonly output: string; // stdout
@@ -67,14 +72,14 @@ function tracksOf(listing: string): Track[] {
 }
 
 /** Starts one that runs until the test ends. `output` is what it has complained of so far. */
-export function startFfmpeg(t: Test, args: readonly string[]): { output: () => string } {
+export function startFfmpeg(t: Scope, args: readonly string[]): { output: () => string } {
   const child = start(t, args);
   const output: string[] = [];
   child.stderr?.setEncoding('utf8').on('data', (text: string) => void output.push(text));
   return { output: () => output.join('') };
 }
 
-function start(t: Test, args: readonly string[]): ChildProcess {
+function start(t: Scope, args: readonly string[]): ChildProcess {
   const child = spawn(PROGRAM, [...COMMON, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit').catch(() => undefined);
   t.teardown(async () => {

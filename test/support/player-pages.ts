@@ -3,18 +3,22 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { packageRoot } from '../../native/package-root.js';
 import { contentTypeOf } from '../../src/media/kind.js';
 
+/** The sources' own: what is built has no pages beside it. */
+const PAGES = pathToFileURL(`${packageRoot()}/test/support/`);
+
 const FILES: ReadonlyMap<string, URL> = new Map([
-  ...['hls.html', 'hls-page.js', 'dash.html', 'dash-page.js', 'report.js'].map(
-    (name): [string, URL] => [`/${name}`, new URL(`pages/${name}`, import.meta.url)],
-  ),
-  ['/hls.mjs', new URL('../../node_modules/hls.js/dist/hls.mjs', import.meta.url)],
-  [
-    '/dash.js',
-    new URL('../../node_modules/dashjs/dist/modern/esm/dash.mediaplayer.min.js', import.meta.url),
-  ],
+  ...[
+    ...['hls.html', 'hls-page.js', 'dash.html', 'dash-page.js', 'report.js'],
+    ...['live.html', 'live-page.js'],
+  ].map((name): [string, URL] => [`/${name}`, new URL(`pages/${name}`, PAGES)]),
+  ['/hls.mjs', new URL('../../node_modules/hls.js/dist/hls.mjs', PAGES)],
+  ['/dash.js', new URL('../../node_modules/dashjs/dist/modern/esm/dash.mediaplayer.min.js', PAGES)],
+  ['/shaka.js', new URL('../../node_modules/shaka-player/dist/shaka-player.compiled.js', PAGES)],
+  ['/video.js', new URL('../../node_modules/video.js/dist/video.min.js', PAGES)],
 ]);
 
 /** What `window.report()` of such a page gives; times in seconds. */
@@ -33,6 +37,8 @@ export interface PlayerPages {
    * more than `buffer` seconds ahead, by default its own half a minute.
    */
   readonly pageFor: (player: 'hls' | 'dash', source: string, buffer?: number) => string;
+  /** The page of many players beside each other: see pages/live-page.js. */
+  readonly live: string;
   readonly close: () => Promise<void>;
 }
 
@@ -55,6 +61,7 @@ export async function servePlayerPages(): Promise<PlayerPages> {
   return {
     pageFor: (player, source, buffer = 0) =>
       `http://127.0.0.1:${port}/${player}.html?src=${encodeURIComponent(source)}&buffer=${buffer}`,
+    live: `http://127.0.0.1:${port}/live.html`,
     async close() {
       server.close();
       server.closeAllConnections();
