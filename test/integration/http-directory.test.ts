@@ -39,6 +39,7 @@ const ARGS = [root, '--log-level', 'silent', '--set', 'cache.memory=64MiB'];
 t.test('files under the root, with their types, tags and ranges', async (t) => {
   const { port } = await startGateway(t, { args: ARGS });
   const get = (path: string, ...lines: string[]): Promise<RawAnswer> => rawGet(port, path, lines);
+  await writeFile(join(root, 'sub/seg.m4s'), FILM);
   const film = await get('/sub/seg.m4s');
   t.equal(film.status, 200);
   t.ok(film.body.equals(FILM));

@@ -4,13 +4,14 @@ import { liveTable, type Pairing, watchLive, worseThanDirectly } from '../suppor
 
 /** `npm run live` has all of them, for longer. */
 const PAIRINGS: readonly Pairing[] = [
-  { player: 'hls.js', format: 'HLS TS' },
   { player: 'hls.js', format: 'HLS one file' },
   { player: 'Shaka', format: 'HLS fMP4' },
   { player: 'dash.js', format: 'DASH' },
   { player: 'video.js', format: 'HLS TS' },
 ];
 const SECONDS = 30;
+/** In so short a time it counts with which of the segments of 2 s a player happened to begin. */
+const MAX_BEHIND_S = 3;
 
 t.setTimeout(240_000);
 
@@ -20,5 +21,5 @@ t.test('no player stalls or falls behind that would not directly at nginx', asyn
   for (const { player, format, route, watchedMs } of rows) {
     t.ok(watchedMs >= SECONDS * 1_000, `${player} plays ${format}, ${route}`);
   }
-  t.strictSame(worseThanDirectly(rows), []);
+  t.strictSame(worseThanDirectly(rows, MAX_BEHIND_S), []);
 });

@@ -50,7 +50,7 @@ for (const { name, seconds, flags } of FORMATS) {
       const [first = NaN] = behind;
       const most = Math.max(...behind);
       t.ok(most < MAX_BEHIND_SECONDS, `${first}, later at most ${most} s from encoder to screen`);
-      t.ok(most < first + SEGMENT_SECONDS, 'it keeps its distance');
+      t.ok(most < first + 1.5 * SEGMENT_SECONDS, 'it keeps its distance');
     }
     t.strictSame([...polled.statuses], [200], 'the playlist was there for everyone all the time');
     t.ok(polled.longestMs < 2_000, `the slowest answer took ${polled.longestMs} ms`);

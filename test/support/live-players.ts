@@ -187,11 +187,11 @@ function firstLine(text: string): string {
   return text.slice(0, 80).split('\n', 1)[0] ?? '';
 }
 
-/** How far a player may be behind what it would be directly. */
+/** How far a player may be behind what it would be directly, over a minute and more. */
 const MAX_BEHIND_S = 0.5;
 
 /** What the gateway did worse, in words; a direct player that stalls shows what the machine alone does. */
-export function worseThanDirectly(rows: readonly Watched[]): string[] {
+export function worseThanDirectly(rows: readonly Watched[], maxBehindS = MAX_BEHIND_S): string[] {
   const direct = rows.filter(({ route }) => route === 'directly');
   const worstDirect = Math.max(0, ...direct.map(({ stalls }) => stalls));
   return rows.flatMap((row) => {
@@ -203,7 +203,7 @@ export function worseThanDirectly(rows: readonly Watched[]): string[] {
     if (stalls > worstDirect)
       faults.push(`${who}: ${stalls} stalls, directly ${same?.stalls ?? 0}`);
     // At the edge of what is there a difference of a frame is none.
-    if (!(behindS <= MAX_BEHIND_S)) faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);
+    if (!(behindS <= maxBehindS)) faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);
     if (errors.length > (same?.errors.length ?? 0))
       faults.push(`${who}: ${errors.map(firstLine).join()}`);
     return faults;
