@@ -45,6 +45,9 @@ export default tseslint.config(
     rules: {
       'no-console': 'off',
       'max-lines-per-function': 'off',
+      // A parser that judges others, and tables of hostile input, are long by nature.
+      complexity: ['error', 20],
+      'max-lines': ['error', { max: 450, skipComments: true, skipBlankLines: true }],
       '@typescript-eslint/no-floating-promises': [
         'error',
         {

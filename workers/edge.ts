@@ -63,6 +63,9 @@ const STORAGE_GAUGES: readonly (readonly [GaugeName, (shard: Shard) => number])[
   ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
   ['takenBytes', ({ store }) => store.takenBytes],
   ['awakeBytes', ({ index }) => index.heapBytes],
+  ['retired', (shard) => shard.store.retiredCount],
+  ['fills', (shard) => shard.activeFills],
+  ['queued', (shard) => shard.queued],
 ];
 
 /** Runs until told to stop. Rejects when the thread cannot do its work. */
@@ -399,18 +402,6 @@ class EdgeWorker {
     this.#metrics.set('codingsQueued', this.#codingQueue.waiting);
     this.#metrics.set('nearBytes', this.#near.bytes);
     for (const [name, of] of STORAGE_GAUGES) this.#metrics.set(name, sum(of));
-    this.#metrics.set(
-      'retired',
-      sum((shard) => shard.store.retiredCount),
-    );
-    this.#metrics.set(
-      'fills',
-      sum((shard) => shard.activeFills),
-    );
-    this.#metrics.set(
-      'queued',
-      sum((shard) => shard.queued),
-    );
   }
 
   #gaugeOrigins(): void {

@@ -43,9 +43,10 @@ export class LastResort {
     }, patienceMs);
   }
 
-  /** All is closed. What keeps the process longer than its patience is ended all the same. */
+  /** All is closed: a process that goes on has other things to do. What a signal ends, `watchSignals` sees to. */
   standDown(): void {
-    this.#timer?.unref();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Now: nothing will change by waiting. */

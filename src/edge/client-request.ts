@@ -66,10 +66,7 @@ export function readRequest(
   const ending = connectionEnd(rawFields, heads !== undefined);
   if ('error' in target) return { ...target, ending };
   const mayShare = method === 'GET' || method === 'HEAD';
-  const fields = sentFields(rawFields, {
-    host: rules.key.host ? host : undefined,
-    anonymous: mayShare && rules.credentials === 'drop',
-  });
+  const fields = sentFields(rawFields, { host, mayShare, rules });
   const prefix = hostPrefix(rules.key.host, host);
   const cacheControl = fieldValue(fields, 'cache-control');
   const pragma = fieldValue(fields, 'pragma');
@@ -83,7 +80,7 @@ export function readRequest(
     stream: prefix + target.stream,
     upstreamTarget: upstreamTarget(target, mayShare),
     directives: requestDirectives({ cacheControl, pragma }),
-    range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',
+    range: rangeOf(method, fields),
     credentialed: isCredentialed(fields),
     plain: method === 'GET' && !rawFields.some(([name]) => asksForMore(name)),
     lane: laneOf(target.path),
@@ -91,15 +88,25 @@ export function readRequest(
   };
 }
 
+/** '' when there is none, or the method knows none. */
+function rangeOf(method: string, fields: FieldLines): string {
+  return method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '';
+}
+
 /** Host is sent on as it is keyed; where it is not keyed, an origin hears nothing of it. */
 function sentFields(
   rawFields: FieldLines,
-  { host, anonymous }: { readonly host: string | undefined; readonly anonymous: boolean },
+  {
+    host,
+    mayShare,
+    rules: { key, credentials },
+  }: { readonly host: string; readonly mayShare: boolean; readonly rules: RequestRules },
 ): FieldLines {
+  const anonymous = mayShare && credentials === 'drop';
   const kept = withoutForged(withoutHopByHop(rawFields)).filter(
     ([name]) => name !== 'host' && !(anonymous && isCredential(name)),
   );
-  return host === undefined ? kept : [['host', host], ...kept];
+  return key.host ? [['host', host], ...kept] : kept;
 }
 
 function upstreamTarget({ path, query, ownQuery }: Target, shared: boolean): string {

@@ -24,14 +24,15 @@ export type RelayPlan =
   | { readonly kind: 'whole-wanted' }; // a part came that the request does not want: ask without Range
 
 const AS_IS: RelayPlan = { kind: 'as-is' };
+const READS = new Set(['GET', 'HEAD']);
+const SELECTABLE = new Set([200, 206]);
 
 export function planRelay(
   request: SelectingRequest,
   { status, fields }: Head,
   context: SelectionContext,
 ): RelayPlan {
-  const reads = request.method === 'GET' || request.method === 'HEAD';
-  if (!reads || (status !== 200 && status !== 206)) return AS_IS;
+  if (!READS.has(request.method) || !SELECTABLE.has(status)) return AS_IS;
   const validators = validatorsIn(fields);
   const totalBytes = status === 200 ? contentLength(fields) : -1;
   const selection = select(request, { validators, totalBytes }, context);
