@@ -82,7 +82,7 @@ t.test('SIGTERM ends it within its deadline and 5 s: a worker that hangs', async
 t.test('SIGTERM ends it within its deadline and 5 s: a start that is not finished', async (t) => {
   const gateway = spawnFaulty(t, DEADLINE, { WORKER_HANGS: 'start' });
   while (!handlesSigterm(gateway.pid)) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
   await ended(gateway, t);
   t.match(last(gateway), { code: 'GW_HUNG', waitsFor: ['start-up', 'worker 0 to start'] });
 });

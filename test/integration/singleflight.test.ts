@@ -90,6 +90,7 @@ t.test(
     const { status, body } = await beyond;
     t.equal(status, 502, 'who had not got a byte is told why');
     t.match(body.toString(), /^GW_ORIGIN_BODY_SHORT/);
+    await new Promise((resolve) => setTimeout(resolve, 1_500)); // a path that failed is let rest
     const again = new Viewer(await RawClient.open(gateway.port));
     const second = await origin.next();
     t.equal(second.request.headers.range, undefined, 'all of it is asked for');
