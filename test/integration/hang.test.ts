@@ -91,7 +91,7 @@ t.test('SIGTERM ends it within its deadline and 5 s: a main thread that hangs', 
   const gateway = await startFaulty(t, ['--workers', '0', ...DEADLINE]);
   const client = await RawClient.open(gateway.port);
   client.send('GET /fault/hang?x HTTP/1.1\r\nHost: test\r\n\r\n');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  for (let looks = 0; looks < 20 && (await answers(gateway)); looks += 1);
   await ended(gateway, t);
   t.match(gateway.log(), /^headgate: GW_HUNG: the main thread hangs/m);
 });
@@ -123,6 +123,13 @@ async function ended(gateway: GatewayProcess, t: Test): Promise<number> {
   const tookMs = performance.now() - startMs;
   t.ok(tookMs < LATEST_MS, `ended after ${tookMs} ms`);
   return tookMs;
+}
+
+async function answers({ adminUrl }: Gateway): Promise<boolean> {
+  return fetch(`${adminUrl}/livez`, { signal: AbortSignal.timeout(500) }).then(
+    () => new Promise((resolve) => setTimeout(resolve, 100, true)),
+    () => false,
+  );
 }
 
 /** Before that the signal ends it by itself. */
