@@ -1,13 +1,12 @@
 /** Composition root: builds all of a node and closes it in reverse order. Main thread. */
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { addonAbsence, endProcess } from '../native/addon.js';
 import { packageRoot } from '../native/package-root.js';
 import { loadUws } from '../native/uws.js';
-import runEdgeWorker from '../workers/edge.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
 import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway-control.js';
+import { explainPort, freePort } from './control/listen-port.js';
 import { LastResort, STOP_GRACE_MS } from './control/last-resort.js';
 import { Supervisor } from './control/supervisor.js';
 import { inlinePool, threadPool, type WorkerPool } from './control/worker-pool.js';
@@ -99,7 +98,7 @@ class Node implements RunningHeadgate {
 
   #openPool(entry = new URL('../workers/edge.js', import.meta.url)): WorkerPool {
     const { workers } = this.#config;
-    if (workers === 0) return inlinePool(runEdgeWorker);
+    if (workers === 0) return inlinePool(entry);
     const onError = (reason: unknown): void => {
       this.#log.error({ err: reason }, 'worker pool error');
     };
@@ -118,7 +117,7 @@ class Node implements RunningHeadgate {
   async start(): Promise<void> {
     const { listen, admin } = this.#config;
     try {
-      this.#port = await freePortOf(listen.host, listen.port);
+      this.#port = await freePort(listen.host, listen.port);
       if (admin.listen !== false) {
         this.#admin = await startAdmin({
           listen: admin.listen,
@@ -131,7 +130,7 @@ class Node implements RunningHeadgate {
       this.#phase = 'ready';
     } catch (reason) {
       await this.stop('start failed');
-      throw reason;
+      throw await explainPort(listen.host, this.#port, reason);
     }
   }
 
@@ -202,26 +201,6 @@ class Node implements RunningHeadgate {
     const normal = normalizeReference(target, rules);
     if ('error' in normal) throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
     return normal.key;
-  }
-}
-
-/** Workers share the port silently, so that nobody else has it must be made sure first. */
-async function freePortOf(host: string, port: number): Promise<number> {
-  const probe = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      probe.once('error', reject);
-      probe.listen({ host, port, exclusive: true }, resolve);
-    });
-    const address = probe.address();
-    return typeof address === 'object' && address !== null ? address.port : port;
-  } catch (reason) {
-    const detail = reason instanceof Error ? reason.message : String(reason);
-    throw new GatewayError('GW_PORT_IN_USE', `cannot listen on ${host}:${port}: ${detail}`, {
-      cause: reason,
-    });
-  } finally {
-    await new Promise((resolve) => probe.close(resolve));
   }
 }
 

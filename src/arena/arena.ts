@@ -80,9 +80,24 @@ export class ArenaView {
     return false;
   }
 
-  /** Once for each acquire that gave true. */
+  /** As `acquire`, of a slot that another lease keeps as it is: that may have a new generation. */
+  pin(slot: number): void {
+    Atomics.add(this.#leases, this.#mine + slot, 1);
+  }
+
+  /** Once for each acquire that gave true, each `pin`, and each lease that the owner gave. */
   release(slot: number): void {
     Atomics.sub(this.#leases, this.#mine + slot, 1);
+  }
+
+  /** Owner only: a lease for that worker, which is told of it and releases it. */
+  leaseTo(worker: number, slot: number): void {
+    Atomics.add(this.#leases, worker * this.layout.slots + slot, 1);
+  }
+
+  /** Owner only: the worker could not be told. */
+  takeBack(worker: number, slot: number): void {
+    Atomics.sub(this.#leases, worker * this.layout.slots + slot, 1);
   }
 
   /** Marks a visit for the eviction hand. A lost race costs one visit, so no atomics. */

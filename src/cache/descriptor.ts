@@ -61,6 +61,19 @@ export function mayMake(descriptor: Descriptor, coding: ContentCoding): boolean 
   );
 }
 
+/** What was written so short a time before it was fetched may go on being written. */
+const JUST_WRITTEN_MS = 60_000;
+
+/** It says when it was written, and that this was but a moment before. */
+export function isJustWritten({ dateMs, lastModifiedMs }: Descriptor): boolean {
+  return dateMs - lastModifiedMs < JUST_WRITTEN_MS;
+}
+
+/** It says when it was written, and that this was long before. */
+export function isOld({ dateMs, lastModifiedMs }: Descriptor): boolean {
+  return dateMs - lastModifiedMs >= JUST_WRITTEN_MS;
+}
+
 export function hasCoding({ encodings }: Descriptor, coding: ContentCoding): boolean {
   return encodings.some((one) => one.coding === coding);
 }

@@ -3,6 +3,8 @@
  * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `alone` or `refused`;
  * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`. What may be
  * shared comes as `object` or `filling`; a `head`, and a 1xx, belong to the one request that was sent.
+ * An `object` and a `filling` bring a lease of their body, taken for the worker that is told: it is there,
+ * whatever has happened since, and the worker releases it.
  */
 import type { ErrorCode } from '../errors.js';
 import type { ContentCoding } from '../http/encoding.js';

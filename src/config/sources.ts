@@ -106,7 +106,10 @@ function resolved(document: Document, value: unknown): Node | undefined {
 const SERVICE_LINK =
   /^HEADGATE(?:_[A-Z0-9_]+)?_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_\w+)?)$/;
 
-/** Every HEADGATE_ variable; an empty one counts as unset. HEADGATE_CONFIG names the file itself. */
+/** Read elsewhere: which file there is, and what it takes to look for a fault in a native addon. */
+const NO_SETTINGS: ReadonlySet<string> = new Set(['HEADGATE_CONFIG', 'HEADGATE_NO_ADDON']);
+
+/** Every HEADGATE_ variable that is a setting; an empty one counts as unset. */
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   base: string,
@@ -114,7 +117,7 @@ export function readEnvironment(
   const reading: Reading = { entries: [], faults: [] };
   const byName = new Map([...SETTINGS.values()].map((setting) => [setting.env, setting.path]));
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith('HEADGATE_') || name === 'HEADGATE_CONFIG') continue;
+    if (!name.startsWith('HEADGATE_') || NO_SETTINGS.has(name)) continue;
     if (value === undefined || value === '') continue;
     const known = byName.get(name);
     const from = `env ${name}`;

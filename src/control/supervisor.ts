@@ -353,14 +353,15 @@ export class Supervisor {
   #bury(slot: WorkerSlot): void {
     const { config } = this.#options;
     const living = this.#slots.filter((peer) => peer.control !== undefined);
-    for (const peer of living) {
-      slot.mourners.add(peer.index);
-      this.#tell(peer, { kind: 'peer-down', index: slot.index });
-    }
     for (let shard = slot.index; shard < config.shards; shard += this.#slots.length) {
       const arena = this.#freshArena((this.#arenas[shard]?.epoch ?? 0) + 1);
       this.#arenas[shard] = arena;
       for (const peer of living) this.#tell(peer, { kind: 'arena', shard, ...arena });
+    }
+    // Last: who has answered this knows the arenas, too, that the successor will speak of.
+    for (const peer of living) {
+      slot.mourners.add(peer.index);
+      this.#tell(peer, { kind: 'peer-down', index: slot.index });
     }
   }
 

@@ -44,7 +44,13 @@ export function threadPool(options: {
   };
 }
 
-/** One worker on the calling thread, for profilers and debuggers. */
-export function inlinePool(run: (boot: EdgeBoot) => Promise<void>): WorkerPool {
+/** One worker on the calling thread, for profilers and debuggers; `entry` as for a pool. */
+export function inlinePool(entry: URL): WorkerPool {
+  const run = async (boot: EdgeBoot): Promise<void> => {
+    const { default: work } = (await import(entry.href)) as {
+      default: (boot: EdgeBoot) => Promise<void>;
+    };
+    await work(boot);
+  };
   return { size: 1, run, utilizations: () => [], close: () => Promise.resolve() };
 }

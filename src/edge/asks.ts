@@ -22,6 +22,7 @@ import type { Turns } from './turns.js';
 
 /** One request's side of an ask. Exactly one of the first six is called, once, unless cancelled. */
 export interface AskHandler {
+  /** The body is leased for as long as this call lasts. */
   object(descriptor: Descriptor, served: Served): void;
   /** The bytes are coming: join `feed`, and send up to `quantum` of those that are there. */
   filling(feed: FillFeed, served: Served, quantum: number): void;
@@ -170,7 +171,9 @@ export class Asks {
       return;
     }
     const ask = this.#asks.get(message.id);
-    if (ask !== undefined) this.#answer(ask, message, from);
+    if (message.kind === 'object') this.#object(ask, message);
+    else if (message.kind === 'filling') this.#join(ask, message, from);
+    else if (ask !== undefined) this.#answer(ask, message);
   }
 
   /** About once a second. */
@@ -237,20 +240,12 @@ export class Asks {
     });
   }
 
-  #answer(ask: Ask, message: Answer, from: number): void {
+  #answer(ask: Ask, message: Answer): void {
     if (isRelayed(message)) {
       this.#relayed(ask, message);
       return;
     }
     switch (message.kind) {
-      case 'object':
-        this.#each(this.#drop(ask, false), (member, i) => {
-          member.object(message.descriptor, servedTo(i, message.served));
-        });
-        return;
-      case 'filling':
-        this.#join(ask, message, from);
-        return;
       case 'alone':
         this.#each(this.#drop(ask, false), (member) => {
           member.alone();
@@ -318,21 +313,33 @@ export class Asks {
     }
   }
 
-  #join(ask: Ask, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
+  /** The lease that came with it guards the body until every member has its own. */
+  #object(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'object' }>): void {
+    const { descriptor, served } = message;
+    if (ask !== undefined) {
+      this.#each(this.#drop(ask, false), (member, i) => {
+        member.object(descriptor, servedTo(i, served));
+      });
+    }
+    this.#options.arenaOf(descriptor.shard, descriptor.epoch)?.release(descriptor.slot);
+  }
+
+  #join(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
     const { descriptor, fill, served } = message;
-    let feed = this.#feeds.get(fill);
-    if (feed === undefined) {
-      const arena = this.#options.arenaOf(descriptor.shard, descriptor.epoch);
-      if (arena?.acquire(descriptor.slot, descriptor.generation) !== true) {
-        // It ended and was evicted or purged before this message came: ask again.
-        this.#unlist(ask);
-        this.#post(ask);
-        return;
-      }
-      feed = new FillFeed(fill, from, descriptor, arena);
-      this.#feeds.set(fill, feed);
+    const arena = this.#options.arenaOf(descriptor.shard, descriptor.epoch);
+    if (ask === undefined) {
+      arena?.release(descriptor.slot);
+      return;
     }
     const members = this.#drop(ask, false);
+    if (arena === undefined) {
+      // Its worker has ended, and its memory with it.
+      this.#each(members, (member) => {
+        member.elect('alone');
+      });
+      return;
+    }
+    const feed = this.#feedOf(fill, { from, descriptor, arena });
     feed.asks.add(ask);
     feed.whenDeserted = (deserted) => {
       this.#desert(deserted);
@@ -343,6 +350,22 @@ export class Asks {
         member.filling(feed, servedTo(i, served), quantum);
       });
     });
+  }
+
+  /** The one this worker has of the fill, which has its lease already, or a new one, which takes it over. */
+  #feedOf(
+    fill: number,
+    about: { from: number; descriptor: Descriptor; arena: ArenaView },
+  ): FillFeed {
+    const { from, descriptor, arena } = about;
+    const known = this.#feeds.get(fill);
+    if (known !== undefined) {
+      arena.release(descriptor.slot);
+      return known;
+    }
+    const feed = new FillFeed(fill, from, descriptor, arena);
+    this.#feeds.set(fill, feed);
+    return feed;
   }
 
   #progress(id: number, message: Extract<ToEdge, { kind: 'progress' }>): void {
@@ -430,7 +453,7 @@ export class Asks {
   }
 }
 
-type Answer = Exclude<ToEdge, { kind: 'progress' | 'invalidated' }>;
+type Answer = Exclude<ToEdge, { kind: 'progress' | 'invalidated' | 'object' | 'filling' }>;
 type RelayedAnswer = Extract<ToEdge, { kind: 'informational' | 'head' | 'chunk' | 'end' }>;
 
 function isRelayed(message: Answer): message is RelayedAnswer {

@@ -136,7 +136,7 @@ export class BodyWriter implements Stalled {
     if (this.#started) return;
     this.#started = true;
     this.#options.writeHead();
-    this.responder.onWritable((offset) => this.#resume(offset));
+    this.responder.onWritable((offset) => this.#resume(offset), this.#options.total < 0);
   }
 
   #resume(offset: number): boolean {

@@ -2,7 +2,7 @@
  * One GET or HEAD that the hit path could not answer: looks near, asks the shard, and serves what
  * comes back. Lives until its response is over.
  */
-import { type Descriptor, isIdentified, isSameBytes } from '../cache/descriptor.js';
+import { type Descriptor, isIdentified, isJustWritten, isSameBytes } from '../cache/descriptor.js';
 import type { AskRequest, Head, Served } from '../cache/messages.js';
 import { mayShare } from '../cache/audience.js';
 import { judge, NO_DIRECTIVES } from '../cache/reuse.js';
@@ -22,12 +22,10 @@ import { StoredAnswer } from './stored-answer.js';
 import type { Responder } from './responder.js';
 import type { ResponsePlan } from './response-plan.js';
 
-/** An object may be replaced between answer and lease, a leader's answer be his alone. */
+/** A leader's answer may be his alone, a part not the one that is wanted, a worker be lost. */
 const MAX_ASKS = 3;
 /** A range of what is not kept is read up to from the start; behind that it is asked for by itself. */
 const MAX_SKIP_BYTES = 262_144;
-/** What was written so short a time before it was fetched may go on being written. */
-const JUST_WRITTEN_MS = 60_000;
 /** A background refresh that brought nothing is tried again after this. */
 const REFRESH_PAUSE_MS = 1_000;
 
@@ -283,12 +281,13 @@ export class Exchange implements AskHandler {
   }
 
   /** The range reaches past what is stored: of a file that was just being written, more may be there. */
-  #mayHaveGrown({ totalBytes, dateMs, lastModifiedMs }: Descriptor): boolean {
+  #mayHaveGrown(descriptor: Descriptor): boolean {
+    const { totalBytes } = descriptor;
     const { range, method } = this.#request;
     if (method !== 'GET' || range === '' || this.#wantsWhole || totalBytes < 0) return false;
     const reach = reachOf(range);
     if (reach === undefined || reach.end < totalBytes) return false;
-    return reach.start >= totalBytes || dateMs - lastModifiedMs < JUST_WRITTEN_MS;
+    return reach.start >= totalBytes || isJustWritten(descriptor);
   }
 
   #follow(feed: FillFeed, writer: BodyWriter): void {
@@ -341,12 +340,13 @@ export class Exchange implements AskHandler {
       writer.continueFrom(feed.source, turns.quantum);
       return;
     }
-    const { slot, generation, extents, storedBytes } = descriptor;
+    const { slot, extents, storedBytes } = descriptor;
     const arena = arenaOf(descriptor.shard, descriptor.epoch);
-    if (arena?.acquire(slot, generation) !== true) {
+    if (arena === undefined) {
       this.#ask();
       return;
     }
+    arena.pin(slot);
     this.#interrupted = undefined;
     this.#responder.whenGone(() => {
       arena.release(slot);

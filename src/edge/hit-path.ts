@@ -162,7 +162,7 @@ export class HitPath {
     else if (name === 'host') this.#special ||= !PLAIN_HOST.test(value);
     else if (name === 'connection') this.#special ||= value !== 'keep-alive';
     else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
-    else if (this.#looksWho && isCredential(name)) this.#credentialed = true;
+    else if (this.#looksWho && value !== '' && isCredential(name)) this.#credentialed = true;
   };
 
   #inBestCoding(object: LocalObject, request: HttpRequest): PlainBody | undefined {

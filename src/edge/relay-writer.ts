@@ -91,7 +91,7 @@ export class RelayWriter implements Stalled {
     if (this.#begun) return;
     this.#begun = true;
     this.#writeHead();
-    this.#responder.onWritable(() => this.#resume());
+    this.#responder.onWritable(() => this.#resume(), this.#total < 0);
   }
 
   #resume(): boolean {

@@ -181,13 +181,18 @@ export class Responder {
     return this.#response.write(forThisCall(chunk));
   }
 
-  /** Once per response. `call` gets the offset and says whether all that it had could be written. */
-  onWritable(call: (offset: number) => boolean): void {
+  /**
+   * Once per response. `call` gets the offset and says whether all that it had could be written. With
+   * `inPieces` it calls `write`.
+   */
+  onWritable(call: (offset: number) => boolean, inPieces: boolean): void {
     this.#response?.onWritable((offset) => {
       let ok = true;
-      this.#guard(() => {
+      const run = (): void => {
         ok = call(offset);
-      });
+      };
+      if (inPieces) this.uncorked(run);
+      else this.#guard(run);
       return ok;
     });
   }

@@ -32,9 +32,9 @@ export function isCredential(name: string): boolean {
   }
 }
 
-/** True when an answer to these fields may be meant for one viewer alone. */
+/** True when an answer to these fields may be meant for one viewer alone. An empty one names nobody. */
 export function isCredentialed(lines: FieldLines): boolean {
-  return lines.some(([name]) => isCredential(name));
+  return lines.some(([name, value]) => value !== '' && isCredential(name));
 }
 
 /**

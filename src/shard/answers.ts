@@ -21,7 +21,7 @@ export class Answers {
 
   object(waiter: Waiter, descriptor: Descriptor, served: Served): void {
     if (waiter.request.background) return;
-    this.#send(waiter.worker, { kind: 'object', id: waiter.id, descriptor, served });
+    this.#sendLeased(waiter.worker, { kind: 'object', id: waiter.id, descriptor, served });
   }
 
   objectToAll(fill: Fill, descriptor: Descriptor, served: Served): void {
@@ -43,7 +43,7 @@ export class Answers {
     const fwd = stored === undefined ? (fill.range === '' ? 'uri-miss' : 'partial') : 'stale';
     const served = collapsed(waiter, { hit: false, fwd, fwdStatus, stored: true });
     const now = { ...descriptor, extents: fill.body?.extents ?? descriptor.extents };
-    this.#send(waiter.worker, {
+    this.#sendLeased(waiter.worker, {
       kind: 'filling',
       id: waiter.id,
       fill: fill.id,
@@ -153,6 +153,14 @@ export class Answers {
       }
     }
   };
+
+  /** The body must not be gone, nor renewed by another's answer, before the worker has heard of it. */
+  #sendLeased(worker: number, message: Extract<ToEdge, { descriptor: Descriptor }>): void {
+    const { arena } = this.#context.store;
+    const { slot } = message.descriptor;
+    arena.leaseTo(worker, slot);
+    if (!this.#context.send(worker, message)) arena.takeBack(worker, slot);
+  }
 
   /** A worker that is down has no clients left: nothing to keep for it. */
   #send(worker: number, message: ToEdge): void {

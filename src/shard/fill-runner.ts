@@ -119,7 +119,8 @@ export class FillRunner {
         request,
         range: fill.range,
         storedFields: validate?.originFields,
-        ifRange: fill.range !== '' && part !== undefined ? strongEtag(part) : '',
+        // Behind the end of what there was, another state of it is wanted.
+        ifRange: part === undefined || fill.range === '' || request.beyond ? '' : strongEtag(part),
         scheme: viewersScheme(config),
       },
       (status, fields) => {

@@ -5,6 +5,7 @@
 import { mayShare } from '../cache/audience.js';
 import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
+import { isOld } from '../cache/descriptor.js';
 import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
@@ -277,8 +278,9 @@ export class Shard {
     this.#prefetchAfter(waiter);
   }
 
-  /** The origin has just said that nothing lies behind what is stored. */
+  /** The origin has just said that nothing lies behind what is stored; of what grows, that says nothing. */
   #isAtEnd({ descriptor }: Stored, nowMs: number): boolean {
+    if (!isOld(descriptor)) return false;
     const end = this.#context.memory.endOf(descriptor.key, nowMs);
     return end !== undefined && end <= descriptor.totalBytes;
   }

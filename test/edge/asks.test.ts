@@ -125,18 +125,43 @@ t.test('Asks stops a fill that turns out to be of use to nobody here', (t) => {
   t.end();
 });
 
-t.test('Asks asks again when the fill was over and gone before it heard of it', (t) => {
+t.test('Asks reads a fill that was over and void before it heard of it', (t) => {
   const bench = new AsksBench();
   const client = bench.ask('/v/1.m4s');
   const late = bench.filling(1);
   bench.owner.bumpGeneration(3);
   bench.hear(late);
-  t.same(client.heard, []);
-  t.same(bench.kinds(), ['ask', 'ask']);
-  t.equal(bench.id, 1, 'under the same number');
+  t.same(client.heard, ['filling'], 'its lease came with it');
+  t.same(bench.kinds(), ['ask']);
+  t.equal(bench.leases, 1);
+  client.leave();
   t.equal(bench.leases, 0);
-  bench.hear({ kind: 'alone', id: 1 });
-  t.same(client.heard, ['alone']);
+  t.end();
+});
+
+t.test('Asks gives back the leases of answers that nobody waits for any more', (t) => {
+  const bench = new AsksBench();
+  for (const kind of ['filling', 'object'] as const) {
+    const client = bench.ask('/v/1.m4s');
+    const { id } = bench;
+    bench.asks.cancel(client);
+    const filling = bench.filling(id);
+    if (filling.kind !== 'filling') throw new Error('not what it says');
+    bench.hear(kind === 'filling' ? filling : { ...filling, kind: 'object' });
+    t.same(client.heard, []);
+    t.equal(bench.leases, 0, kind);
+  }
+  t.end();
+});
+
+t.test('Asks asks anew when what it heard of lay with a worker that has ended', (t) => {
+  const bench = new AsksBench();
+  const client = bench.ask('/v/1.m4s');
+  const filling = bench.filling(1);
+  if (filling.kind !== 'filling') throw new Error('not what it says');
+  bench.asks.receive({ ...filling, descriptor: { ...filling.descriptor, epoch: 1 } }, 0);
+  t.same(client.heard, ['elect or alone'], 'and the client counts it');
+  t.equal(bench.asks.pending, 0);
   t.end();
 });
 

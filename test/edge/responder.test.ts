@@ -215,7 +215,7 @@ t.test('Responder lets no exception reach uWS', (t) => {
     throw new Error('a defect');
   };
   responder.cork(fail);
-  responder.onWritable(fail);
+  responder.onWritable(fail, false);
   fake.drain(10);
   responder.whenGone(fail);
   fake.leave();

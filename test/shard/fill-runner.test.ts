@@ -139,6 +139,47 @@ t.test('a 304 renews what is stored, with the fields it brings', async (t) => {
   t.equal(bench.counters.revalidated, 1);
 });
 
+t.test('an answer is good though another one has renewed or evicted it on its way', async (t) => {
+  const bench = new ShardBench();
+  bench.keepsLeases = true;
+  bench.ask(1, '/v/1.m4s', { worker: 1 });
+  await bench.fill(
+    [
+      ['cache-control', 'no-cache'],
+      ['etag', '"a"'],
+    ],
+    'body',
+  );
+  const { slot } = bench.the('filling', 1, 1).descriptor;
+  t.equal(bench.view(0).leases(slot), 1, 'of the one who is told');
+  for (const id of [2, 3]) {
+    bench.ask(id, '/v/1.m4s', { worker: 1 });
+    bench.origin.next().answer(304, [['etag', '"a"']], '');
+    await settled();
+    t.equal(bench.the('object', id, 1).served.fwdStatus, 304);
+  }
+  t.equal(bench.view(0).leases(slot), 3);
+  bench.shard.purge({ keys: ['/v/1.m4s'], soft: false });
+  bench.ask(4, '/v/2.m4s', { worker: 1 });
+  await bench.fill([], 'next');
+  t.not(bench.the('filling', 4, 1).descriptor.slot, slot, 'its room is taken');
+  for (let told = 0; told < 3; told += 1) bench.view(1).release(slot);
+  bench.shard.tick();
+  t.equal(bench.shard.store.retiredCount, 0);
+});
+
+t.test('an answer that could not be sent holds nothing', async (t) => {
+  const bench = new ShardBench();
+  bench.keepsLeases = true;
+  bench.ask(1, '/v/1.m4s');
+  await bench.fill([['cache-control', 'max-age=60']], 'body');
+  const { slot } = bench.the('filling', 1).descriptor;
+  bench.view(0).release(slot);
+  bench.deaf.add(1);
+  bench.ask(2, '/v/1.m4s', { worker: 1 });
+  t.equal(bench.view(0).leases(slot), 0);
+});
+
 t.test('a 304 about another representation is asked again without conditions', async (t) => {
   const bench = await withStale(TAGGED);
   bench.ask(2, '/v/1.m4s');

@@ -173,10 +173,15 @@ t.test('a range past the end of what is stored asks the origin, which may have m
   t.equal(bench.origin.requests.length, 3, 'what was stored was of another state of the file');
 });
 
-t.test('that nothing lies behind the end is believed for a second', async (t) => {
+t.test('that nothing lies behind the end is believed for a second of what is old', async (t) => {
   const bench = new ShardBench();
+  const dated = (lastModified: string): FieldLines => [
+    ...[...FRESH, ['content-length', '3'] as const],
+    ['date', 'Sat, 21 Nov 2026 00:01:00 GMT'],
+    ['last-modified', lastModified],
+  ];
   bench.ask(1, '/live/1.ts');
-  await bench.fill([...FRESH, ['content-length', '3']], 'abc');
+  await bench.fill(dated('Sat, 21 Nov 2026 00:00:00 GMT'), 'abc');
   const headers: FieldLines = [['range', 'bytes=3-5']];
   const beyond = { headers, range: 'bytes=3-5', beyond: true };
   bench.ask(2, '/live/1.ts', beyond);
@@ -187,4 +192,13 @@ t.test('that nothing lies behind the end is believed for a second', async (t) =>
   bench.nowMs += 1_000;
   bench.ask(4, '/live/1.ts', beyond);
   t.equal(bench.origin.requests.length, 3);
+  bench.ask(5, '/live/2.ts');
+  await bench.fill([['content-range', 'bytes */3']], '', 416);
+  await bench.fill(dated('Sat, 21 Nov 2026 00:00:01 GMT'), 'abc');
+  for (const id of [6, 7]) {
+    const before = bench.origin.requests.length;
+    bench.ask(id, '/live/2.ts', beyond);
+    t.equal(bench.origin.requests.length, before + 1, 'what may be growing is asked for each time');
+    await bench.fill([['content-range', 'bytes */3']], '', 416);
+  }
 });

@@ -120,7 +120,9 @@ export class AsksBench {
     return client;
   }
 
+  /** With the lease that a shard takes for it. */
   hear(message: ToEdge, from = 0): void {
+    if ('descriptor' in message) this.owner.leaseTo(1, message.descriptor.slot);
     this.asks.receive(message, from);
   }
 

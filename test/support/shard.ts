@@ -44,6 +44,8 @@ export class ShardBench {
   readonly coded: { readonly worker: number; readonly message: Coded }[] = [];
   /** Workers to which nothing can be sent. */
   readonly deaf = new Set<number>();
+  /** Answers that are sent keep their leases: no worker has heard of them yet. */
+  keepsLeases = false;
   readonly config: Config;
   readonly #metrics: SharedArrayBuffer;
 
@@ -75,6 +77,9 @@ export class ShardBench {
       }),
       send: (worker, message) => {
         if (this.deaf.has(worker)) return false;
+        // As a worker does that has nobody waiting.
+        const leased = message.kind === 'object' || message.kind === 'filling';
+        if (leased && !this.keepsLeases) this.view(worker).release(message.descriptor.slot);
         if (message.kind === 'coded') this.coded.push({ worker, message });
         else this.sent.push({ worker, message });
         return true;

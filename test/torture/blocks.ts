@@ -16,7 +16,11 @@ export interface Stamp {
 }
 
 export type Inspection =
-  | { readonly right: true; readonly stamp: Stamp }
+  | {
+      readonly right: true;
+      readonly stamp: Stamp;
+      readonly told: boolean; // by the bytes themselves: there was a whole block
+    }
   | { readonly right: false; readonly of: Difference; readonly explanation: string };
 
 export type Difference = 'object' | 'version' | 'viewer' | 'place' | 'noise';
@@ -59,10 +63,13 @@ function make({ object, version, viewer }: Stamp, start: number, end: number): B
  * says whose; `claimed` says it where there is none.
  */
 export function inspect(bytes: Buffer, start: number, claimed: Stamp): Inspection {
-  const stamp = firstStamp(bytes, start) ?? claimed;
+  const first = firstStamp(bytes, start);
+  const stamp = first ?? claimed;
   const expected = blocks(stamp, start, start + bytes.length);
   if (!bytes.equals(expected)) return explain(bytes, expected, start);
-  if (stamp.object === claimed.object) return { right: true, stamp };
+  if (stamp.object === claimed.object) {
+    return { right: true, stamp, told: first !== undefined };
+  }
   return { right: false, of: 'object', explanation: `bytes of object ${stamp.object}` };
 }
 

@@ -72,10 +72,20 @@ function readParts(
       faults.push({ class: CLASS_OF[seen.of], what: seen.explanation });
       continue;
     }
-    faults.push(...besideFaults(seen.stamp, stamp));
-    stamp = seen.stamp;
+    const told = seen.told ? seen.stamp : sizedAs(object, part.total, seen.stamp);
+    faults.push(...besideFaults(told, stamp));
+    stamp = told;
   }
   return { faults, stamp };
+}
+
+/** Of bytes that are too few to say of which version they are: one of that length, if there was one. */
+function sizedAs(object: WorldObject, total: number, claimed: Stamp): Stamp {
+  if (object.sizeOf(claimed.version) === total) return claimed;
+  for (const { number, size } of object.versions()) {
+    if (size === total) return { ...claimed, version: number };
+  }
+  return claimed;
 }
 
 function besideFaults({ version }: Stamp, before: Stamp | undefined): Fault[] {
@@ -116,7 +126,7 @@ function inspectText(
   for (const version of whole === undefined ? some : [whole]) {
     const expected = object.body(version, 0, first, first + bytes.length);
     const stamp = { object: object.id, version, viewer: 0 };
-    if (bytes.equals(expected)) return { right: true, stamp };
+    if (bytes.equals(expected)) return { right: true, stamp, told: true };
   }
   const about = bytes.toString('latin1', 0, 200);
   return {
