@@ -55,6 +55,11 @@ export interface HeadReader {
   text(request: object): string | undefined;
   /** A number that a response's connection shares with no other open one; 0: it is gone. */
   connection(response: object): number;
+  /**
+   * False: earlier answers on the response's connection are not with the kernel, since its client has
+   * sent further requests without reading. Over TLS also those that uWS has not tried to send yet.
+   */
+  isClear(response: object): boolean;
 }
 
 interface Loaded<T> {
@@ -69,7 +74,7 @@ type PrefetcherClass = new (
   visits: Uint8Array,
 ) => Prefetcher;
 
-type HeadReaderClass = new (names: readonly string[]) => HeadReader;
+type HeadReaderClass = new (names: readonly string[], tls: boolean) => HeadReader;
 
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
 const VIEW_BYTES = 2 ** 30;
@@ -183,9 +188,12 @@ export function newPrefetcher(
   return prefetching.addon && new prefetching.addon.Prefetcher(...of);
 }
 
-/** `names`: fields that make a head special, in lower case. Undefined without the addon. */
-export function newHeadReader(names: readonly string[]): HeadReader | undefined {
-  return reading.addon && new reading.addon.HeadReader(names);
+/**
+ * `names`: fields that make a head special, in lower case; `tls`: what the connections speak. Undefined
+ * without the addon.
+ */
+export function newHeadReader(names: readonly string[], tls: boolean): HeadReader | undefined {
+  return reading.addon && new reading.addon.HeadReader(names, tls);
 }
 
 function load(name: string): Loaded<unknown> {

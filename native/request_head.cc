@@ -1,8 +1,9 @@
-// A request's head where uWebSockets.js has parsed it. Its own calls end at the first empty field
-// name, decode bytes above ASCII as UTF-8, and trim them off both ends of a value; here lies what the
-// client has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in
+// A request's head where uWebSockets.js has parsed it, and what it holds back of earlier answers. Its own
+// calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off both
+// ends of a value; here lies what the client has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in
 // addon.ts, which also says for which binaries of uWebSockets.js this holds.
 #include <node.h>
+#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,7 @@ struct Reader {
   Name names[kMaxNames];
   size_t count = 0;
   uint64_t lengths = 0;  // a bit for each length that some name has
+  bool tls = false;      // what connections speak
 
   bool Has(const Text& name) const {
     if (name.length >= kNameBytes || (lengths >> name.length & 1) == 0) return false;
@@ -153,6 +155,7 @@ void New(const FunctionCallbackInfo<Value>& call) {
   auto* reader = new (memory->Data()) Reader();
   call.This()->SetAlignedPointerInInternalField(kState, reader);
   call.This()->SetInternalField(kMemory, memory);
+  reader->tls = call[1]->IsTrue();
   if (!call[0]->IsArray()) return;
   const Local<Array> names = call[0].As<Array>();
   for (uint32_t i = 0; i < names->Length() && reader->count < kMaxNames; i++) {
@@ -201,16 +204,62 @@ void TextOf(const FunctionCallbackInfo<Value>& call) {
   }
 }
 
+// Null: gone.
+char* SocketOf(Local<Value> value) {
+  if (!value->IsObject()) return nullptr;
+  const Local<Object> response = value.As<Object>();
+  if (response->InternalFieldCount() != 1) return nullptr;
+  return static_cast<char*>(response->GetAlignedPointerFromInternalField(0));
+}
+
 // Where uWS keeps the connection of a response: a number that no other open connection has. 0: gone.
 void ConnectionOf(const FunctionCallbackInfo<Value>& call) {
-  uintptr_t address = 0;
-  if (call[0]->IsObject()) {
-    const Local<Object> response = call[0].As<Object>();
-    if (response->InternalFieldCount() == 1) {
-      address = reinterpret_cast<uintptr_t>(response->GetAlignedPointerFromInternalField(0));
-    }
+  call.GetReturnValue().Set(static_cast<double>(reinterpret_cast<uintptr_t>(SocketOf(call[0]))));
+}
+
+template <typename T>
+T& At(char* base, size_t offset) {
+  return *reinterpret_cast<T*>(base + offset);
+}
+
+// us_socket_t: its descriptor, its context (which begins with its loop), and behind it what uWS keeps,
+// which begins with what the kernel has not taken (uWS::BackPressure).
+constexpr size_t kDescriptor = 0x8;
+constexpr size_t kContext = 0x18;
+constexpr size_t kUnsent = 0x30;
+constexpr size_t kUnsentTls = 0x40;
+constexpr size_t kUnsentLength = 0x8;
+constexpr size_t kUnsentTaken = 0x20;
+// us_loop_t with uWS::LoopData: what is held back for the one connection that is corked.
+constexpr size_t kCorkBuffer = 0x180;
+constexpr size_t kCorkOffset = 0x188;
+constexpr size_t kCorkedSocket = 0x190;
+
+// Sends what is corked of earlier answers, as far as the kernel takes it. True: all of it.
+bool SendCorked(char* socket, char* loop) {
+  uint32_t& held = At<uint32_t>(loop, kCorkOffset);
+  char* buffer = At<char*>(loop, kCorkBuffer);
+  const ssize_t sent = send(At<int>(socket, kDescriptor), buffer, held, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return false;
+  held -= static_cast<uint32_t>(sent);
+  memmove(buffer, buffer + sent, held);
+  return held == 0;
+}
+
+// True: nothing of what was answered before on this connection is held back, or was until now.
+void IsClear(const FunctionCallbackInfo<Value>& call) {
+  const auto* reader =
+      static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
+  char* socket = SocketOf(call[0]);
+  if (socket == nullptr) return call.GetReturnValue().Set(false);
+  char* unsent = socket + (reader->tls ? kUnsentTls : kUnsent);
+  const bool pressed = At<size_t>(unsent, kUnsentLength) > At<uint32_t>(unsent, kUnsentTaken);
+  char* loop = At<char*>(At<char*>(socket, kContext), 0);
+  bool clear = !pressed;
+  if (clear && At<uint32_t>(loop, kCorkOffset) > 0 && At<char*>(loop, kCorkedSocket) == socket) {
+    clear = !reader->tls && SendCorked(socket, loop);
   }
-  call.GetReturnValue().Set(static_cast<double>(address));
+  call.GetReturnValue().Set(clear);
 }
 
 }  // namespace
@@ -228,6 +277,7 @@ NODE_MODULE_INIT() {
   method("look", Look);
   method("text", TextOf);
   method("connection", ConnectionOf);
+  method("isClear", IsClear);
   const Local<String> name = String::NewFromUtf8(isolate, "HeadReader").ToLocalChecked();
   exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
 }

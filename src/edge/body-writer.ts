@@ -86,6 +86,13 @@ export class BodyWriter implements Stalled {
     this.pump(quantum);
   }
 
+  /** Its beginning has been written already, as far as the kernel took it. */
+  goOn(): void {
+    this.#begin();
+    this.#sent = this.responder.offset();
+    this.#stall();
+  }
+
   get waitsForClient(): boolean {
     return this.#state === 'stalled';
   }

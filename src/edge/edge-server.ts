@@ -43,7 +43,7 @@ export class EdgeServer {
   readonly #context: EdgeContext;
   readonly #uws: Uws;
   readonly #app: UwsApp;
-  readonly #hits: HitPath;
+  readonly #hits: HitPath | undefined;
   readonly #connections: Connections;
   readonly #heads: HeadReader | undefined;
   readonly #lastAnswers: LastAnswers;
@@ -57,13 +57,13 @@ export class EdgeServer {
     this.#context = context;
     this.#uws = uws;
     this.#connections = connections;
-    this.#heads = uwsBinaryIsKnown() ? newHeadReader(ASKING_FIELDS) : undefined;
+    const isPlain = tls.cert === '';
+    this.#heads = uwsBinaryIsKnown() ? newHeadReader(ASKING_FIELDS, !isPlain) : undefined;
     this.#lastAnswers = new LastAnswers(this.#heads);
-    this.#hits = new HitPath(context, this.#heads);
-    this.#app =
-      tls.cert === ''
-        ? uws.App()
-        : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+    this.#hits = this.#heads && new HitPath(context, this.#heads, this.#adopt);
+    this.#app = isPlain
+      ? uws.App()
+      : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
     setTimeouts(this.#app, context.config.limits);
     this.#route();
   }
@@ -134,7 +134,7 @@ export class EdgeServer {
       try {
         if (this.#isOver(response)) return;
         // What is left while it drains goes the long way, where `Connection: close` is known.
-        if (this.#state === 'open' && this.#hits.serve(response, request)) return;
+        if (this.#state === 'open' && this.#hits?.serve(response, request) === true) return;
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -147,11 +147,15 @@ export class EdgeServer {
   }
 
   /**
-   * Ends a connection that has its last answer. Behind this turn: what was written in it is not with
-   * the kernel before. With an answer owed, uWS drops the connection at the next request.
+   * Ends a connection that has its last answer, or whose client asks on without reading: what it is
+   * owed would grow without end, and uWS writes an answer wrong or aborts when the kernel takes only
+   * part of earlier ones that it holds back. Behind this turn: what was written in it is not with the
+   * kernel before. With an answer owed, uWS drops the connection at the next request.
    */
   #isOver(response: HttpResponse): boolean {
-    if (!this.#lastAnswers.has(response)) return false;
+    const clear = this.#heads === undefined || this.#heads.isClear(response);
+    if (clear && !this.#lastAnswers.has(response)) return false;
+    if (!clear) this.#context.metrics.add('cutPipelined');
     let open = true;
     response.onAborted(() => {
       open = false;
@@ -163,6 +167,18 @@ export class EdgeServer {
     });
     return true;
   }
+
+  /** A hit, its head and part of its body written: from now on it is in flight like any other. */
+  readonly #adopt = (response: HttpResponse): Responder => {
+    const { clock, guard } = this.#context;
+    const responder = new Responder(response, clock.now(), guard, this.#isDraining);
+    responder.status = 200;
+    this.#open += 1;
+    responder.whenGone(() => {
+      this.#open -= 1;
+    });
+    return responder;
+  };
 
   /** With `#later`, the one place where a request can fail by our own fault. */
   #handle(response: HttpResponse, request: HttpRequest): void {
@@ -238,8 +254,9 @@ export class EdgeServer {
       answer = this.#answerTo(response, client, responder);
     }
     if (responder.ending !== 'none') this.#lastAnswers.add(response);
-    // Without the addon nobody can tell one connection from another: uWS must see an answer owed.
-    if (responder.ending === 'none' || this.#heads !== undefined) answer();
+    // Without the addon nobody knows what is held back on the connection, or that it is to end: uWS must
+    // see an answer owed.
+    if (this.#heads !== undefined) answer();
     else this.#later(responder, answer);
   }
 

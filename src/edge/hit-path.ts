@@ -4,15 +4,17 @@
  */
 import { HEAD, type HeadReader } from '../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
+import type { ArenaView } from '../arena/arena.js';
 import type { Directory } from '../arena/directory.js';
 import { C } from '../telemetry/metrics.js';
-import { asksForMore } from './client-request.js';
+import { BodyWriter } from './body-writer.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
+import { isSentAtOnce, type Responder } from './responder.js';
 import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
-import { CREDENTIALS, isCredential } from '../http/client-fields.js';
+import { CREDENTIALS } from '../http/client-fields.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -22,26 +24,26 @@ const TIMED_EVERY = 64;
  * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
  */
 const EXACT_BELOW_MS = 1_000;
-/** Names and IPv4 that need no closer look. */
-const PLAIN_HOST = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[1-9]\d{0,3})?$/;
-
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
   readonly #hashes: PathHashes = { key: 0, stream: 0 };
   readonly #byPath: boolean;
   readonly #looksWho: boolean;
-  readonly #heads: HeadReader | undefined;
+  readonly #heads: HeadReader;
+  readonly #adopt: (response: HttpResponse) => Responder;
   readonly #lead: string;
-  #special = false;
-  #credentialed = false;
-  #accept = '';
   #count = 0;
 
-  /** `heads`: with ASKING_FIELDS; then they are looked at where uWS has parsed them. */
-  constructor(context: EdgeContext, heads: HeadReader | undefined) {
+  /** `heads`: with ASKING_FIELDS. `adopt` takes over what cannot be written at once. */
+  constructor(
+    context: EdgeContext,
+    heads: HeadReader,
+    adopt: (response: HttpResponse) => Responder,
+  ) {
     const { cache, key, origin } = context.config;
     this.#heads = heads;
+    this.#adopt = adopt;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#byPath = !key.host;
@@ -95,15 +97,18 @@ export class HitPath {
     try {
       const leftMs = this.#leftMs(directory.freshUntilMs(line));
       if (leftMs <= 0) return undefined;
-      directory.view.touch(directory.slot(line)); // early: it may have to come from memory
+      const slot = directory.slot(line);
+      directory.view.touch(slot); // early: it may have to come from memory
       const ageMs = Math.max(0, clock.coarse() - directory.bornMs(line));
       const body = directory.body(line);
       response.writeHeader(
         BLOCK_KEY,
         `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      response.writeHeader(PUBLISHED_KEY, directory.fields(line));
-      response.end(body);
+      const fields = directory.fields(line);
+      response.writeHeader(PUBLISHED_KEY, fields);
+      if (isSentAtOnce(fields.length + body.length)) response.end(body);
+      else this.#sendLarge(response, body, { arena: directory.view, slot });
       return body.length;
     } finally {
       directory.view.unprotect();
@@ -131,8 +136,10 @@ export class HitPath {
       return undefined;
     }
     try {
-      response.writeHeader(BLOCK_KEY, body.hitBlock(clock.coarse()));
-      response.end(body.view);
+      const block = body.hitBlock(clock.coarse());
+      response.writeHeader(BLOCK_KEY, block);
+      if (isSentAtOnce(block.length + body.view.length)) response.end(body.view);
+      else this.#sendLarge(response, body.view, { arena, slot: body.slot });
       arena.touch(body.slot);
       return body.view.length;
     } finally {
@@ -143,33 +150,44 @@ export class HitPath {
   /** Few objects are for the anonymous alone: only then is it looked who asks. */
   #mayHave({ descriptor }: LocalObject, request: HttpRequest): boolean {
     if (!descriptor.freshness.anonymousOnly || !this.#looksWho) return true;
-    if (this.#heads === undefined) return !this.#credentialed;
     return CREDENTIALS.every((name) => request.getHeader(name) === '');
   }
 
   /** Nothing in the request's fields asks for more than the object. */
   #isPlain(request: HttpRequest): boolean {
-    if (this.#heads !== undefined) return this.#heads.look(request) === HEAD.ordinary;
-    this.#special = false;
-    this.#credentialed = false;
-    this.#accept = '';
-    request.forEach(this.#look);
-    return !this.#special;
+    return this.#heads.look(request) === HEAD.ordinary;
   }
 
-  readonly #look = (name: string, value: string): void => {
-    if (asksForMore(name)) this.#special = true;
-    else if (name === 'host') this.#special ||= !PLAIN_HOST.test(value);
-    else if (name === 'connection') this.#special ||= value !== 'keep-alive';
-    else if (name.length === 15 && name === 'accept-encoding') this.#accept = value;
-    else if (this.#looksWho && value !== '' && isCredential(name)) this.#credentialed = true;
-  };
+  /** What the kernel does not take goes on as any body does, under a lease. `body` is guarded. */
+  #sendLarge(
+    response: HttpResponse,
+    body: Uint8Array,
+    { arena, slot }: { arena: ArenaView; slot: number },
+  ): void {
+    const [, complete] = response.tryEnd(body, body.length);
+    if (complete) return;
+    const { turns, wheel } = this.#context;
+    const responder = this.#adopt(response);
+    arena.pin(slot);
+    responder.whenGone(() => {
+      arena.release(slot);
+    });
+    const writer = new BodyWriter({
+      responder,
+      source: { arena, slot, extents: [], written: 0, ended: true },
+      pieces: [{ bytes: body }],
+      total: body.length,
+      turns,
+      wheel,
+      writeHead: () => undefined,
+    });
+    writer.goOn();
+  }
 
   #inBestCoding(object: LocalObject, request: HttpRequest): PlainBody | undefined {
-    if (this.#heads !== undefined) this.#accept = request.getHeader('accept-encoding');
     const { codings } = this.#context;
     const { descriptor, coded, plain } = object;
-    const preferred = codings.preferred(this.#accept);
+    const preferred = codings.preferred(request.getHeader('accept-encoding'));
     const [best] = preferred;
     if (best !== undefined && !hasCoding(descriptor, best)) codings.miss(descriptor, preferred);
     for (const coding of preferred) {

@@ -15,9 +15,18 @@ export interface WriteResult {
   readonly complete: boolean;
 }
 
-/** A body up to this size is handed to uWS whole where that lets it end the connection. */
-const COPIED_BYTES = 65_536;
+/** What uWS holds back of an answer until its cork is lifted, less what it and we put before the fields. */
+const CORKED_BYTES = 16_384 - 2_048;
 const GONE: WriteResult = { ok: false, complete: true };
+
+/**
+ * Whether so many bytes of fields and body go out in one piece. uWS flushes its cork when more is to be
+ * written; if the kernel takes only part of it, uWS drops what was to follow. After `end` it then owes
+ * the answer still, with nobody to give it, and aborts the process. `tryEnd` says that nothing was taken.
+ */
+export function isSentAtOnce(bytes: number): boolean {
+  return bytes <= CORKED_BYTES;
+}
 
 export class Responder {
   readonly startedMs: number;
@@ -32,6 +41,7 @@ export class Responder {
   cacheStatus = '';
   #response: HttpResponse | undefined;
   #interim = '';
+  #headBytes = 0;
   #told = false; // `Connection: close` is among what was written
   #onGone: (() => void)[] = [];
   readonly #guard: (run: () => void) => void;
@@ -122,10 +132,11 @@ export class Responder {
     this.#response.writeStatus(this.#interim === '' ? line : Buffer.from(line, 'latin1'));
     // uWS says so itself only where the client has not.
     const end = this.ending === 'uws' ? '\r\nConnection: close' : '';
+    this.#headBytes = line.length + cacheStatusAndLines.length;
     this.#response.writeHeader(BLOCK_KEY, Buffer.from(cacheStatusAndLines + end, 'latin1'));
   }
 
-  /** The whole body at once; uWS copies what the kernel does not take. */
+  /** The whole body, of which `isSentAtOnce` holds, and its end. */
   end(body: BorrowedBytes | string): void {
     const response = this.#response;
     if (response === undefined) return;
@@ -153,7 +164,8 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return GONE;
     const before = response.getWriteOffset();
-    if (this.#closes && before === 0 && chunk.length === total && total <= COPIED_BYTES) {
+    const whole = before === 0 && chunk.length === total;
+    if (this.#closes && whole && isSentAtOnce(this.#headBytes + total)) {
       this.end(chunk);
       return { ok: true, complete: true };
     }

@@ -9,8 +9,8 @@ import { ageSeconds } from '../cache/reuse.js';
 import { type BodySource, BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
-import { type LocalObject, SMALL_BYTES } from './local-object.js';
-import type { Responder } from './responder.js';
+import type { LocalObject } from './local-object.js';
+import { isSentAtOnce, type Responder } from './responder.js';
 import type { ResponsePlan } from './response-plan.js';
 
 export class StoredAnswer {
@@ -70,7 +70,7 @@ export class StoredAnswer {
     }
     const [piece] = plan.pieces;
     const simple = plan.pieces.length === 1 && piece !== undefined && 'from' in piece;
-    if (simple && piece.length <= SMALL_BYTES) {
+    if (simple && isSentAtOnce(plan.lines.length + piece.length)) {
       const view = arena.view(extents, piece.from, piece.length);
       if (view.length === piece.length) {
         this.#responder.cork(() => {

@@ -34,6 +34,10 @@ export const COUNTERS = {
     name: 'headgate_slow_cut_total',
     help: 'Connections closed because they were slower than the minimum rate.',
   },
+  cutPipelined: {
+    name: 'headgate_pipelined_cut_total',
+    help: 'Connections closed because their clients asked on without reading.',
+  },
   bytesSent: { name: 'headgate_sent_bytes_total', help: 'Body bytes handed to the kernel.' },
   handlerFaults: {
     name: 'headgate_handler_faults_total',

@@ -16,7 +16,7 @@ function shows(...lines: FieldLine[]): HttpRequest {
 }
 
 function reader(look: number, text?: string): HeadReader {
-  return { look: () => look, text: () => text, connection: () => 1 };
+  return { look: () => look, text: () => text, connection: () => 1, isClear: () => true };
 }
 
 t.test('receive() takes what uWS shows where that is all', (t) => {

@@ -6,7 +6,7 @@ import { loadUws, uwsBinaryIsKnown } from '../../native/uws.js';
 import { ASKING_FIELDS, asksForMore } from '../../src/edge/client-request.js';
 
 const uws = loadUws();
-const reader = newHeadReader(ASKING_FIELDS);
+const reader = newHeadReader(ASKING_FIELDS, false);
 
 interface Seen {
   readonly look: number | undefined;
@@ -15,6 +15,8 @@ interface Seen {
 }
 
 const seen: Seen[] = [];
+const cleared: boolean[] = [];
+let bodyBytes = 0;
 const connections: (number | undefined)[] = [];
 let whenClosed: (connection: number | undefined) => void = () => undefined;
 let wake: (() => void) | undefined;
@@ -26,7 +28,10 @@ app.any('/*', (response, request) => {
   });
   seen.push({ look: reader?.look(request), text: reader?.text(request), shown });
   connections.push(reader?.connection(response));
-  response.end();
+  const clear = reader?.isClear(response) === true;
+  cleared.push(clear);
+  if (clear) response.end(Buffer.alloc(bodyBytes));
+  else response.close();
   connections.push(reader?.connection(response));
   wake?.();
 });
@@ -166,6 +171,32 @@ t.test('HeadReader.connection() names an open connection, and none that is gone'
   await gone;
   t.pass('and the same when it closes');
 });
+
+t.test(
+  'HeadReader.isClear() sends what is held back, until the client does not read',
+  async (t) => {
+    cleared.length = 0;
+    bodyBytes = 15_000;
+    const socket = net.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    let got = 0;
+    socket.on('data', (data) => {
+      got += data.length;
+    });
+    socket.write(get().repeat(3));
+    while (got < 3 * bodyBytes) await new Promise((resolve) => setTimeout(resolve, 5));
+    t.same(cleared, [true, true, true], 'with an answer before it in the cork');
+    socket.pause();
+    while (!cleared.includes(false) && cleared.length < 2_000) {
+      socket.write(get().repeat(2));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    t.ok(cleared.includes(false), `after ${cleared.length} requests`);
+    t.equal(reader?.isClear({}), false, 'nor is what is gone');
+    bodyBytes = 0;
+    socket.destroy();
+  },
+);
 
 t.test('HeadReader says hidden of what is no request', (t) => {
   for (const none of [{}, [], uws]) t.equal(reader?.look(none), HEAD.hidden);

@@ -13,6 +13,7 @@ export type FindingClass =
   | 'wrong-status'
   | 'needless-failure' // refused, with a healthy origin
   | 'no-answer' // the connection closed without one, or none came in time
+  | 'gone' // the gateway's process has ended
   | 'origin-loop'; // far more requests to the origin than from clients
 
 export interface Finding {

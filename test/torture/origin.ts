@@ -82,7 +82,8 @@ async function answer(answering: Answering): Promise<void> {
     agent: request.headers['user-agent'],
   });
   const truth = truthText({ object: object.id, version, viewer, serial: answering.serial });
-  if (kind.trouble === 'hints') {
+  // Without its socket Node would send the 103 behind the head of the 200.
+  if (kind.trouble === 'hints' && response.socket !== null) {
     response.writeEarlyHints({ link: '</style.css>; rel=preload', 'x-truth': truth });
   }
   await delay(kind.headMs[0] + random() * (kind.headMs[1] - kind.headMs[0]));

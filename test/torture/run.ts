@@ -33,6 +33,7 @@ export interface Report {
 
 const ORIGIN_STREAM = 200_000;
 const LOOP_CHECK_MS = 500;
+const LOG_END = 1_500; // characters
 const TICK_MS = 25;
 const LAG_FORGOTTEN_MS = 3_000;
 
@@ -84,7 +85,8 @@ class Run {
     const lag = watchLag();
     this.#scope.teardown(lag.stop);
     const endMs = startMs + recipe.seconds * 1_000;
-    const over = (): boolean => nowMs() >= endMs || enough?.(findings) === true;
+    const gone = (): boolean => sites.some(({ exitCode }) => exitCode !== undefined);
+    const over = (): boolean => nowMs() >= endMs || gone() || enough?.(findings) === true;
     const loops = setInterval(() => {
       oracle.countRequests(objects);
     }, LOOP_CHECK_MS);
@@ -96,6 +98,12 @@ class Run {
       disturb({ recipe, sites, files, over }),
       runCrowd({ recipe, sites, judging, over }),
     ]);
+    for (const { gateway, exitCode, objects: own } of sites) {
+      if (exitCode === undefined) continue;
+      const what = `exit code ${exitCode}: ${gateway.log().slice(-LOG_END)}`;
+      const kind = own[0]?.kind.site ?? '';
+      findings.add({ class: 'gone', kind, what, trace: [] }, nowMs());
+    }
     const exits = await Promise.all(
       sites.map(async ({ gateway }) => ({ code: await gateway.stop(), log: gateway.log() })),
     );

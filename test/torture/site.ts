@@ -13,6 +13,7 @@ const ARGS = [
 ] as const;
 /** Slow readers stall their writers, which hold leases, instead of the kernel. */
 const ENV = { SEND_BUFFER: '32768' } as const;
+const EXIT_MS = 500; // until the exit of a process is heard of that refuses connections
 const AFTERMATH_MS = 500; // of a lost worker: what it was doing is found out about
 
 interface Scope {
@@ -22,6 +23,8 @@ interface Scope {
 export class Site {
   readonly gateway: Gateway;
   readonly objects: readonly WorldObject[];
+  /** The gateway's process has ended: with which code. */
+  exitCode: number | undefined;
   readonly #losses: { fromMs: number; untilMs: number }[] = [];
 
   static async start(
@@ -36,6 +39,9 @@ export class Site {
   constructor(gateway: Gateway, objects: readonly WorldObject[]) {
     this.gateway = gateway;
     this.objects = objects;
+    void gateway.exited.then((code) => {
+      this.exitCode = code;
+    });
   }
 
   /** Whether a worker was missing at some moment from `fromMs` to `untilMs`. */
@@ -57,6 +63,9 @@ export class Site {
         if (total(workers) > restarts && workers.every(({ state }) => state === 'up')) return;
         await delay(50);
       }
+    } catch (reason) {
+      await delay(EXIT_MS);
+      if (this.exitCode === undefined) throw reason; // else that is what is told
     } finally {
       loss.untilMs = nowMs() + AFTERMATH_MS;
     }
