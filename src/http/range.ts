@@ -21,7 +21,8 @@ const UNSATISFIABLE: RangeResult = { kind: 'unsatisfiable' };
 
 const CONTENT_RANGE = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/i;
 
-const ONE_MEMBER = /^bytes\s*=\s*(\d+)-(\d*)$/i;
+const BYTES_OF = /^bytes\s*=(.*)$/i;
+const MEMBER = /^\s*(\d+)-(\d*)\s*$/;
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -59,14 +60,23 @@ export function parseRange(value: string, length: number, maxRanges: number): Ra
   return ranges.length === 0 ? UNSATISFIABLE : { kind: 'ranges', ranges };
 }
 
-/** How far a Range with one member reaches, whatever the length; undefined: a suffix, or several. */
+/**
+ * How far a Range reaches, whatever the length: from the first byte of any member to the last. Undefined:
+ * a suffix is among them, or it cannot be read.
+ */
 export function reachOf(
   value: string,
 ): { readonly start: number; readonly end: number } | undefined {
-  const [, first, last] = ONE_MEMBER.exec(value) ?? [];
-  if (first === undefined) return undefined;
-  const start = Number(first);
-  return { start, end: last === undefined || last === '' ? start : Number(last) };
+  const [, list] = BYTES_OF.exec(value) ?? [];
+  let reach: { start: number; end: number } | undefined;
+  for (const member of list?.split(',') ?? []) {
+    const [, first, last] = MEMBER.exec(member) ?? [];
+    if (first === undefined) return undefined;
+    const start = Number(first);
+    const end = last === undefined || last === '' ? start : Number(last);
+    reach = { start: Math.min(start, reach?.start ?? start), end: Math.max(end, reach?.end ?? end) };
+  }
+  return reach;
 }
 
 /** What a `Content-Range` field says, or undefined when it is not a valid one of bytes. */

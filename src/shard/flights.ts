@@ -19,7 +19,7 @@ import {
   wakeFill,
 } from './fill.js';
 import { FillRunner, type FillHooks } from './fill-runner.js';
-import { fillRange, reachesSoon } from './parts.js';
+import { fillRange, isOneRange, reachesSoon } from './parts.js';
 
 /** How long a queued ask may wait for a free fill, by lane. */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
@@ -278,7 +278,7 @@ function placeOf(request: AskRequest, entry: Entry | undefined, whole: Stored | 
 }
 
 function rangeOf(request: AskRequest, whole: Stored | undefined, under: Fill | undefined): string {
-  if (request.beyond) return request.range;
+  if (request.beyond) return isOneRange(request.range) ? request.range : '';
   if (whole !== undefined || reachesSoon(under, request.range)) return '';
   return fillRange(request);
 }

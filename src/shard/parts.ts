@@ -26,13 +26,17 @@ const ONE_RANGE = /^bytes\s*=\s*(?:\d+-\d*|-\d+)$/i;
 /** Fields of a 206 that are not those of the whole. */
 const OF_A_PART = new Set(['content-range', 'content-length']);
 
+export function isOneRange(range: string): boolean {
+  return ONE_RANGE.test(range);
+}
+
 /**
  * The Range to send upstream for this ask; '' = fetch the whole object. Segments and text are
  * fetched whole, since the next viewer wants the rest; large files may be only looked into.
  */
 export function fillRange(request: AskRequest): string {
   const { range } = request;
-  if (range === '' || FROM_START.test(range) || !ONE_RANGE.test(range)) return '';
+  if (range === '' || FROM_START.test(range) || !isOneRange(range)) return '';
   const path = pathOf(request.key);
   const kind = mediaKind(path);
   const lookedInto =

@@ -5,6 +5,7 @@ import {
   formatContentRange,
   parseContentRange,
   parseRange,
+  reachOf,
   type ByteRange,
 } from '../../src/http/range.js';
 
@@ -219,3 +220,13 @@ function bytesOf(first: number | undefined, last: number | undefined, length: nu
   if (first === undefined) return all.slice(Math.max(0, length - (last ?? 0)));
   return all.filter((i) => i >= first && i <= (last ?? Infinity));
 }
+
+t.test('reachOf() spans all members, and knows nothing of suffixes', (t) => {
+  t.same(reachOf('bytes=5-'), { start: 5, end: 5 });
+  t.same(reachOf('bytes=5-9'), { start: 5, end: 9 });
+  t.same(reachOf('Bytes = 20-30 , 7-,9-12'), { start: 7, end: 30 });
+  for (const other of ['', 'bytes=', 'bytes=-5', 'bytes=1-2,-5', 'lines=1-2', 'bytes=a-b']) {
+    t.equal(reachOf(other), undefined, other);
+  }
+  t.end();
+});
