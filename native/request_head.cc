@@ -93,11 +93,13 @@ bool IsPlainHost(const Text& host) {
   }
   if (at == host.end()) return true;
   const ptrdiff_t digits = host.end() - ++at;
-  if (at - 1 == host.begin || digits < 1 || digits > 4 || *at == '0') return false;
+  if (at - 1 == host.begin || digits < 1 || digits > 5 || *at == '0') return false;
+  int port = 0;
   for (; at < host.end(); at++) {
     if (*at < '0' || *at > '9') return false;
+    port = port * 10 + (*at - '0');
   }
-  return true;
+  return port <= 0xffff;
 }
 
 bool IsSpecial(const Reader& reader, const Line& line) {
