@@ -5,6 +5,7 @@ import { packageRoot } from '../native/package-root.js';
 import { loadUws } from '../native/uws.js';
 import type { Config } from './config/config.js';
 import { startAdmin } from './control/admin.js';
+import { allowedDescriptors, shareDescriptors } from './control/descriptors.js';
 import type { GatewayControl, GatewayState, PurgeOrder } from './control/gateway-control.js';
 import { explainPort, freePort } from './control/listen-port.js';
 import { LastResort, STOP_GRACE_MS } from './control/last-resort.js';
@@ -64,7 +65,8 @@ class Node implements RunningHeadgate {
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, { log, workerEntry, lastResort }: HeadgateDeps) {
+  constructor(given: Config, { log, workerEntry, lastResort }: HeadgateDeps) {
+    const config = withinDescriptors(given, log);
     this.#config = config;
     this.#log = log;
     const patienceMs = config.shutdown.deadline + STOP_GRACE_MS;
@@ -202,6 +204,19 @@ class Node implements RunningHeadgate {
     if ('error' in normal) throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
     return normal.key;
   }
+}
+
+/** As many clients as there are descriptors for, whatever the configuration allows. */
+function withinDescriptors(config: Config, log: Logger): Config {
+  const allowed = allowedDescriptors();
+  if (allowed === undefined) return config;
+  const { connections, wanted } = shareDescriptors(config, allowed);
+  if (connections >= config.limits.connections) return config;
+  log.warn(
+    { allowed, wanted, connections },
+    'too few file descriptors for limits.connections: each worker takes so many; raise LimitNOFILE',
+  );
+  return { ...config, limits: { ...config.limits, connections } };
 }
 
 function bundledContent(): BundledContent {

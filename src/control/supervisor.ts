@@ -58,6 +58,8 @@ const MAX_BACKOFF_MS = 5_000;
 const STEADY_MS = 60_000;
 /** One worker that dies as it starts comes to 17 in a minute, given its back-off. */
 const MAX_RESTARTS_PER_MINUTE = 10;
+/** A thread has no beat before it has loaded its modules: on a machine that is short of cores, seconds. */
+const START_PATIENCE_MS = 60_000;
 /** Workers purge in slices between requests; a million objects on a busy one take a while. */
 const PURGE_PATIENCE_MS = 60_000;
 
@@ -189,24 +191,27 @@ export class Supervisor {
     await slot.task;
   }
 
-  #isHopeless({ index }: WorkerSlot): boolean {
-    return this.#heartbeats.silentMs(index) >= this.#options.config.shutdown.hang;
+  #isHopeless({ index, state }: WorkerSlot): boolean {
+    const { hang } = this.#options.config.shutdown;
+    const patienceMs = state === 'up' ? hang : Math.max(hang, START_PATIENCE_MS);
+    return this.#heartbeats.silentMs(index) >= patienceMs;
   }
 
   #look(): void {
-    const { clock, log, onHopeless, config } = this.#options;
+    const { clock, log, onHopeless } = this.#options;
     this.#heartbeats.look(clock.now());
     for (const slot of this.#slots) {
       const silentMs = this.#heartbeats.silentMs(slot.index);
-      if (silentMs >= HUNG_MS !== slot.hung) {
-        slot.hung = !slot.hung;
+      const hangs = slot.state === 'up' && silentMs >= HUNG_MS;
+      if (hangs !== slot.hung) {
+        slot.hung = hangs;
         if (slot.hung) log.error({ worker: slot.index, silentMs }, 'worker hangs');
         else log.warn({ worker: slot.index }, 'worker goes on');
       }
       if (!this.#isHopeless(slot)) continue;
       slot.drained?.(); // nobody waits for it any more
       if (this.#state === 'stopping') continue;
-      const detail = `worker ${slot.index} hangs for ${config.shutdown.hang} ms`;
+      const detail = `worker ${slot.index} hangs for ${Math.round(silentMs)} ms`;
       onHopeless(new GatewayError('GW_HUNG', detail));
     }
   }

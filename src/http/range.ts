@@ -74,7 +74,10 @@ export function reachOf(
     if (first === undefined) return undefined;
     const start = Number(first);
     const end = last === undefined || last === '' ? start : Number(last);
-    reach = { start: Math.min(start, reach?.start ?? start), end: Math.max(end, reach?.end ?? end) };
+    reach = {
+      start: Math.min(start, reach?.start ?? start),
+      end: Math.max(end, reach?.end ?? end),
+    };
   }
   return reach;
 }

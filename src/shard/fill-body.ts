@@ -102,6 +102,7 @@ export class FillBody {
     // Those who try again must not evict as much again.
     memory.notePassing(fill.entry.key, clock.now());
     metrics.add('outgrown');
+    this.#answers.progressed(fill); // a full ring waits for what only those tell who know of it
   }
 
   async #intoRing(fill: Fill, body: Body, chunk: BorrowedBytes): Promise<void> {

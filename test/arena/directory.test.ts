@@ -92,7 +92,7 @@ t.test('Directory serves the first text of an arena and the last', (t) => {
 for (const HEADGATE_NO_ADDON of ['', '1']) {
   const how = HEADGATE_NO_ADDON === '' ? 'with the addon' : 'without the addon';
   t.test(`Directory's prefetches change nothing, whatever there is, ${how}`, (t) => {
-    const file = new URL('threads/prefetch.ts', import.meta.url).pathname;
+    const file = new URL('threads/prefetch.js', import.meta.url).pathname;
     const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, file], {
       env: { ...process.env, HEADGATE_NO_ADDON },
       encoding: 'utf8',

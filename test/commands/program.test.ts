@@ -111,7 +111,7 @@ t.test('config schema prints JSON Schema, or the table of README', async (t) => 
 });
 
 t.test('the real binary prints its version, and ends with the exit code', async (t) => {
-  const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
+  const cli = new URL('../../src/cli.js', import.meta.url).pathname;
   const rows = [
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
     [['config', 'check', '--shards', '0'], 2, /^$/],

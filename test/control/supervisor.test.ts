@@ -2,9 +2,10 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import type { GatewayError } from '../../src/errors.js';
 import { LastResort } from '../../src/control/last-resort.js';
 import { Supervisor } from '../../src/control/supervisor.js';
-import { createMetrics } from '../../src/telemetry/metrics.js';
+import { createMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
 import { FakePool } from '../support/fake-workers.js';
 
 t.test(
@@ -36,27 +37,60 @@ t.test('Supervisor does not wait for the mourning of a worker that ends, too', a
   t.strictSame([pool.runsOf(0), pool.runsOf(1)], [2, 2]);
 });
 
+t.test(
+  'Supervisor gives up a worker that hangs, but not one that takes long to start',
+  async (t) => {
+    const faults: string[] = [];
+    const { pool, beat } = await running(t, 2, {
+      more: [{ path: 'shutdown.hang', value: '2s', name: '--set' }],
+      onHopeless: ({ code }) => faults.push(code),
+    });
+    const beats = setInterval(() => {
+      beat(1);
+    }, 50);
+    pool.silent = true;
+    pool.of(0).die();
+    await pool.of(1).heard('peer-down');
+    pool.of(1).say({ kind: 'forgotten', index: 0 });
+    await pool.started(0, 2);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    t.same(faults, [], 'it may be on its way');
+    clearInterval(beats);
+    while (faults.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    t.equal(faults[0], 'GW_HUNG');
+  },
+);
+
 async function running(
   t: Test,
   workers: number,
-): Promise<{ pool: FakePool; supervisor: Supervisor }> {
+  {
+    more = [],
+    onHopeless = (reason) => t.fail(reason.message),
+  }: {
+    more?: readonly { path: string; value: string; name: string }[];
+    onHopeless?: (reason: GatewayError) => void;
+  } = {},
+): Promise<{ pool: FakePool; supervisor: Supervisor; beat: (worker: number) => void }> {
   const flags = [
+    ...more,
     { path: 'workers', value: String(workers), name: '--workers' },
     { path: 'cache.memory', value: '16MiB', name: '--cache-memory' },
   ];
   const { config } = loadConfig({ env: {}, flags });
   const log = pino({ level: 'silent' });
   const pool = new FakePool(workers);
+  const metrics = createMetrics(workers);
   const now = (): number => performance.now();
   const supervisor = new Supervisor({
     config,
     log,
-    metrics: createMetrics(workers),
+    metrics,
     clock: { now, coarse: now, wall: now },
     pool,
     common: { bundled: { routes: {}, prefixes: {} }, clockBaseMs: 0 },
     lastResort: new LastResort({ log, patienceMs: 60_000, end: () => undefined }),
-    onHopeless: (reason) => t.fail(reason.message),
+    onHopeless,
   });
   const alive = setInterval(() => undefined, 1_000); // as threads would keep it
   t.teardown(async () => {
@@ -64,5 +98,11 @@ async function running(
     await supervisor.stop(0);
   });
   await supervisor.start('127.0.0.1', 8080);
-  return { pool, supervisor };
+  return {
+    pool,
+    supervisor,
+    beat: (worker) => {
+      new WorkerMetrics(metrics, worker).add('beats');
+    },
+  };
 }

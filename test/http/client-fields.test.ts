@@ -3,14 +3,11 @@ import { isCredentialed, isForged, withoutForged } from '../../src/http/client-f
 
 t.test('isCredentialed() finds what one viewer can be told from another by', (t) => {
   const names = ['cookie', 'authorization', 'x-api-key', 'x-auth-token', 'x-access-token'];
-  for (const name of names)
-    t.ok(
-      isCredentialed([
-        ['accept', '*/*'],
-        [name, ''],
-      ]),
-      name,
-    );
+  for (const name of names) {
+    const accept = ['accept', '*/*'] as const;
+    t.ok(isCredentialed([accept, [name, 'x']]), name);
+    t.notOk(isCredentialed([accept, [name, '']]), `an empty ${name}`);
+  }
   for (const name of ['accept', 'cookie2', 'user-agent', 'x-playback-session-id']) {
     t.notOk(isCredentialed([[name, 'x']]), name);
   }

@@ -247,17 +247,18 @@ t.test('an origin sees requests alone that a strict parser finds', async (t) => 
   for (const { bytes, answer } of runs) {
     const requests = strictRequests(bytes);
     for (const { method, target, body, whole } of requests) {
+      if (target.includes('#')) continue; // is refused
       // A HEAD that misses fetches the object.
       const asked = method === 'HEAD' ? 'GET' : method;
       allowed.set(`${asked} ${plain(target)}`, { body, whole });
     }
-    // One refusal more than there are requests: of what is none.
+    // Two refusals more than there are requests, of what is none: ours, and behind it one of uWS's own.
     const answers = answer.match(/^HTTP\/1\.1 [2-5]\d\d /gm)?.length ?? 0;
-    if (answers <= requests.length + 1) continue;
+    if (answers <= requests.length + 2) continue;
     tooMany += 1;
     t.comment(JSON.stringify(bytes), JSON.stringify(answer));
   }
-  t.equal(tooMany, 0, 'at most one answer for each request, and one refusal');
+  t.equal(tooMany, 0, 'at most one answer for each request, and two refusals');
   const smuggled: string[] = [];
   for (const { method, target, body, whole } of seen) {
     const known = allowed.get(`${method} ${plain(target)}`);

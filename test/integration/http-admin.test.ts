@@ -1,13 +1,13 @@
 /** The admin port and the commands that use it, as an operator has them: real processes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { packageRoot } from '../../native/package-root.js';
 import { metricsOf } from '../support/gateway.js';
 import { freePort } from '../support/ports.js';
 import { outcome, ownStatus, startProxied, text } from '../support/proxied.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = packageRoot();
 const { origin, gateway, get } = await startProxied(t);
 const ADMIN = ['--admin', new URL(gateway.adminUrl).host];
 

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
+import { packageRoot } from '../../native/package-root.js';
 import { openBrowser } from '../support/browser.js';
 import { FAULTY_CLI, type Gateway, startGateway, workersOf } from '../support/gateway.js';
 import { type Nginx, startNginx } from '../support/nginx.js';
 import { servePlayerPages, type PlayReport } from '../support/player-pages.js';
 import { RawClient } from '../support/raw-client.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ROOT = packageRoot();
 const SAMPLE = fileURLToPath(new URL('../../src/web/sample/', import.meta.url));
 const SAMPLE_SECONDS = 14;
 /** The player holds no more than a segment or two ahead, so that it needs the gateway to the end. */

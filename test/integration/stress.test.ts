@@ -8,7 +8,7 @@ import { runStress, STRESS_ARGS, STRESS_GATEWAY, stressObjects } from '../suppor
 import { httpServer } from '../support/upstream.js';
 import { startVersionedOrigin } from '../support/versioned-origin.js';
 
-const SECONDS = 20;
+const SECONDS = 10;
 const MIB = 1_048_576;
 
 t.test('every body is right while objects are replaced, purged and evicted', async (t) => {

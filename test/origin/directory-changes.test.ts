@@ -37,7 +37,7 @@ async function startWriter(t: Test, path: string, mode: WriterMode, pauseMs: num
     Atomics.notify(new Int32Array(stop), 0);
   };
   t.teardown(end);
-  const file = new URL('./threads/file-writer.ts', import.meta.url);
+  const file = new URL('./threads/file-writer.js', import.meta.url);
   const worker = new Worker(file, { workerData: { path, mode, seed: 7, pauseMs, stop } });
   await once(worker, 'message');
   return async (): Promise<number> => {

@@ -65,6 +65,18 @@ t.test(
   },
 );
 
+t.test('workers hear of a ring that is full as it begins', async (t) => {
+  const { bench, send } = ringing();
+  for (let at = 0; at < 128 * KIB; at += 32 * KIB) send(at, 32 * KIB);
+  await settled();
+  t.equal(ringOf(bench, 0).ringBytes, 0, 'all of it fits so far, and that was told');
+  send(128 * KIB, 32 * KIB);
+  await settled();
+  for (const worker of [0, 1]) t.equal(ringOf(bench, worker).ringBytes, 128 * KIB);
+  for (const worker of [0, 1]) passed(bench, worker, 128 * KIB);
+  await until(() => ringOf(bench, 1).written === 160 * KIB);
+});
+
 t.test('who asks when it has outgrown gets his own, also the next time', async (t) => {
   const { bench, send } = ringing();
   for (let at = 0; at < 160 * KIB; at += 32 * KIB) send(at, 32 * KIB);

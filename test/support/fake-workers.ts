@@ -12,7 +12,8 @@ export class FakeWorker {
   readonly ended: Promise<void>;
   die: () => void = () => undefined;
 
-  constructor({ control }: EdgeBoot) {
+  /** `silent`: never says that it is ready. */
+  constructor({ control }: EdgeBoot, silent: boolean) {
     this.#control = control;
     this.ended = new Promise((resolve, reject) => {
       this.die = () => {
@@ -31,7 +32,7 @@ export class FakeWorker {
         this.#onMessage();
       });
     });
-    this.say({ kind: 'ready' });
+    if (!silent) this.say({ kind: 'ready' });
   }
 
   say(message: FromWorker): void {
@@ -49,6 +50,8 @@ export class FakeWorker {
 
 export class FakePool implements WorkerPool {
   readonly size: number;
+  /** Workers that start from now on do not get ready. */
+  silent = false;
   readonly #runs: FakeWorker[][];
   #onRun: () => void = () => undefined;
 
@@ -58,7 +61,7 @@ export class FakePool implements WorkerPool {
   }
 
   run(boot: EdgeBoot): Promise<void> {
-    const worker = new FakeWorker(boot);
+    const worker = new FakeWorker(boot, this.silent);
     this.#runs[boot.index]?.push(worker);
     this.#onRun();
     return worker.ended;

@@ -25,6 +25,7 @@ export interface GatewayOptions {
   /** After `serve`: origins and flags. Free ports and two workers unless they say otherwise. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly openFiles?: number; // descriptors that it may have
   readonly entry?: string; // script below the root; the command line by default
 }
 
@@ -51,7 +52,10 @@ export function spawnGateway(t: Scope, options: GatewayOptions = {}): GatewayPro
   // Clients of tests leave idle connections behind, which nobody wants to wait for.
   flags.push('--set', 'shutdown.idle=0s');
   const args = [options.entry ?? CLI, 'serve', ...flags, ...(options.args ?? [])];
-  const child = spawn(process.execPath, args, {
+  const { openFiles } = options;
+  const limited = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`];
+  const [command = '', ...words] = [...limited, process.execPath, ...args];
+  const child = spawn(command, words, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },

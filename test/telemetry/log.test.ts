@@ -65,7 +65,7 @@ t.test('createLogger() redacts fields that hold secrets', (t) => {
 });
 
 t.test('the last line before an abrupt end is not lost', async (t) => {
-  const module = new URL('../../src/telemetry/log.ts', import.meta.url).href;
+  const module = new URL('../../src/telemetry/log.js', import.meta.url).href;
   const script = `import(${JSON.stringify(module)}).then(({ createLogger }) => {
     createLogger({ level: 'info', name: 'w', worker: 1 }).info('last words');
     process.kill(process.pid, 'SIGKILL');

@@ -1,6 +1,7 @@
 /** The clients: each draws what it does next from its own seed, so others may stay away. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '../support/random.js';
+import { RawClient } from '../support/raw-client.js';
 import type { Ask } from './ask.js';
 import { Client, type Judging, type Manner } from './client.js';
 import type { Action, Recipe } from './recipe.js';
@@ -19,7 +20,7 @@ export interface CrowdOptions {
 /** How often each is done, of those that take part. */
 const WEIGHTS: Partial<Record<Action, number>> = {
   ...{ get: 5, head: 1, range: 3, ranges: 1, condition: 2, 'if-range': 2.5, 'if-match': 1 },
-  ...{ 'no-cache': 0.5, leave: 2, slow: 0.4, gang: 2.5, herd: 0.8 },
+  ...{ 'no-cache': 0.5, leave: 2, slow: 0.4, gang: 2.5, herd: 0.8, deaf: 0.3 },
 };
 const LANGUAGES = ['de', 'en', 'fr'] as const;
 const AGENTS = ['player/1', 'player/2', 'player/3'] as const;
@@ -27,6 +28,7 @@ const SLOW_RATES = [300_000, 700_000, 1_500_000] as const;
 const SLOW_PATIENCE_MS = 50_000;
 const GANG = 4;
 const HERD = 8;
+const DEAF_BURSTS = 25; // at most, each of up to four requests
 const PAUSE_MS = 12;
 const GONE_MS = 110; // those who leave do so within this
 const POLL_MS = [1_550, 1_700, 1_850] as const; // just longer than half a target duration lasts
@@ -115,7 +117,24 @@ class Member {
     if (client === undefined || site === undefined) return;
     if (action === 'gang') await this.#gang(site, object);
     else if (action === 'herd') await this.#herd(site, object);
+    else if (action === 'deaf') await this.#deaf(site);
     else await this.#single(client, object, action);
+  }
+
+  /** Asks on and on without reading, then is gone: nobody else may notice. */
+  async #deaf(site: Site): Promise<void> {
+    const client = await RawClient.open(site.gateway.port).catch(() => undefined);
+    if (client === undefined) return;
+    const bursts = this.#random() * DEAF_BURSTS;
+    for (let burst = 0; burst < bursts && !client.isClosed; burst += 1) {
+      const objects = Array.from({ length: 1 + Math.floor(this.#random() * 4) }, () =>
+        this.#random() < 0.5 ? site.objects[0] : this.#any(site.objects),
+      ).filter((object) => object !== undefined);
+      for (const object of objects) object.clientRequests += 1;
+      client.send(objects.map(({ path }) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`).join(''));
+      await delay(this.#random() * 3);
+    }
+    client.reset();
   }
 
   async #single(client: Client, object: WorldObject, action: Action): Promise<void> {

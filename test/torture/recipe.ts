@@ -8,6 +8,7 @@ export const ACTIONS = [
     'slow',
     'gang',
     'herd',
+    'deaf',
     'purge',
     'soft-purge',
     'unsafe',

@@ -13,6 +13,8 @@ const flags = [
   { path: 'admin.listen', value: '127.0.0.1:0', name: '--admin' },
   { path: 'workers', value: '2', name: '--workers' },
   { path: 'cache.memory', value: '16MiB', name: '--cache-memory' },
+  // The connection that is kept for the next request would be waited for.
+  { path: 'shutdown.idle', value: '0s', name: '--set' },
   { path: 'log.level', value: 'error', name: '--log-level' },
 ];
 const { config } = loadConfig({ flags });

@@ -1,0 +1,42 @@
+/**
+ * How many clients the descriptors of the process are enough for. When a process has none left, accept()
+ * fails and the listening socket stays readable: its thread would turn without end and answer nobody.
+ * So clients get what is surely not needed by others, and whoever comes beyond is closed at once.
+ */
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config/config.js';
+
+export interface DescriptorShare {
+  readonly connections: number; // of clients, for each worker
+  readonly allowed: number; // descriptors of the process
+  readonly wanted: number; // for all that the configuration allows
+}
+
+/** Event loops, logs, listening sockets, pipes between threads; twice what was counted. */
+const OF_THE_PROCESS = 128;
+const OF_A_WORKER = 32;
+/** A directory's files that are open at once, by worker. */
+const FILES = 64;
+const ADMIN = 320; // what the admin port takes, and its health checks
+
+/** Node has raised the soft limit to the hard one as it started. Undefined: not to be learned here. */
+export function allowedDescriptors(): number | undefined {
+  try {
+    const [, soft] =
+      /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    return soft === undefined ? undefined : Number(soft); // 'unlimited' is none
+  } catch {
+    return undefined; // no Linux
+  }
+}
+
+export function shareDescriptors(config: Config, allowed: number): DescriptorShare {
+  const workers = Math.max(1, config.workers);
+  const { limits, origin, origins } = config;
+  const upstream = Math.max(1, origins.length) * origin.connections;
+  const others = OF_THE_PROCESS + ADMIN + workers * (OF_A_WORKER + FILES + upstream);
+  // Origins rarely need all their connections: of few descriptors clients have half.
+  const left = Math.max(allowed - others, Math.floor(allowed / 2));
+  const connections = Math.min(limits.connections, Math.max(1, Math.floor(left / workers)));
+  return { connections, allowed, wanted: others + workers * limits.connections };
+}
