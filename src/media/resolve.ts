@@ -20,11 +20,19 @@ export function resolveUri(basePath: string, uri: string): string | undefined {
   const base = before(before(basePath, '#'), '?');
   const path = before(reference, '?');
   const query = reference.slice(path.length);
-  if (path === '') return base + (query === '' ? before(basePath, '#').slice(base.length) : query);
-  const merged = path.startsWith('/') ? path : base.slice(0, base.lastIndexOf('/') + 1) + path;
-  const resolved = withoutDotSegments(merged) + query;
+  const resolved = path === '' ? base + (query || ownQuery(basePath)) : merged(base, path) + query;
   // '/.//host' would come out as '//host', which a client reads as an authority.
   return resolved.length > MAX_URI || resolved.startsWith('//') ? undefined : resolved;
+}
+
+function ownQuery(basePath: string): string {
+  const all = before(basePath, '#');
+  return all.slice(before(all, '?').length);
+}
+
+function merged(base: string, path: string): string {
+  const whole = path.startsWith('/') ? path : base.slice(0, base.lastIndexOf('/') + 1) + path;
+  return withoutDotSegments(whole);
 }
 
 function withoutDotSegments(path: string): string {

@@ -62,38 +62,41 @@ const HUNG_ON_THE_WAY_OUT = [
   ['stop', 'worker 0 to drain', 'a drain without end'],
   ['end', 'worker 0 to end', 'a thread that does not end'],
 ] as const;
-for (const [where, what, why] of HUNG_ON_THE_WAY_OUT) {
-  t.test(`SIGTERM ends it within its deadline and 5 s: ${why}`, async (t) => {
-    const gateway = await startFaulty(t, DEADLINE, { WORKER_HANGS: where });
-    const tookMs = await ended(gateway, t);
-    t.match(last(gateway), { code: 'GW_HUNG', level: 'fatal' });
-    t.ok(last(gateway).waitsFor.includes(what), last(gateway).waitsFor.join());
-    t.ok(tookMs > 900, `after ${tookMs} ms`);
+// Each mostly waits.
+t.test('SIGTERM ends it within its deadline and 5 s', { jobs: 5 }, async (t) => {
+  for (const [where, what, why] of HUNG_ON_THE_WAY_OUT) {
+    void t.test(why, async (t) => {
+      const gateway = await startFaulty(t, DEADLINE, { WORKER_HANGS: where });
+      const tookMs = await ended(gateway, t);
+      t.match(last(gateway), { code: 'GW_HUNG', level: 'fatal' });
+      t.ok(last(gateway).waitsFor.includes(what), last(gateway).waitsFor.join());
+      t.ok(tookMs > 900, `after ${tookMs} ms`);
+    });
+  }
+
+  void t.test('a worker that hangs', async (t) => {
+    const gateway = await startFaulty(t, DEADLINE);
+    const worker = await hang(gateway, 'hang');
+    await ended(gateway, t);
+    t.match(last(gateway), { code: 'GW_HUNG', waitsFor: [`worker ${worker} to drain`] });
   });
-}
 
-t.test('SIGTERM ends it within its deadline and 5 s: a worker that hangs', async (t) => {
-  const gateway = await startFaulty(t, DEADLINE);
-  const worker = await hang(gateway, 'hang');
-  await ended(gateway, t);
-  t.match(last(gateway), { code: 'GW_HUNG', waitsFor: [`worker ${worker} to drain`] });
-});
+  void t.test('a start that is not finished', async (t) => {
+    const gateway = spawnFaulty(t, DEADLINE, { WORKER_HANGS: 'start' });
+    while (!handlesSigterm(gateway.pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await ended(gateway, t);
+    t.match(last(gateway), { code: 'GW_HUNG', waitsFor: ['start-up', 'worker 0 to start'] });
+  });
 
-t.test('SIGTERM ends it within its deadline and 5 s: a start that is not finished', async (t) => {
-  const gateway = spawnFaulty(t, DEADLINE, { WORKER_HANGS: 'start' });
-  while (!handlesSigterm(gateway.pid)) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
-  await ended(gateway, t);
-  t.match(last(gateway), { code: 'GW_HUNG', waitsFor: ['start-up', 'worker 0 to start'] });
-});
-
-t.test('SIGTERM ends it within its deadline and 5 s: a main thread that hangs', async (t) => {
-  const gateway = await startFaulty(t, ['--workers', '0', ...DEADLINE]);
-  const client = await RawClient.open(gateway.port);
-  client.send('GET /fault/hang?x HTTP/1.1\r\nHost: test\r\n\r\n');
-  for (let looks = 0; looks < 20 && (await answers(gateway)); looks += 1);
-  await ended(gateway, t);
-  t.match(gateway.log(), /^headgate: GW_HUNG: the main thread hangs/m);
+  void t.test('a main thread that hangs', async (t) => {
+    const gateway = await startFaulty(t, ['--workers', '0', ...DEADLINE]);
+    const client = await RawClient.open(gateway.port);
+    client.send('GET /fault/hang?x HTTP/1.1\r\nHost: test\r\n\r\n');
+    for (let looks = 0; looks < 20 && (await answers(gateway)); looks += 1);
+    await ended(gateway, t);
+    t.match(gateway.log(), /^headgate: GW_HUNG: the main thread hangs/m);
+  });
 });
 
 t.test('SIGTERM ends it in order while an admin request is under way', async (t) => {
