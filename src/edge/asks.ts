@@ -193,7 +193,7 @@ export class Asks {
       if (waiting.worker === worker) this.#invalidated(id);
     }
     for (const feed of [...this.#feeds.values()]) {
-      if (feed.worker === worker) this.#endFeed(feed, lostEnd());
+      if (feed.worker === worker) this.#endFeed(feed, LOST);
     }
     for (const ask of [...this.#asks.values()]) {
       if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
@@ -471,12 +471,9 @@ function servedTo(position: number, served: Served): Served {
   return position === 0 || served.hit ? served : { ...served, collapsed: true };
 }
 
+const LOST: FillEnd = { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
 /** Marks an ask whose answer is being relayed. */
 const RELAYING = '\0relaying';
-
-function lostEnd(): FillEnd {
-  return { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
-}
 
 /** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
 function joinKeyOf({ key, headers, range, credentialed, beyond }: AskRequest): string {

@@ -68,18 +68,15 @@ export function reachOf(
   value: string,
 ): { readonly start: number; readonly end: number } | undefined {
   const [, list] = BYTES_OF.exec(value) ?? [];
-  let reach: { start: number; end: number } | undefined;
+  let start = Infinity;
+  let end = -1;
   for (const member of list?.split(',') ?? []) {
     const [, first, last] = MEMBER.exec(member) ?? [];
     if (first === undefined) return undefined;
-    const start = Number(first);
-    const end = last === undefined || last === '' ? start : Number(last);
-    reach = {
-      start: Math.min(start, reach?.start ?? start),
-      end: Math.max(end, reach?.end ?? end),
-    };
+    start = Math.min(start, Number(first));
+    end = Math.max(end, Number(last === '' ? first : last));
   }
-  return reach;
+  return end < 0 ? undefined : { start, end };
 }
 
 /** What a `Content-Range` field says, or undefined when it is not a valid one of bytes. */

@@ -63,7 +63,7 @@ const HUNG_ON_THE_WAY_OUT = [
   ['end', 'worker 0 to end', 'a thread that does not end'],
 ] as const;
 // Each mostly waits.
-t.test('SIGTERM ends it within its deadline and 5 s', { jobs: 5 }, async (t) => {
+t.test('SIGTERM ends it within its deadline and 5 s', { jobs: 5 }, (t) => {
   for (const [where, what, why] of HUNG_ON_THE_WAY_OUT) {
     void t.test(why, async (t) => {
       const gateway = await startFaulty(t, DEADLINE, { WORKER_HANGS: where });
@@ -97,6 +97,7 @@ t.test('SIGTERM ends it within its deadline and 5 s', { jobs: 5 }, async (t) => 
     await ended(gateway, t);
     t.match(gateway.log(), /^headgate: GW_HUNG: the main thread hangs/m);
   });
+  t.end();
 });
 
 t.test('SIGTERM ends it in order while an admin request is under way', async (t) => {
