@@ -113,8 +113,3 @@ function difference(told: Stamp, wanted: Stamp): Difference {
   if (told.version !== wanted.version) return 'version';
   return told.viewer === wanted.viewer ? 'place' : 'viewer';
 }
-
-/** Where a body is not one version throughout, its first block's. */
-export function versionOf(bytes: Buffer, start: number): number | undefined {
-  return firstStamp(bytes, start)?.version;
-}
