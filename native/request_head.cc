@@ -1,7 +1,8 @@
-// A request's head where uWebSockets.js has parsed it, and what it holds back of earlier answers. Its own
-// calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off both
-// ends of a value; here lies what the client has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in
-// addon.ts, which also says for which binaries of uWebSockets.js this holds.
+// A request's head where uWebSockets.js has parsed it, and what it holds back of earlier answers. Its
+// own calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off
+// both ends of a value; here lies what the client has sent. Written to V8's own interface, as
+// prefetch.cc is, because each hit asks. Typed in addon.ts, which also says for which binaries of
+// uWebSockets.js this holds.
 #include <node.h>
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
 /**
- * The stress of test/integration/stress.test.ts for as long as it is told to:
+ * The stress of test/support/stress.ts for as long as it is told to:
  *   npm run soak -- [seconds] [seed]
  * Prints a line every minute; ends with 1 at the first wrong body.
  */

@@ -31,7 +31,7 @@ export interface RunningAdmin {
 
 const MAX_BODY = 16_384; // bytes
 const CLOSE_GRACE_MS = 1_000;
-const MAX_CONNECTIONS = 256;
+export const MAX_CONNECTIONS = 256;
 const TIME_OUTS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,

@@ -5,6 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.js';
+import { OPEN_FILES } from '../origin/directory.js';
+import { MAX_CONNECTIONS } from './admin.js';
 
 export interface DescriptorShare {
   readonly connections: number; // of clients, for each worker
@@ -15,9 +17,8 @@ export interface DescriptorShare {
 /** Event loops, logs, listening sockets, pipes between threads; twice what was counted. */
 const OF_THE_PROCESS = 128;
 const OF_A_WORKER = 32;
-/** A directory's files that are open at once, by worker. */
-const FILES = 64;
-const ADMIN = 320; // what the admin port takes, and its health checks
+/** Connections of the admin port that are on their way while older ones make room. */
+const ADMIN_SPARE = 64;
 
 /** Node has raised the soft limit to the hard one as it started. Undefined: not to be learned here. */
 export function allowedDescriptors(): number | undefined {
@@ -34,7 +35,8 @@ export function shareDescriptors(config: Config, allowed: number): DescriptorSha
   const workers = Math.max(1, config.workers);
   const { limits, origin, origins } = config;
   const upstream = Math.max(1, origins.length) * origin.connections;
-  const others = OF_THE_PROCESS + ADMIN + workers * (OF_A_WORKER + FILES + upstream);
+  const node = OF_THE_PROCESS + MAX_CONNECTIONS + ADMIN_SPARE;
+  const others = node + workers * (OF_A_WORKER + OPEN_FILES + upstream);
   // Origins rarely need all their connections: of few descriptors clients have half.
   const left = Math.max(allowed - others, Math.floor(allowed / 2));
   const connections = Math.min(limits.connections, Math.max(1, Math.floor(left / workers)));

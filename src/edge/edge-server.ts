@@ -170,13 +170,8 @@ export class EdgeServer {
 
   /** A hit, its head and part of its body written: from now on it is in flight like any other. */
   readonly #adopt = (response: HttpResponse): Responder => {
-    const { clock, guard } = this.#context;
-    const responder = new Responder(response, clock.now(), guard, this.#isDraining);
+    const responder = this.#opened(response);
     responder.status = 200;
-    this.#open += 1;
-    responder.whenGone(() => {
-      this.#open -= 1;
-    });
     return responder;
   };
 
@@ -225,13 +220,22 @@ export class EdgeServer {
 
   readonly #isDraining = (): boolean => this.#state !== 'open';
 
-  #begin(response: HttpResponse): Responder {
-    const { clock, guard, metrics } = this.#context;
+  /** What a stop waits for until it is gone. */
+  #opened(response: HttpResponse): Responder {
+    const { clock, guard } = this.#context;
     const responder = new Responder(response, clock.now(), guard, this.#isDraining);
     this.#open += 1;
-    metrics.add('requests');
     responder.whenGone(() => {
       this.#open -= 1;
+    });
+    return responder;
+  }
+
+  #begin(response: HttpResponse): Responder {
+    const { metrics } = this.#context;
+    const responder = this.#opened(response);
+    metrics.add('requests');
+    responder.whenGone(() => {
       metrics.add('bytesSent', responder.bytesSent);
       if (responder.status >= 500) metrics.add('serverErrors');
       else if (responder.status >= 400) metrics.add('clientErrors');

@@ -24,6 +24,7 @@ const TIMED_EVERY = 64;
  * would serve on what a purge, an Age or a lifetime of nothing has made stale just now.
  */
 const EXACT_BELOW_MS = 1_000;
+
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
@@ -63,7 +64,8 @@ export class HitPath {
     const query = request.getQuery() as string | undefined;
     if (query !== undefined && query !== '') return false;
     directory?.prefetchObject(this.#hashes.key);
-    if (!this.#isPlain(request)) return false;
+    // Nothing in its fields asks for more than the object.
+    if (this.#heads.look(request) !== HEAD.ordinary) return false;
     const bytes =
       this.#fromDirectory(response, directory, path) ?? this.#coded(response, request, path);
     if (bytes === undefined) return false;
@@ -151,11 +153,6 @@ export class HitPath {
   #mayHave({ descriptor }: LocalObject, request: HttpRequest): boolean {
     if (!descriptor.freshness.anonymousOnly || !this.#looksWho) return true;
     return CREDENTIALS.every((name) => request.getHeader(name) === '');
-  }
-
-  /** Nothing in the request's fields asks for more than the object. */
-  #isPlain(request: HttpRequest): boolean {
-    return this.#heads.look(request) === HEAD.ordinary;
   }
 
   /** What the kernel does not take goes on as any body does, under a lease. `body` is guarded. */

@@ -5,7 +5,7 @@ import { isWhole } from '../cache/descriptor.js';
 import { ageSeconds } from '../cache/reuse.js';
 import { renderFields, renderHit } from '../cache/render.js';
 
-/** Up to here a body goes out in one copying call and needs no lease beyond it. */
+/** Up to here a body in one piece is served without further thought. */
 export const SMALL_BYTES = 65_536;
 
 export class LocalObject {

@@ -24,7 +24,7 @@ import type { PlainAnswer } from './plain-answer.js';
 import { openUnder, pathNames } from './safe-open.js';
 import type { Opened } from './safe-open.js';
 
-const OPEN_FILES = 64; // at once, each an fd and up to 512 KiB of buffers
+export const OPEN_FILES = 64; // at once, each an fd and up to 512 KiB of buffers
 const WAITING_OPENS = 1024;
 const OPEN_WAIT_MS = 10_000;
 /** Readings of a file's beginning before it is given up: some 250 ms in all. */
