@@ -79,13 +79,11 @@ function readParts(
   return { faults, stamp };
 }
 
-/** Of bytes that are too few to say of which version they are: one of that length, if there was one. */
+/** Of bytes that do not say of which version they are: the newest of that length, if there was one. */
 function sizedAs(object: WorldObject, total: number, claimed: Stamp): Stamp {
   if (object.sizeOf(claimed.version) === total) return claimed;
-  for (const { number, size } of object.versions()) {
-    if (size === total) return { ...claimed, version: number };
-  }
-  return claimed;
+  const version = [...object.versions()].findLast(({ size }) => size === total)?.number;
+  return version === undefined ? claimed : { ...claimed, version };
 }
 
 function besideFaults({ version }: Stamp, before: Stamp | undefined): Fault[] {
@@ -123,10 +121,13 @@ function inspectText(
   // A part may be that of many versions: the one it is said to be, or else the newest.
   const newest = object.current.number;
   const some = [claimed.version, ...Array.from({ length: newest }, (_, i) => newest - i)];
-  for (const version of whole === undefined ? some : [whole]) {
-    const expected = object.body(version, 0, first, first + bytes.length);
+  const fitting = (whole === undefined ? some : [whole]).filter((version) =>
+    bytes.equals(object.body(version, 0, first, first + bytes.length)),
+  );
+  const version = fitting[0];
+  if (version !== undefined) {
     const stamp = { object: object.id, version, viewer: 0 };
-    if (bytes.equals(expected)) return { right: true, stamp, told: true };
+    return { right: true, stamp, told: new Set(fitting).size === 1 };
   }
   const about = bytes.toString('latin1', 0, 200);
   return {

@@ -69,6 +69,12 @@ function withField(answer: Answer, name: string, value: string): Answer {
   return { ...answer, fields: new Map([...answer.fields, [name, value]]) };
 }
 
+/** As a directory answers. */
+function withoutTruth(answer: Answer): Answer {
+  const fields = [...answer.fields].filter(([name]) => name.startsWith('content-'));
+  return { ...answer, fields: new Map(fields) };
+}
+
 /** An answer of its own making, so that its serial is no other's. */
 function withBody(answer: Answer, body: Buffer): Answer {
   return withField({ ...answer, body }, 'content-length', String(body.length));
@@ -98,6 +104,21 @@ t.test('what HTTP allows is no finding', (t) => {
   t.strictSame(world.judge(world.ask(), world.answer({ version: 1 })), [], 'within its lifetime');
   t.equal(world.findings.counts.size, 0);
   t.ok(world.oracle.judged.size > 0, 'and it was counted');
+  t.end();
+});
+
+t.test('a part of a playlist that all versions share is taken for what its length says', (t) => {
+  const world = new Case('file-live');
+  const { object } = world;
+  for (let version = 2; version <= 8; version += 1) object.advance();
+  const range: [number, number] = [16, 26];
+  const part = withoutTruth(world.answer({ range }));
+  const ask = world.ask({ range: 'bytes=16-26' });
+  object.advance();
+  t.not(object.sizeOf(8), object.sizeOf(9), 'the test sees a change of length');
+  t.strictSame(world.judge(ask, part), []);
+  const told = `bytes 16-26/${object.sizeOf(9) + 7}`;
+  t.strictSame(world.judge(ask, withField(part, 'content-range', told)), ['false-whole']);
   t.end();
 });
 
