@@ -60,6 +60,11 @@ export interface HeadReader {
    * sent further requests without reading. Over TLS also those that uWS has not tried to send yet.
    */
   isClear(response: object): boolean;
+  /**
+   * What `Date` says of the next answer whose body begins on this thread: seconds since the epoch, below
+   * 2^32; 0: now. It stays so for up to a second: each answer must set it.
+   */
+  setDate(response: object, seconds: number): void;
 }
 
 interface Loaded<T> {

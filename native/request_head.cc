@@ -1,10 +1,11 @@
-// A request's head where uWebSockets.js has parsed it, and what it holds back of earlier answers. Its
-// own calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off
+// A request's head where uWebSockets.js has parsed it, what it holds back of earlier answers, and the
+// Date that it writes. Its own calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off
 // both ends of a value; here lies what the client has sent. Written to V8's own interface, as
 // prefetch.cc is, because each hit asks. Typed in addon.ts, which also says for which binaries of
 // uWebSockets.js this holds.
 #include <node.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,8 @@ constexpr int32_t kHidden = 3;
 constexpr size_t kMaxNames = 24;
 constexpr size_t kNameBytes = 32;
 
+constexpr size_t kDateBytes = 29;
+
 struct Reader {
   struct Name {
     size_t length;
@@ -60,6 +63,8 @@ struct Reader {
   size_t count = 0;
   uint64_t lengths = 0;  // a bit for each length that some name has
   bool tls = false;      // what connections speak
+  int64_t dated = -1;    // seconds since the epoch that `date` says
+  char date[kDateBytes];
 
   bool Has(const Text& name) const {
     if (name.length >= kNameBytes || (lengths >> name.length & 1) == 0) return false;
@@ -238,6 +243,8 @@ constexpr size_t kCorkBuffer = 0x180;
 constexpr size_t kCorkOffset = 0x188;
 constexpr size_t kCorkedSocket = 0x190;
 
+constexpr size_t kDate = 0x150;  // what `Date` will say
+
 // Sends what is corked of earlier answers, as far as the kernel takes it. True: all of it.
 bool SendCorked(char* socket, char* loop) {
   uint32_t& held = At<uint32_t>(loop, kCorkOffset);
@@ -265,6 +272,61 @@ void IsClear(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(clear);
 }
 
+void Two(char* to, int64_t number) {
+  to[0] = static_cast<char>('0' + number / 10);
+  to[1] = static_cast<char>('0' + number % 10);
+}
+
+// IMF-fixdate, RFC 9110 section 5.6.7. Years begin in March here, so that the leap day is
+// a year's last (H. Hinnant, "chrono-compatible low-level date algorithms").
+void WriteDate(char* to, int64_t seconds) {
+  const int64_t days = seconds / 86'400;
+  const int64_t second = seconds % 86'400;
+  const int64_t shifted = days + 719'468;  // from 0000-03-01
+  const int64_t era = shifted / 146'097;
+  const int64_t day_of_era = shifted % 146'097;
+  const int64_t year_of_era =
+      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t month = (5 * day_of_year + 2) / 153;  // 0: March
+  const int64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
+  memcpy(to, "SunMonTueWedThuFriSat" + (days + 4) % 7 * 3, 3);
+  memcpy(to + 3, ", ", 2);
+  Two(to + 5, day_of_year - (153 * month + 2) / 5 + 1);
+  to[7] = ' ';
+  memcpy(to + 8, "MarAprMayJunJulAugSepOctNovDecJanFeb" + month * 3, 3);
+  to[11] = ' ';
+  Two(to + 12, year / 100);
+  Two(to + 14, year % 100);
+  to[16] = ' ';
+  Two(to + 17, second / 3'600);
+  to[19] = ':';
+  Two(to + 20, second / 60 % 60);
+  to[22] = ':';
+  Two(to + 23, second % 60);
+  memcpy(to + 25, " GMT", 4);
+}
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
+
+// uWS makes the text anew each second, and writes it as an answer's body begins.
+void SetDate(const FunctionCallbackInfo<Value>& call) {
+  auto* reader = static_cast<Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
+  char* socket = SocketOf(call[0]);
+  if (socket == nullptr) return;
+  const uint32_t told = call[1]->IsUint32() ? call[1].As<v8::Uint32>()->Value() : 0;
+  const int64_t seconds = told == 0 ? Now() : told;
+  if (seconds != reader->dated) {
+    WriteDate(reader->date, seconds);
+    reader->dated = seconds;
+  }
+  memcpy(At<char*>(At<char*>(socket, kContext), 0) + kDate, reader->date, kDateBytes);
+}
+
 }  // namespace
 
 NODE_MODULE_INIT() {
@@ -281,6 +343,7 @@ NODE_MODULE_INIT() {
   method("text", TextOf);
   method("connection", ConnectionOf);
   method("isClear", IsClear);
+  method("setDate", SetDate);
   const Local<String> name = String::NewFromUtf8(isolate, "HeadReader").ToLocalChecked();
   exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
 }

@@ -12,13 +12,14 @@ import { newPrefetcher, type Prefetcher } from '../../native/addon.js';
 import { ArenaView } from './arena.js';
 import { LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
 
-/** Cells of a text's head, by number: Int32 but for the two times, which are Float64. */
+/** Cells of a text's head, by number: Int32 but for `born` and `freshUntil`, which are Float64. */
 const TEXT = {
   hash: 0,
   slot: 1,
   bodyBytes: 2,
   keyBytes: 3,
   fieldsBytes: 4,
+  date: 5,
   born: 3, // Float64
   freshUntil: 4, // Float64
 } as const;
@@ -37,6 +38,7 @@ export interface PublishedText {
   readonly fields: string; // Latin-1
   readonly bornMs: number;
   readonly freshUntilMs: number;
+  readonly date: number; // seconds since the epoch that answers say; 0: when they are sent
 }
 
 export interface Publication {
@@ -135,6 +137,10 @@ export class Directory {
     return this.#times[line * TIMES + TEXT.born] ?? 0;
   }
 
+  date(line: number): number {
+    return (this.#cells[line * CELLS + TEXT.date] ?? 0) >>> 0;
+  }
+
   /** Borrowed: gone with `unprotect`. */
   body(line: number): Uint8Array {
     const base = line * CELLS;
@@ -165,6 +171,7 @@ export class Directory {
     cells[base + TEXT.bodyBytes] = bodyBytes;
     cells[base + TEXT.keyBytes] = key.length;
     cells[base + TEXT.fieldsBytes] = fields.length;
+    cells[base + TEXT.date] = text.date | 0;
     this.#times[line * TIMES + TEXT.born] = text.bornMs;
     this.#times[line * TIMES + TEXT.freshUntil] = text.freshUntilMs;
     const { buffer, byteOffset } = this.view.data;

@@ -6,8 +6,10 @@
 import type { Descriptor, EncodedBody } from './descriptor.js';
 import { appendCacheStatus, cacheStatus } from './cache-status.js';
 import type { Served } from './messages.js';
+import { dateSeconds } from '../http/date.js';
 import { withoutDigests } from '../http/digest.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
+import { mediaKind } from '../media/kind.js';
 import { varyNames } from './vary.js';
 
 export const BLOCK_KEY = Buffer.from('Cache-Status', 'latin1');
@@ -68,6 +70,16 @@ function withVaryEncoding(fields: FieldLines): FieldLines {
   const names = varyNames(fields);
   if (names === '*' || names.includes('accept-encoding')) return fields;
   return [...fields, ['vary', 'Accept-Encoding']];
+}
+
+/**
+ * What the `Date` of a stored object's answers says, in seconds since the epoch: when its origin made it.
+ * 0: when the answer is sent, as nothing else is known, or as players set their clock by it, whatever
+ * the Age: dash.js does by the Date of an MPD without UTCTiming.
+ */
+export function sentDate({ dateMs, contentType }: Descriptor): number {
+  if (Number.isNaN(dateMs) || mediaKind('', contentType) === 'mpd') return 0;
+  return dateSeconds(dateMs);
 }
 
 /** Key of the call that writes a published object's fields: its value is `publishedFields`. */

@@ -220,10 +220,19 @@ export class EdgeServer {
 
   readonly #isDraining = (): boolean => this.#state !== 'open';
 
+  readonly #setDate = (response: HttpResponse, seconds: number): void => {
+    this.#heads?.setDate(response, seconds);
+  };
+
   /** What a stop waits for until it is gone. */
   #opened(response: HttpResponse): Responder {
     const { clock, guard } = this.#context;
-    const responder = new Responder(response, clock.now(), guard, this.#isDraining);
+    const responder = new Responder(response, {
+      nowMs: clock.now(),
+      guard,
+      isLast: this.#isDraining,
+      setDate: this.#setDate,
+    });
     this.#open += 1;
     responder.whenGone(() => {
       this.#open -= 1;

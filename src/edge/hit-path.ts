@@ -109,6 +109,7 @@ export class HitPath {
       );
       const fields = directory.fields(line);
       response.writeHeader(PUBLISHED_KEY, fields);
+      this.#heads.setDate(response, directory.date(line));
       if (isSentAtOnce(fields.length + body.length)) response.end(body);
       else this.#sendLarge(response, body, { arena: directory.view, slot });
       return body.length;
@@ -140,6 +141,7 @@ export class HitPath {
     try {
       const block = body.hitBlock(clock.coarse());
       response.writeHeader(BLOCK_KEY, block);
+      this.#heads.setDate(response, object.date);
       if (isSentAtOnce(block.length + body.view.length)) response.end(body.view);
       else this.#sendLarge(response, body.view, { arena, slot: body.slot });
       arena.touch(body.slot);

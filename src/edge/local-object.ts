@@ -3,7 +3,7 @@ import type { ArenaView } from '../arena/arena.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
 import { ageSeconds } from '../cache/reuse.js';
-import { renderFields, renderHit } from '../cache/render.js';
+import { renderFields, renderHit, sentDate } from '../cache/render.js';
 
 /** Up to here a body in one piece is served without further thought. */
 export const SMALL_BYTES = 65_536;
@@ -17,6 +17,8 @@ export class LocalObject {
   readonly plain: PlainBody | undefined;
   /** The same in codings of ours; empty when there are none. */
   readonly coded: readonly PlainBody[];
+  /** As `sentDate`. */
+  readonly date: number;
   /** Estimate of its heap: what it knows, and what it has rendered. */
   readonly bytes: number;
   /** When a background refresh was last asked for; it may have failed since. */
@@ -31,6 +33,7 @@ export class LocalObject {
     const simple = isWhole(descriptor) && status === 200 && vary.length === 0;
     this.plain = simple ? plainBody(this, cacheName, undefined) : undefined;
     this.coded = simple ? encodings.flatMap((one) => plainBody(this, cacheName, one) ?? []) : [];
+    this.date = sentDate(descriptor);
     const bodies = (this.plain === undefined ? 0 : 1) + this.coded.length;
     this.bytes = heapOf(descriptor, bodies);
   }

@@ -5,6 +5,7 @@
  */
 import type { Head, Served } from '../cache/messages.js';
 import { plainLines, renderLines, servedStatus } from '../cache/render.js';
+import { dateSeconds, parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
@@ -26,4 +27,10 @@ export function passedHead(
   const reads = method === 'GET' || method === 'HEAD';
   const forAnySite = reads && fieldValue(asked, 'cookie') === undefined;
   return status + (forAnySite ? renderLines(passed) : plainLines(passed));
+}
+
+/** What its `Date` says: the origin's, in seconds since the epoch; 0: when it is sent, as there is none. */
+export function passedDate({ fields }: Head): number {
+  const ms = parseHttpDate(fieldValue(fields, 'date') ?? '');
+  return ms === undefined ? 0 : dateSeconds(ms);
 }

@@ -7,7 +7,7 @@ import { contentLength } from '../http/fields.js';
 import { isBodyless } from '../origin/origin.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
-import { passedHead } from './passed-head.js';
+import { passedDate, passedHead } from './passed-head.js';
 import { planRelay, type RelayPlan, sliceFields, Slicer } from './relay-plan.js';
 import { RelayWriter } from './relay-writer.js';
 import type { Responder } from './responder.js';
@@ -74,7 +74,8 @@ export class RelayedAnswer {
   #start(head: Head, { served, total }: { served: Served; total: number }): 'body' | 'over' {
     const { context, request, responder } = this.#options;
     const writeHead = (): void => {
-      responder.head(head.status, passedHead(context, request, { served, head }));
+      const lines = passedHead(context, request, { served, head });
+      responder.head(head.status, lines, passedDate(head));
     };
     if (!isBodyless(request.method, head.status)) {
       this.#writer = new RelayWriter({ responder, wheel: context.wheel, total, writeHead });
@@ -92,7 +93,7 @@ export class RelayedAnswer {
     const fields = plan.fields;
     responder.cork(() => {
       const about = { served, head: { status: head.status, fields } };
-      responder.head(plan.status, passedHead(context, request, about));
+      responder.head(plan.status, passedHead(context, request, about), passedDate(head));
       responder.endWithoutBody(plan.status === 304 ? undefined : 0);
     });
   }

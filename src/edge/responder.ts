@@ -28,6 +28,16 @@ export function isSentAtOnce(bytes: number): boolean {
   return bytes <= CORKED_BYTES;
 }
 
+export interface ResponderOptions {
+  readonly nowMs: number;
+  /** Catches what callbacks throw: an exception must never reach uWS. */
+  readonly guard: (run: () => void) => void;
+  /** Asked when the head is written: whether the connection ends for reasons of ours. */
+  readonly isLast?: () => boolean;
+  /** As `HeadReader.setDate`. Without it answers say when they are sent. */
+  readonly setDate?: (response: HttpResponse, seconds: number) => void;
+}
+
 export class Responder {
   readonly startedMs: number;
   /** The request is a HEAD: a body would be read as the next response. */
@@ -42,28 +52,19 @@ export class Responder {
   #response: HttpResponse | undefined;
   #interim = '';
   #headBytes = 0;
+  #date = 0;
+  #dated = false; // uWS writes Date with the first of the body, or in its place
   #told = false; // `Connection: close` is among what was written
   #onGone: (() => void)[] = [];
-  readonly #guard: (run: () => void) => void;
-  readonly #isLast: () => boolean;
+  readonly #options: ResponderOptions;
 
-  /**
-   * `guard` catches what callbacks throw: an exception must never reach uWS. `isLast` is asked when
-   * the head is written: whether the connection ends for reasons of ours.
-   */
-  constructor(
-    response: HttpResponse,
-    nowMs: number,
-    guard: (run: () => void) => void,
-    isLast: () => boolean = () => false,
-  ) {
+  constructor(response: HttpResponse, options: ResponderOptions) {
     this.#response = response;
-    this.startedMs = nowMs;
-    this.#guard = guard;
-    this.#isLast = isLast;
+    this.startedMs = options.nowMs;
+    this.#options = options;
     response.onAborted(() => {
       this.#response = undefined;
-      guard(() => {
+      options.guard(() => {
         this.#leave();
       });
     });
@@ -103,7 +104,7 @@ export class Responder {
   /** Runs what writes to the response as one packet. Nothing runs when it is over. */
   cork(write: () => void): void {
     this.#response?.cork(() => {
-      this.#guard(write);
+      this.#options.guard(write);
     });
   }
 
@@ -116,16 +117,20 @@ export class Responder {
     if (this.#response === undefined) return;
     muteCerr(true);
     try {
-      this.#guard(write);
+      this.#options.guard(write);
     } finally {
       muteCerr(false);
     }
   }
 
-  /** `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. Inside `cork` only. */
-  head(status: number, cacheStatusAndLines: string): void {
+  /**
+   * `cacheStatusAndLines`: value for BLOCK_KEY, further lines behind it. `date`: as `sentDate`. Inside
+   * `cork` only.
+   */
+  head(status: number, cacheStatusAndLines: string, date = 0): void {
     if (this.#response === undefined) return;
-    if (this.ending === 'none' && this.#isLast()) this.ending = 'ours';
+    this.#date = date;
+    if (this.ending === 'none' && this.#options.isLast?.() === true) this.ending = 'ours';
     this.status = status;
     this.cacheStatus = cacheStatusAndLines.slice(0, cacheStatusAndLines.indexOf('\r\n'));
     const line = this.#interim + statusLine(status);
@@ -142,6 +147,7 @@ export class Responder {
     if (response === undefined) return;
     this.bytesSent += body.length;
     this.#finish();
+    this.#setDate(response);
     response.end(typeof body === 'string' ? body : forThisCall(body), this.#closes && !this.#told);
   }
 
@@ -150,6 +156,7 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return;
     this.#finish();
+    this.#setDate(response);
     if (length !== undefined && this.#closes) {
       response.endWithoutBody(length, true);
       return;
@@ -170,6 +177,7 @@ export class Responder {
       return { ok: true, complete: true };
     }
     this.#tellEnd(response);
+    this.#setDate(response);
     const [ok, complete] = response.tryEnd(forThisCall(chunk), total);
     if (complete) {
       this.bytesSent += total - before;
@@ -190,6 +198,7 @@ export class Responder {
     if (this.#response === undefined) return false;
     this.bytesSent += chunk.length;
     this.#tellEnd(this.#response);
+    this.#setDate(this.#response);
     return this.#response.write(forThisCall(chunk));
   }
 
@@ -204,7 +213,7 @@ export class Responder {
         ok = call(offset);
       };
       if (inPieces) this.uncorked(run);
-      else this.#guard(run);
+      else this.#options.guard(run);
       return ok;
     });
   }
@@ -236,6 +245,12 @@ export class Responder {
     if (!this.#closes || this.#told) return;
     this.#told = true;
     response.writeHeader('Connection', 'close');
+  }
+
+  #setDate(response: HttpResponse): void {
+    if (this.#dated) return;
+    this.#dated = true;
+    this.#options.setDate?.(response, this.#date);
   }
 
   #finish(): void {

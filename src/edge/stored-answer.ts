@@ -4,7 +4,7 @@
  */
 import type { Descriptor } from '../cache/descriptor.js';
 import type { Served } from '../cache/messages.js';
-import { servedStatus } from '../cache/render.js';
+import { sentDate, servedStatus } from '../cache/render.js';
 import { ageSeconds } from '../cache/reuse.js';
 import { type BodySource, BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
@@ -129,6 +129,7 @@ export class StoredAnswer {
     this.#responder.head(
       plan.status,
       `${status}\r\nAge: ${ageSeconds(freshness, nowMs)}${plan.lines}`,
+      sentDate(descriptor),
     );
     if (!served.hit) {
       metrics.observe('firstByteSeconds', (nowMs - this.#responder.startedMs) / 1_000);

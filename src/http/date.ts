@@ -15,6 +15,7 @@ const ASCTIME = new RegExp(`^${DAYS} ${MONTHS} (\\d\\d| \\d) ${TIME} (\\d{4})$`)
 const DAY_MS = 86_400_000;
 const MONTH_LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 const EARLIEST_MS = -62_167_219_200_000; // 0000-01-01T00:00:00Z
+const LATEST_SECONDS = 0xffff_ffff;
 const LATEST_MS = 253_402_300_799_000; // 9999-12-31T23:59:59Z
 
 /**
@@ -39,6 +40,11 @@ export function parseHttpDate(value: string, nowMs?: number): number | undefined
 export function formatHttpDate(ms: number): string {
   if (Number.isNaN(ms)) throw new RangeError('not a time');
   return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS)).toUTCString();
+}
+
+/** Whole seconds since the epoch of a known `ms`, as 32 bits hold them: 1 to 2^32 - 1. */
+export function dateSeconds(ms: number): number {
+  return Math.min(Math.max(1, Math.floor(ms / 1_000)), LATEST_SECONDS);
 }
 
 /** The latest time with these last two year digits that is at most 50 years ahead of `nowMs`. */

@@ -1,7 +1,7 @@
 /** Which objects workers may serve straight from the directory, and with what text. */
 import type { Descriptor } from '../cache/descriptor.js';
 import { isWhole } from '../cache/descriptor.js';
-import { publishedFields } from '../cache/render.js';
+import { publishedFields, sentDate } from '../cache/render.js';
 import { type FieldLines, isLatin1 } from '../http/fields.js';
 import { hash32 } from '../runtime/hash.js';
 import type { PublishedText } from '../arena/directory.js';
@@ -44,5 +44,6 @@ export function publishedText(descriptor: Descriptor): PublishedText | undefined
   const fields = publishedFields(descriptor);
   if (!isPublishable(key, fields)) return undefined;
   const { bornMs, ttlMs } = freshness;
-  return { key, hash: hash32(key), fields, bornMs, freshUntilMs: bornMs + ttlMs };
+  const date = sentDate(descriptor);
+  return { key, hash: hash32(key), fields, bornMs, freshUntilMs: bornMs + ttlMs, date };
 }

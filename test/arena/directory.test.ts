@@ -28,7 +28,7 @@ class DirectoryBench {
       slot,
       bodyBytes: body.length,
       textOffset: textOffsetOf(slot),
-      text: { key, hash, fields: 'x: y', bornMs: 1_000, freshUntilMs: 2_000 },
+      text: { key, hash, fields: 'x: y', bornMs: 1_000, freshUntilMs: 2_000, date: 2 ** 32 - 1 },
     });
   }
 
@@ -65,6 +65,7 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
   t.equal(Buffer.from(bench.reader.body(line)).toString(), 'body of /v/1.m4s');
   t.equal(Buffer.from(bench.reader.fields(line)).toString(), 'x: y');
   t.same([bench.reader.bornMs(line), bench.reader.freshUntilMs(line)], [1_000, 2_000]);
+  t.equal(bench.reader.date(line), 2 ** 32 - 1);
   bench.withdraw(3);
   t.same(bench.guarded, [3], 'and stays so, although nobody else finds it');
   bench.reader.view.unprotect();
@@ -80,7 +81,7 @@ t.test('Directory serves the first text of an arena and the last', (t) => {
   const ends = [0, 4 * BLOCK - 64];
   for (const textOffset of ends) {
     const key = `/${textOffset}`;
-    const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2 };
+    const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2, date: 0 };
     t.ok(directory.publish({ slot: 1, bodyBytes: 1, textOffset, text }));
     t.equal(directory.protect(key, text.hash), textOffset / 64);
     t.ok(directory.isRead(textOffset));
@@ -207,7 +208,8 @@ t.test('readers see whole objects while their owner reuses the memory', async (t
       const key = keys[slot * keysOf + (Math.floor(reuses / blocks) % keysOf)] ?? '';
       const bornMs = reuses & 0xff;
       owner.view.data.fill(bornMs, bodyOffset, textOffset);
-      const text = { key, hash: hash32(key), fields: `${key} ${bornMs}`, bornMs, freshUntilMs: 0 };
+      const fields = `${key} ${bornMs}`;
+      const text = { key, hash: hash32(key), fields, bornMs, freshUntilMs: 0, date: 0 };
       owner.publish({ slot, bodyBytes, textOffset, text });
       reuses += 1;
     }

@@ -77,17 +77,6 @@ const DEVIATIONS: readonly Deviation[] = [
     ids: ['partial-store-partial-complete'],
   },
   {
-    reason: 'uWebSockets.js writes the current time into Date and cannot be told not to',
-    ids: ['other-date-update'],
-    target: 'headgate',
-  },
-  {
-    reason: 'as above',
-    ids: ['other-date-update-expires'],
-    edition: 'repository',
-    target: 'headgate',
-  },
-  {
     reason:
       'an unknown transfer coding leaves the length of a body to guesswork, so the answer is 502',
     ids: ['headers-store-Transfer-Encoding'],

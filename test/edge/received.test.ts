@@ -16,7 +16,13 @@ function shows(...lines: FieldLine[]): HttpRequest {
 }
 
 function reader(look: number, text?: string): HeadReader {
-  return { look: () => look, text: () => text, connection: () => 1, isClear: () => true };
+  return {
+    look: () => look,
+    text: () => text,
+    connection: () => 1,
+    isClear: () => true,
+    setDate: () => undefined,
+  };
 }
 
 t.test('receive() takes what uWS shows where that is all', (t) => {

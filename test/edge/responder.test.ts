@@ -204,12 +204,15 @@ t.test('Responder sends 1xx in the bytes they came in, and none that is between 
 t.test('Responder lets no exception reach uWS', (t) => {
   const fake = new FakeResponse();
   const faults: unknown[] = [];
-  const responder = new Responder(fake.asUws, 0, (run) => {
-    try {
-      run();
-    } catch (reason) {
-      faults.push(reason);
-    }
+  const responder = new Responder(fake.asUws, {
+    nowMs: 0,
+    guard: (run) => {
+      try {
+        run();
+      } catch (reason) {
+        faults.push(reason);
+      }
+    },
   });
   const fail = (): never => {
     throw new Error('a defect');
@@ -277,12 +280,48 @@ t.test('Responder says that the connection ends, once, in each of the ways to an
   for (const { why, answer, closing } of ways) {
     const fake = new FakeResponse();
     let last = false;
-    const responder = new Responder(fake.asUws, 0, guard, () => last);
+    const responder = new Responder(fake.asUws, { nowMs: 0, guard, isLast: () => last });
     last = true; // after it came, before it is answered
     responder.head(200, 'x\r\n');
     answer(responder);
     t.equal(fake.closing, closing, why);
     t.equal(fake.headers.filter((line) => line === told).length, closing ? 0 : 1, why);
+  }
+  t.end();
+});
+
+t.test('Responder sets the Date of its answer just before the body begins, and once', (t) => {
+  const bytes = Buffer.from('x');
+  const ways: readonly ((r: Responder) => void)[] = [
+    (r) => {
+      r.end(bytes);
+    },
+    (r) => {
+      r.endWithoutBody(5);
+    },
+    (r) => {
+      r.tryEnd(bytes, 2);
+      r.tryEnd(bytes, 2);
+    },
+    (r) => {
+      r.write(bytes);
+      r.write(bytes);
+    },
+  ];
+  for (const answer of ways) {
+    const set: [date: number, bodyBytes: number][] = [];
+    const fake = new FakeResponse();
+    const responder = new Responder(fake.asUws, {
+      nowMs: 0,
+      guard: (run) => {
+        run();
+      },
+      setDate: (_response, seconds) => set.push([seconds, fake.body.length]),
+    });
+    responder.head(200, 'x\r\n', 1_800_000_000);
+    t.same(set, [], 'another answer may begin in between');
+    answer(responder);
+    t.same(set, [[1_800_000_000, 0]]);
   }
   t.end();
 });

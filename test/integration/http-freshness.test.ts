@@ -3,6 +3,7 @@
  * hands out answers that are as old as the test needs them.
  */
 import t from 'tap';
+import type { RawAnswer } from '../support/raw-client.js';
 import type { Fields, SeenRequest } from '../support/origin-server.js';
 import { outcome, ownStatus, startProxied, text } from '../support/proxied.js';
 
@@ -10,6 +11,14 @@ const { origin, gateway, get } = await startProxied(t);
 
 function agoDate(seconds: number): string {
   return new Date(Date.now() - seconds * 1_000).toUTCString();
+}
+
+/** The form with a year of two digits, RFC 9110 section 5.6.7. */
+function rfc850(ms: number): string {
+  const date = new Date(ms);
+  const day = new Intl.DateTimeFormat('en', { weekday: 'long', timeZone: 'UTC' }).format(date);
+  const [, of = '', month = '', year = '', time = ''] = date.toUTCString().split(' ');
+  return `${day}, ${of}-${month}-${year.slice(2)} ${time} GMT`;
 }
 
 /** What the second of two requests was, and how often the origin was asked in all. */
@@ -128,6 +137,60 @@ t.test('Age counts what an answer was old when it came', async (t) => {
     /^headgate; hit; ttl=(?:49\d|50[01])$/,
     'what is left of 600',
   );
+});
+
+t.test('Date is when the origin made it, however it is served', async (t) => {
+  const wall = (answer: RawAnswer): number => Date.parse(answer.fields.get('date') ?? '');
+  const date = agoDate(20);
+  const kept = { 'Cache-Control': 'max-age=60', Date: date };
+  const playlist = '#EXTM3U\n#EXT-X-ENDLIST\n'.padEnd(3_000, '#\n');
+  const rows: readonly (readonly [why: string, Fields, string, (readonly string[])?])[] = [
+    ['plain', { ...kept, 'Content-Type': 'video/mp2t' }, 'media'],
+    ['plain of 60 KB', { ...kept, 'Content-Type': 'video/mp2t' }, 'm'.repeat(60_000)],
+    ['plain of 300 KB', { ...kept, 'Content-Type': 'video/mp2t' }, 'm'.repeat(300_000)],
+    ['text', { ...kept, 'Content-Type': 'text/plain' }, 'some text'],
+    ['coded', { ...kept, 'Content-Type': 'text/plain' }, playlist, ['Accept-Encoding: gzip']],
+    ['range', { ...kept, 'Content-Type': 'video/mp2t' }, 'media', ['Range: bytes=1-2']],
+    ['304', { ...kept, ETag: '"a"' }, 'media', ['If-None-Match: "a"']],
+    ['varying', { ...kept, Vary: 'Accept-Language' }, 'media'],
+    ['not kept', { 'Cache-Control': 'no-store', Date: date }, 'media'],
+    ['obsolete form', { ...kept, Date: rfc850(Date.parse(date)) }, 'media'],
+  ];
+  for (const [why, fields, body, lines] of rows) {
+    const path = `/dated/${why.replaceAll(' ', '-')}`;
+    origin.on(path, { fields, body });
+    for (const nth of ['first', 'second', 'third']) {
+      const answer = await get(path, lines);
+      t.equal(answer.fields.get('date'), date, `${why}, ${nth}: ${ownStatus(answer)}`);
+    }
+  }
+  origin.on('/dated/post', { fields: { Date: date }, body: 'done' });
+  const posted = await fetch(`http://127.0.0.1:${gateway.port}/dated/post`, { method: 'POST' });
+  t.equal(posted.headers.get('date'), date, 'of what passes');
+
+  const fromMs = Date.now() - 1_000;
+  t.ok(wall(await get('/dated/unknown')) >= fromMs, 'a 404 says now again');
+  const own = { 'Cache-Control': 'max-age=60', 'Content-Type': 'video/mp2t', Date: 'yesterday' };
+  origin.on('/dated/malformed', { fields: own, body: 'media' });
+  const mpd = { ...kept, 'Content-Type': 'application/dash+xml' };
+  origin.on('/dated/live.mpd', { fields: mpd, body: '<MPD/>' });
+  for (const path of ['/dated/malformed', '/dated/live.mpd']) {
+    for (let i = 0; i < 3; i += 1) t.ok(wall(await get(path)) >= fromMs, `${path}: now`);
+  }
+});
+
+t.test('a 304 brings its Date', async (t) => {
+  const dates = [agoDate(30), agoDate(10)];
+  origin.on('/dated/renewed', (_request, _response, nth) => ({
+    status: nth === 1 ? 200 : 304,
+    fields: { 'Cache-Control': 'no-cache', ETag: '"a"', Date: dates[nth - 1] ?? agoDate(0) },
+    body: nth === 1 ? 'media' : '',
+  }));
+  for (const date of dates) {
+    const answer = await get('/dated/renewed');
+    t.equal(answer.status, 200);
+    t.equal(answer.fields.get('date'), date);
+  }
 });
 
 t.test('request directives are kept to', async (t) => {

@@ -17,6 +17,7 @@ interface Seen {
 const seen: Seen[] = [];
 const cleared: boolean[] = [];
 let bodyBytes = 0;
+let date: number | undefined;
 const connections: (number | undefined)[] = [];
 let whenClosed: (connection: number | undefined) => void = () => undefined;
 let wake: (() => void) | undefined;
@@ -30,6 +31,7 @@ app.any('/*', (response, request) => {
   connections.push(reader?.connection(response));
   const clear = reader?.isClear(response) === true;
   cleared.push(clear);
+  if (date !== undefined) reader?.setDate(response, date);
   if (clear) response.end(Buffer.alloc(bodyBytes));
   else response.close();
   connections.push(reader?.connection(response));
@@ -199,6 +201,42 @@ t.test(
     socket.destroy();
   },
 );
+
+t.test('HeadReader.setDate() says what the next answer does', async (t) => {
+  const socket = net.connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const told = async (seconds: number | undefined): Promise<string | undefined> => {
+    date = seconds;
+    socket.write(get());
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    return /^Date: (.+)\r$/m.exec(head.toString('latin1'))?.[1];
+  };
+  const written = (seconds: number): string => new Date(seconds * 1_000).toUTCString();
+  const edges = [
+    '1999-12-31',
+    '2000-02-28',
+    '2000-02-29',
+    '2000-03-01',
+    '2024-12-31',
+    '2100-03-01',
+  ];
+  const times = edges.flatMap((day) => [0, 1, 86_399].map((s) => Date.parse(day) / 1_000 + s));
+  for (let i = 0; i < 500; i += 1) times.push(Math.floor(Math.random() * 2 ** 32));
+  for (const seconds of [1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, ...times]) {
+    const said = await told(seconds);
+    if (said !== written(seconds)) t.equal(said, written(seconds), String(seconds));
+  }
+  const nowS = (): number => Math.floor(Date.now() / 1_000);
+  for (const seconds of [0, 2 ** 32, -1, 1.5, undefined]) {
+    await told(86_400);
+    const fromS = nowS();
+    const saidS = Date.parse((await told(seconds)) ?? '') / 1_000;
+    if (seconds !== undefined) t.ok(saidS >= fromS && saidS <= nowS(), `${seconds}: now`);
+  }
+  reader?.setDate({}, 1);
+  date = undefined;
+  socket.destroy();
+});
 
 t.test('HeadReader says hidden of what is no request', (t) => {
   for (const none of [{}, [], uws]) t.equal(reader?.look(none), HEAD.hidden);

@@ -155,7 +155,8 @@ t.test('ObjectStore.renew() voids what was handed out and keeps the bytes', (t) 
 });
 
 function textOf(fields: string): PublishedText {
-  return { key: '/v/1.m4s', hash: hash32('/v/1.m4s'), fields, bornMs: 1, freshUntilMs: 2 };
+  const hash = hash32('/v/1.m4s');
+  return { key: '/v/1.m4s', hash, fields, bornMs: 1, freshUntilMs: 2, date: 0 };
 }
 
 t.test('ObjectStore leaves alone the bytes and the text of what a hit is reading', (t) => {

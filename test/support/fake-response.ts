@@ -160,8 +160,11 @@ export class FakeResponse {
 
 /** A responder over a fake; what its callbacks throw fails the test. */
 export function fakeResponder(response: FakeResponse): Responder {
-  return new Responder(response.asUws, 0, (run) => {
-    run();
+  return new Responder(response.asUws, {
+    nowMs: 0,
+    guard: (run) => {
+      run();
+    },
   });
 }
 

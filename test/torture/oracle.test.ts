@@ -43,8 +43,10 @@ class Case {
     const [first, last] = of.range ?? [0, size - 1];
     const body = object.body(version, viewer, first, last + 1);
     serial += 1;
+    const date = 1_800_000_000;
     const fields = new Map([
-      ['x-truth', truthText({ object: object.id, version, viewer, serial })],
+      ['x-truth', truthText({ object: object.id, version, viewer, serial, date })],
+      ['date', new Date(date * 1_000).toUTCString()],
       ['etag', object.etag(version, viewer)],
       ['content-length', String(body.length)],
     ]);
@@ -159,7 +161,7 @@ t.test('what belongs to somebody else is found', (t) => {
   t.strictSame(world.judge(world.ask(), one), ['wrong-viewer'], 'one answer, two without a name');
   const truth = readTruth(world.answer({ viewer: BERT }).fields.get('x-truth'));
   const hint = new Map([
-    ['x-truth', truthText(truth ?? { object: 7, version: 1, viewer: 2, serial: 1 })],
+    ['x-truth', truthText(truth ?? { object: 7, version: 1, viewer: 2, serial: 1, date: 1 })],
   ]);
   const hinted = { ...world.answer(), interims: [hint] };
   t.strictSame(world.judge(world.ask(), hinted), ['wrong-viewer'], 'in a 103');
@@ -198,6 +200,14 @@ t.test('what is older than it may be is found', (t) => {
   failing.object.failedMs = nowMs();
   const late = failing.ask({ sentMs: nowMs() + 6_000 });
   t.strictSame(failing.judge(late, old), [], 'or its origin fails');
+  t.end();
+});
+
+t.test('a Date that is not that of the exchange is found', (t) => {
+  const world = new Case('plain');
+  const later = new Date(1_800_000_001_000).toUTCString();
+  const wrong = withField(world.answer(), 'date', later);
+  t.strictSame(world.judge(world.ask(), wrong), ['wrong-date']);
   t.end();
 });
 

@@ -81,14 +81,15 @@ async function answer(answering: Answering): Promise<void> {
     language: request.headers['accept-language'],
     agent: request.headers['user-agent'],
   });
-  const truth = truthText({ object: object.id, version, viewer, serial: answering.serial });
+  const date = Math.floor(Date.now() / 1_000);
+  const truth = truthText({ object: object.id, version, viewer, serial: answering.serial, date });
   // Without its socket Node would send the 103 behind the head of the 200.
   if (kind.trouble === 'hints' && response.socket !== null) {
     response.writeEarlyHints({ link: '</style.css>; rel=preload', 'x-truth': truth });
   }
   await delay(kind.headMs[0] + random() * (kind.headMs[1] - kind.headMs[0]));
   if (troubled(answering)) return;
-  const fields = fieldsOf(answering, { version, viewer, truth });
+  const fields = fieldsOf(answering, { version, viewer, truth, date });
   await respond(answering, { version, viewer }, fields);
   object.vouch(version);
 }
@@ -117,10 +118,11 @@ interface Answered {
 
 function fieldsOf(
   { object, serial }: Answering,
-  { version, viewer, truth }: Answered & { truth: string },
+  { version, viewer, truth, date }: Answered & { truth: string; date: number },
 ): Fields {
   const { control, type, validators, vary, ranges, trouble } = object.kind;
   const fields: Fields = { 'X-Truth': truth, 'Content-Type': type };
+  fields['Date'] = new Date(date * 1_000).toUTCString();
   if (control !== undefined) fields['Cache-Control'] = control;
   if (vary !== undefined) fields['Vary'] = vary;
   if (ranges) fields['Accept-Ranges'] = 'bytes';

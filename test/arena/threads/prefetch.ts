@@ -8,7 +8,7 @@ import { hash32 } from '../../../src/runtime/hash.js';
 const directory = new Directory(new ArenaView(createArena(65_536, 1), 0));
 const keys = ['/v/1.m4s', '/v/gone.m4s', '/v/none.m4s'];
 for (const [slot, key] of keys.slice(0, 2).entries()) {
-  const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2 };
+  const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2, date: 0 };
   directory.publish({ slot, bodyBytes: 9, textOffset: slot * MIN_BLOCK_BYTES + 64, text });
 }
 directory.withdraw(MIN_BLOCK_BYTES + 64);
