@@ -66,7 +66,8 @@ export function weakTag([name, value]: FieldLine): FieldLine {
   return name === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value];
 }
 
-function withVaryEncoding(fields: FieldLines): FieldLines {
+/** Of what may come in codings of ours, whether or not it does now. */
+export function withVaryEncoding(fields: FieldLines): FieldLines {
   const names = varyNames(fields);
   if (names === '*' || names.includes('accept-encoding')) return fields;
   return [...fields, ['vary', 'Accept-Encoding']];

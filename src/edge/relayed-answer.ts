@@ -92,7 +92,7 @@ export class RelayedAnswer {
     const { context, request, responder } = this.#options;
     const fields = plan.fields;
     responder.cork(() => {
-      const about = { served, head: { status: head.status, fields } };
+      const about = { served, head: { status: head.status, fields }, of: head };
       responder.head(plan.status, passedHead(context, request, about), passedDate(head));
       responder.endWithoutBody(plan.status === 304 ? undefined : 0);
     });

@@ -122,3 +122,20 @@ t.test('a crowd of mixed languages at a stale URL: each gets its own', async (t)
     t.equal(text(answer), `for ${language}`);
   }
 });
+
+t.test('what may be compressed when it is kept varies by that when it is not, too', async (t) => {
+  const rows = [
+    ['text/plain', 2_000, 'Accept-Encoding'],
+    ['text/plain', 20, undefined],
+    ['video/mp2t', 2_000, undefined],
+  ] as const;
+  for (const [type, bytes, vary] of rows) {
+    const path = `/passed/${type}/${bytes}`;
+    const fields = { 'Cache-Control': 'no-store', 'Content-Type': type, ETag: '"a"' };
+    origin.on(path, { fields, body: 'a'.repeat(bytes) });
+    for (const lines of [[], ['Cache-Control: no-store'], ['If-None-Match: "a"']]) {
+      const answer = await get(path, lines);
+      t.equal(answer.fields.get('vary'), vary, `${type}, ${bytes}: ${answer.status}`);
+    }
+  }
+});
