@@ -10,6 +10,7 @@ export interface Ask extends Wishes {
   readonly viewer: ViewerFields;
   readonly query: string; // with its '?', or ''
   readonly noCache: boolean;
+  readonly accepts?: string | undefined; // Accept-Encoding
   readonly sentMs: number;
 }
 
@@ -17,6 +18,7 @@ export interface Answer {
   readonly status: number; // 0: the connection ended without an answer
   readonly fields: ReadonlyMap<string, string>;
   readonly body: Buffer;
+  readonly coded?: Buffer | undefined; // as it came, where that was in a coding; `body` is what it means
   readonly whole: boolean;
   readonly interims: readonly ReadonlyMap<string, string>[]; // fields of 1xx answers
   readonly endMs: number;
@@ -32,6 +34,7 @@ export function askLines(ask: Ask): string[] {
     ['Authorization', viewer.authorization],
     ['Accept-Language', viewer.language],
     ['User-Agent', viewer.agent],
+    ['Accept-Encoding', ask.accepts],
     ['If-Match', ask.ifMatch],
     ['If-None-Match', ask.ifNoneMatch],
     ['If-Modified-Since', ask.ifModifiedSince],
@@ -56,5 +59,5 @@ export function traceOf(ask: Ask, answer: Answer, startMs: number): string[] {
 
 const SHOWN = new Set([
   ...['content-length', 'content-range', 'etag', 'last-modified', 'x-truth', 'cache-status', 'age'],
-  ...['cache-control', 'set-cookie', 'date', 'x-worker', 'transfer-encoding'],
+  ...['cache-control', 'set-cookie', 'date', 'x-worker', 'transfer-encoding', 'content-encoding'],
 ]);

@@ -1,5 +1,6 @@
 /** Sends one ask over a real socket, stays or leaves as told, and has the answer judged. */
-import { RawClient } from '../support/raw-client.js';
+import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
+import { type RawAnswer, RawClient } from '../support/raw-client.js';
 import { askLines, type Answer, type Ask } from './ask.js';
 import type { Oracle } from './oracle.js';
 import type { Site } from './site.js';
@@ -88,13 +89,33 @@ async function exchange(raw: RawClient, ask: Ask, manner: Manner): Promise<Answe
         if (manner.leaveAtHead === true) leave('client');
       },
     });
-    const { status, fields, body, whole } = answer;
+    const { status, fields, whole } = answer;
+    const content = decode(answer);
     // Whoever has left cannot say that something was missing; what came in time was whole.
-    return { status, fields, body, whole, interims, endMs: nowMs(), left: whole ? 'no' : left };
+    const how = whole ? 'no' : left;
+    return { status, fields, ...content, whole, interims, endMs: nowMs(), left: how };
   } finally {
     clearTimeout(patience);
     clearTimeout(leaving);
   }
+}
+
+/** As far as it came; empty when it cannot be read. */
+function decode({ fields, body }: RawAnswer): Pick<Answer, 'body' | 'coded'> {
+  const coding = fields.get('content-encoding');
+  if (coding === undefined || body.length === 0) return { body };
+  try {
+    if (coding === 'gzip') {
+      return { coded: body, body: gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }) };
+    }
+    if (coding === 'br') {
+      const finishFlush = constants.BROTLI_OPERATION_FLUSH;
+      return { coded: body, body: brotliDecompressSync(body, { finishFlush }) };
+    }
+  } catch {
+    // Told as what it is when it is judged.
+  }
+  return { coded: body, body: body.subarray(0, 0) };
 }
 
 function remember({ object }: Ask, { status, fields }: Answer): void {

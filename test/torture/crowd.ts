@@ -4,6 +4,7 @@ import { seededRandom } from '../support/random.js';
 import { RawClient } from '../support/raw-client.js';
 import type { Ask } from './ask.js';
 import { Client, type Judging, type Manner } from './client.js';
+import { isCodable } from './kinds.js';
 import type { Action, Recipe } from './recipe.js';
 import type { Wishes } from './rules.js';
 import type { Site } from './site.js';
@@ -24,6 +25,7 @@ const WEIGHTS: Partial<Record<Action, number>> = {
 };
 const LANGUAGES = ['de', 'en', 'fr'] as const;
 const AGENTS = ['player/1', 'player/2', 'player/3'] as const;
+const ACCEPTED = ['gzip', 'gzip, deflate, br', 'br;q=1.0, gzip;q=0.5, *;q=0', 'identity'] as const;
 const SLOW_RATES = [300_000, 700_000, 1_500_000] as const;
 const SLOW_PATIENCE_MS = 50_000;
 const GANG = 4;
@@ -143,6 +145,7 @@ class Member {
       ...wishes,
       viewer: this.#viewer(object),
       query: this.#query(object),
+      accepts: this.#accepts(object),
       noCache: action === 'no-cache',
       method: action === 'head' ? ('HEAD' as const) : ('GET' as const),
     };
@@ -171,11 +174,12 @@ class Member {
 
   async #herd(site: Site, object: WorldObject): Promise<void> {
     const query = this.#query(object);
+    const accepts = Array.from({ length: HERD }, () => this.#accepts(object));
     const viewers = Array.from({ length: HERD }, (_, i) => this.#viewer(object, i));
     await Promise.all(
-      viewers.map(async (viewer) => {
+      viewers.map(async (viewer, i) => {
         const client = new Client(site, this.#options.judging);
-        await client.ask((sentMs) => ask(object, sentMs, { viewer, query }));
+        await client.ask((sentMs) => ask(object, sentMs, { viewer, query, accepts: accepts[i] }));
         client.close();
       }),
     );
@@ -257,6 +261,11 @@ class Member {
     const share = kind.write === 'quick' || kind.write === 'slow' ? 0.7 : 0.1;
     if (fresh < share) return `?n=${Math.floor(this.#random() * 1e9)}`;
     return fresh > 0.9 ? `?utm_source=${Math.floor(fresh * 1e6)}` : '';
+  }
+
+  /** As browsers, as crawlers, as players' own loaders do. */
+  #accepts({ kind }: WorldObject): string | undefined {
+    return this.#random() < (isCodable(kind) ? 0.6 : 0.1) ? this.#one(ACCEPTED) : undefined;
   }
 
   #one<T>(list: readonly [T, ...T[]]): T {

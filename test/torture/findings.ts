@@ -11,7 +11,7 @@ export type FindingClass =
   | 'false-whole' // a complete message that was not all there is
   | 'wrong-condition' // a precondition, If-Range or Range decided wrongly
   | 'wrong-status'
-  | 'wrong-date' // not the origin's own
+  | 'wrong-field' // not as the origin sent it, or not of this answer
   | 'needless-failure' // refused, with a healthy origin
   | 'no-answer' // the connection closed without one, or none came in time
   | 'gone' // the gateway's process has ended

@@ -41,6 +41,10 @@ const PAGE_BYTES = 4_096;
 export const SETTLING_MS = 4_000;
 
 export function readBody(ask: Ask, answer: Answer): Read {
+  const { body, coded, whole } = answer;
+  if (coded !== undefined && whole && body.length === 0) {
+    return fault('wrong-bytes', 'a body that is not in the coding that it says');
+  }
   const parts = partsOf(ask, answer);
   if (parts === undefined) {
     return fault('wrong-condition', 'a 206 whose parts cannot be read');
@@ -139,10 +143,10 @@ function inspectText(
 
 /** Undefined: a 206 that does not say what it is. */
 export function partsOf({ method }: Ask, answer: Answer): readonly Part[] | undefined {
-  const { status, fields, body } = answer;
+  const { status, fields, body, coded } = answer;
   if (method === 'HEAD' || BODYLESS.has(status)) return [];
   if (status !== 206) {
-    const told = fields.get('content-length');
+    const told = coded === undefined ? fields.get('content-length') : undefined;
     const total = told === undefined ? body.length : Number(told);
     return [{ bytes: body, first: 0, last: total - 1, total }];
   }
@@ -206,6 +210,7 @@ function lengthFaults(
 function headFaults(ask: Ask, { status, fields }: Answer, version: number): Fault[] {
   const announced = fields.get('content-length');
   if (ask.method !== 'HEAD' || status !== 200 || announced === undefined) return [];
+  if (fields.has('content-encoding')) return [];
   const total = Number(announced);
   if (total === ask.object.sizeOf(version) || mayBePart(ask, version, total)) return [];
   return [{ class: 'false-whole', what: `a HEAD that tells of ${total} bytes` }];

@@ -33,8 +33,11 @@ function wrongDecision(ask: Ask, answer: Answer): string | undefined {
   }
 }
 
+/** A coding of ours has a weak tag; conditions are about what it was made from, as nginx does it. */
 function validatorsOf({ fields }: Answer): Validators {
-  return { etag: fields.get('etag'), lastModified: fields.get('last-modified') };
+  const etag = fields.get('etag');
+  const identity = fields.has('content-encoding') ? etag?.replace(/^W\//, '') : etag;
+  return { etag: identity, lastModified: fields.get('last-modified') };
 }
 
 function wrongSuccess(ask: Ask, about: Validators): string | undefined {
@@ -101,7 +104,8 @@ function wrongFailure({ ifMatch, object, sentMs }: Ask): string | undefined {
   if (ifMatch === undefined) return 'a 412 without If-Match';
   if (ifMatch === '*') return 'a 412 for any version';
   const { current } = object;
-  const versions = ifMatch.split(',').map((tag) => readTag(tag.trim())?.version);
+  const strong = ifMatch.split(',').filter((tag) => !tag.includes('W/'));
+  const versions = strong.map((tag) => readTag(tag.trim())?.version);
   if (object.kind.site === 'files' || object.kind.viewer !== 'nobody') return undefined;
   const onlyOne = current.sinceMs < sentMs - QUIET_MS;
   return onlyOne && versions.includes(current.number) ? 'a 412 for the current version' : undefined;

@@ -2,9 +2,8 @@
  * May this version still be given out? It was vouched for by its origin at a known moment; from
  * there its lifetime counts and, where allowed, how long it may be stale. RFC 9111 section 4.2.
  */
-import type { Answer, Ask } from './ask.js';
+import type { Ask } from './ask.js';
 import type { Fault } from './judge-body.js';
-import { readTruth } from './truth.js';
 import type { WorldObject } from './world-object.js';
 
 /** A version's lifetime is not counted finer: the gateway's clock ticks, and so do our timers. */
@@ -40,15 +39,6 @@ export function timeFaults(ask: Ask, version: number, around: Circumstances): Fa
   const since = Math.round(sentMs - (object.version(version)?.untilMs ?? sentMs));
   const what = `version ${version} is ${Math.round(lateMs)} ms too old, replaced ${since} ms ago`;
   return [{ class: name, what }];
-}
-
-/** What the origin made says when; the whole second that its Date tells. */
-export function dateFaults({ fields }: Answer): Fault[] {
-  const truth = readTruth(fields.get('x-truth'));
-  if (truth === undefined) return [];
-  const told = fields.get('date') ?? '';
-  const made = new Date(truth.date * 1_000).toUTCString();
-  return told === made ? [] : [{ class: 'wrong-date', what: `made ${made}, says ${told}` }];
 }
 
 /** Infinity: it is current, or nothing is said of how old it may be. */

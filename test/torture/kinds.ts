@@ -21,6 +21,7 @@ export interface Kind {
   readonly conditions: boolean; // the origin looks at them
   readonly trouble: Trouble;
   readonly vary: string | undefined;
+  readonly digests: boolean; // its origin digests what it sends, and says so in bytes above ASCII
   readonly status: number;
   readonly headMs: readonly [least: number, most: number]; // the origin's own delay
   readonly bodyMs: number; // from first to last byte
@@ -66,6 +67,7 @@ const PLAIN: Omit<Kind, 'name'> = {
   conditions: true,
   trouble: 'none',
   vary: undefined,
+  digests: false,
   status: 200,
   headMs: [0, 15],
   bodyMs: 0,
@@ -103,8 +105,19 @@ const LARGE = {
 const FILES = { site: 'files', control: undefined } as const satisfies Partial<Kind>;
 const SEGMENT = { extension: 'm4s', ttlMs: Infinity } as const satisfies Partial<Kind>;
 
+/** Types that may come in a coding of ours. */
+const CODABLE = /^text|json|mpegurl/;
+
+export function isCodable({ type }: Kind): boolean {
+  return CODABLE.test(type);
+}
+
 export const KINDS: readonly Kind[] = [
   kind('plain', { objects: 12, weight: 3, sizes: [500, 500 * KIB] }),
+  kind('text', {
+    ...{ extension: 'txt', type: 'text/plain', digests: true },
+    ...{ objects: 4, weight: 2, sizes: [2 * KIB, 100 * KIB] },
+  }),
   kind('short-lived', { control: 'max-age=1', ttlMs: 1_000, objects: 4 }),
   kind('must-revalidate', { control: 'max-age=1, must-revalidate', ttlMs: 1_000, swrMs: 0 }),
   kind('no-cache', { control: 'no-cache', ttlMs: 0, swrMs: 0 }),

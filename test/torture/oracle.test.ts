@@ -1,7 +1,9 @@
 /** The oracle rejects forged wrong answers of each class, and takes what HTTP allows. */
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Answer, Ask } from './ask.js';
 import { Findings, type FindingClass } from './findings.js';
+import { digestField, ODD_FIELD } from './judge-fields.js';
 import type { Circumstances } from './judge-time.js';
 import { KINDS, type Kind } from './kinds.js';
 import { Oracle } from './oracle.js';
@@ -203,11 +205,46 @@ t.test('what is older than it may be is found', (t) => {
   t.end();
 });
 
-t.test('a Date that is not that of the exchange is found', (t) => {
-  const world = new Case('plain');
+t.test('fields that are not as sent, or not of this answer, are found', (t) => {
+  const world = new Case('text');
+  const { object } = world;
+  const right = (range?: [number, number]): Answer => {
+    const answer = world.answer(range === undefined ? {} : { range });
+    const fields = new Map(answer.fields);
+    fields.set('repr-digest', digestField(object.body(1, 0)));
+    fields.set('content-digest', digestField(answer.body));
+    fields.set('vary', 'Accept-Encoding');
+    fields.set(ODD_FIELD[0].toLowerCase(), ODD_FIELD[1]);
+    return { ...answer, fields };
+  };
+  const gzip = (answer: Answer): Answer => {
+    const coded = gzipSync(answer.body);
+    const weak = withField(answer, 'etag', `W/${object.etag(1, 0)}`);
+    const fields = new Map(withField(weak, 'content-encoding', 'gzip').fields);
+    for (const name of ['repr-digest', 'content-digest']) fields.delete(name);
+    return { ...answer, coded, fields: fields.set('content-length', String(coded.length)) };
+  };
+  const part = { range: 'bytes=33-99' };
+  t.strictSame(world.judge(world.ask(), right()), []);
+  t.strictSame(world.judge(world.ask(part), right([33, 99])), []);
+  t.strictSame(world.judge(world.ask({ accepts: 'gzip' }), gzip(right())), []);
+  const whole = digestField(object.body(1, 0));
   const later = new Date(1_800_000_001_000).toUTCString();
-  const wrong = withField(world.answer(), 'date', later);
-  t.strictSame(world.judge(world.ask(), wrong), ['wrong-date']);
+  const wrong: readonly (readonly [why: string, Ask, Answer])[] = [
+    ['Date', world.ask(), withField(right(), 'date', later)],
+    ['digest of a part', world.ask(part), withField(right([33, 99]), 'content-digest', whole)],
+    ['digest of a form', world.ask(), withField(gzip(right()), 'repr-digest', whole)],
+    ['digest', world.ask(), withField(right(), 'content-digest', digestField(Buffer.alloc(1)))],
+    ['Vary', world.ask(), withField(right(), 'vary', 'Accept-Language')],
+    ['bytes', world.ask(), withField(right(), ODD_FIELD[0].toLowerCase(), '\xc3\xa9')],
+  ];
+  for (const [why, ask, answer] of wrong) {
+    t.strictSame(world.judge(ask, answer), ['wrong-field'], why);
+  }
+  const broken = { ...gzip(right()), body: Buffer.alloc(0) };
+  t.strictSame(world.judge(world.ask(), broken), ['wrong-bytes'], 'what cannot be read');
+  const short = { ...gzip(right()), body: object.body(1, 0, 0, 16) };
+  t.strictSame(world.judge(world.ask(), short), ['false-whole'], 'a form of half of it');
   t.end();
 });
 

@@ -2,8 +2,9 @@
 import { traceOf, type Answer, type Ask } from './ask.js';
 import type { Findings } from './findings.js';
 import { readBody, type Fault } from './judge-body.js';
+import { fieldFaults } from './judge-fields.js';
 import { ruleFaults } from './judge-rules.js';
-import { dateFaults, timeFaults, type Circumstances } from './judge-time.js';
+import { timeFaults, type Circumstances } from './judge-time.js';
 import { Deliveries, viewerFaults } from './judge-viewer.js';
 import { readTag } from './truth.js';
 import { nowMs, type WorldObject } from './world-object.js';
@@ -60,7 +61,7 @@ export class Oracle {
     const version = stamp?.version ?? taggedVersion(ask, answer);
     const read = { stamp, deliveries: this.#deliveries };
     const all = [...faults, ...viewerFaults(ask, answer, read), ...ruleFaults(ask, answer)];
-    all.push(...dateFaults(answer));
+    all.push(...fieldFaults(ask, answer));
     if (version !== undefined && faults.length === 0) {
       all.push(...timeFaults(ask, version, around), ...validatorFaults(ask, answer, version));
     }

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { digestField, ODD_FIELD } from './judge-fields.js';
 import { ifRangeHolds, preconditions, wantedRanges, type Range, type Wishes } from './rules.js';
 import { truthText } from './truth.js';
 import { viewerWord } from './viewer.js';
@@ -129,6 +130,11 @@ function fieldsOf(
   if (validators !== 'modified') fields['ETag'] = object.etag(version, viewer);
   const modifiedMs = object.version(version)?.modifiedMs ?? 0;
   if (validators !== 'etag') fields['Last-Modified'] = new Date(modifiedMs).toUTCString();
+  if (object.kind.digests) {
+    const [name, value] = ODD_FIELD;
+    fields[name] = value;
+    fields['Repr-Digest'] = digestField(object.body(version, viewer));
+  }
   if (trouble === 'cookie') fields['Set-Cookie'] = `session=${viewer}.${serial}; Path=/`;
   return fields;
 }
@@ -163,12 +169,14 @@ async function respond(
   const more: Fields = {};
   if (kind.length === 'known') more['Content-Length'] = last - first + 1;
   if (range !== undefined) more['Content-Range'] = `bytes ${first}-${last}/${size}`;
+  const body = (): Buffer => object.body(version, viewer, first, last + 1);
+  if (kind.digests) more['Content-Digest'] = digestField(body());
   response.writeHead(range === undefined ? kind.status : 206, { ...fields, ...more });
   if (request.method === 'HEAD' || kind.status === 204) {
     response.end();
     return;
   }
-  await send(answering, object.body(version, viewer, first, last + 1));
+  await send(answering, body());
 }
 
 function wishesOf({ headers }: IncomingMessage): Wishes {

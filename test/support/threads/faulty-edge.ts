@@ -105,8 +105,8 @@ function breakAtWill(index: number): void {
     return find.call(this, key, headers);
   };
   const { head, end, tryEnd, text } = Responder.prototype;
-  Responder.prototype.head = function (status, lines) {
-    head.call(this, status, `${lines}\r\nX-Worker: ${index}`);
+  Responder.prototype.head = function (status, lines, date) {
+    head.call(this, status, `${lines}\r\nX-Worker: ${index}`, date);
   };
   Responder.prototype.end = function (body) {
     end.call(this, body);
