@@ -154,7 +154,7 @@ const ttl = group({
   livePlaylistFactor: ratio(
     0.5,
     [0.05, 1],
-    'Live playlists, as a share of their target duration; higher spares the origin, lower cuts delay.',
+    'Live playlists at most, as a share of their target duration; shorter when a change is due.',
   ),
   segment: duration('365d', ['0s', '3650d'], 'Media segments, which never change under one name.'),
   init: duration('365d', ['0s', '3650d'], 'Init segments.'),

@@ -61,9 +61,15 @@ const UNKNOWN_PERIOD_MS = 2_000;
 /** How long a manifest may be reused, in ms, when the origin does not say. */
 export function mpdTtlMs(facts: MpdFacts, ttls: MpdTtls): number {
   if (facts.type === 'static') return ttls.playlist;
-  const { minimumUpdatePeriodMs = 0, maxSegmentDurationMs = 0 } = facts;
-  const periodMs = minimumUpdatePeriodMs || maxSegmentDurationMs || UNKNOWN_PERIOD_MS;
-  return Math.round(periodMs * ttls.livePlaylistFactor);
+  return Math.round(mpdPeriodMs(facts) * ttls.livePlaylistFactor);
+}
+
+/** The usual time between two changes of a dynamic manifest, in ms. */
+export function mpdPeriodMs({
+  minimumUpdatePeriodMs = 0,
+  maxSegmentDurationMs = 0,
+}: MpdFacts): number {
+  return minimumUpdatePeriodMs || maxSegmentDurationMs || UNKNOWN_PERIOD_MS;
 }
 
 /** Where the root element opens: past the byte order mark, declaration, comments and doctype. */

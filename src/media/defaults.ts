@@ -1,7 +1,8 @@
 /** How long an object may be reused when its origin says nothing: the media-aware defaults. */
-import { mpdTtlMs, type MpdFacts } from './dash.js';
-import { playlistTtlMs, type HlsPlaylist } from './hls.js';
+import { mpdPeriodMs, mpdTtlMs, type MpdFacts } from './dash.js';
+import { playlistPeriodMs, playlistTtlMs, type HlsPlaylist } from './hls.js';
 import type { MediaKind } from './kind.js';
+import { liveTtlMs, type Rhythm } from './rhythm.js';
 
 /** All in ms but the factor. */
 export interface TtlDefaults {
@@ -19,6 +20,10 @@ export interface ObjectFacts {
   readonly status: number;
   /** What the body turned out to be; absent while it is unread or when it could not be parsed. */
   readonly manifest?: HlsPlaylist | MpdFacts;
+  /** Of such a body: a hash. */
+  readonly content?: number;
+  /** Of what may be live: how it has changed, as far as that is known. */
+  readonly rhythm?: { readonly of: Rhythm; readonly nowMs: number } | undefined;
   /** Nothing but its name says what it is: its declared type says nothing. */
   readonly undeclared?: boolean;
 }
@@ -51,7 +56,7 @@ export function defaultTtlMs(
 ): number | undefined {
   if (facts.status === 404 || facts.status === 410) return ttls.notFound;
   if (facts.status !== 200 && facts.status !== 206) return undefined;
-  if (kind === 'playlist' || kind === 'mpd') return manifestTtlMs(ttls, facts.manifest);
+  if (kind === 'playlist' || kind === 'mpd') return manifestTtlMs(kind, ttls, facts);
   const setting = SETTING_OF[kind];
   // Anybody can put `x.m4s` behind a path: a name alone is worth a moment, see `leastTtlMs`.
   return setting === undefined || facts.undeclared === true ? undefined : ttls[setting];
@@ -76,7 +81,16 @@ export function isMaybeLive(kind: MediaKind, manifest: ObjectFacts['manifest']):
   return manifest.kind === 'media' && !manifest.endList && manifest.type !== 'VOD';
 }
 
-function manifestTtlMs(ttls: TtlDefaults, manifest: ObjectFacts['manifest']): number {
+function manifestTtlMs(
+  kind: MediaKind,
+  ttls: TtlDefaults,
+  { manifest, rhythm }: ObjectFacts,
+): number {
   if (manifest === undefined) return Math.min(UNREAD_PLAYLIST_MS, ttls.playlist);
-  return manifest.kind === 'mpd' ? mpdTtlMs(manifest, ttls) : playlistTtlMs(manifest, ttls);
+  const limitMs =
+    manifest.kind === 'mpd' ? mpdTtlMs(manifest, ttls) : playlistTtlMs(manifest, ttls);
+  if (rhythm === undefined || manifest.kind === 'multivariant') return limitMs;
+  if (!isMaybeLive(kind, manifest)) return limitMs;
+  const periodMs = manifest.kind === 'mpd' ? mpdPeriodMs(manifest) : playlistPeriodMs(manifest);
+  return liveTtlMs(rhythm.of, { limitMs, periodMs, nowMs: rhythm.nowMs });
 }

@@ -71,6 +71,15 @@ export function playlistTtlMs(playlist: HlsPlaylist, ttls: PlaylistTtls): number
   return Math.min(liveMs, playlist.partTargetMs ?? liveMs);
 }
 
+/** The usual time between two changes of a live media playlist, in ms: its last segment took as long. */
+export function playlistPeriodMs({
+  partTargetMs,
+  segments,
+  targetDurationMs,
+}: HlsMediaPlaylist): number {
+  return partTargetMs ?? segments.at(-1)?.durationMs ?? targetDurationMs;
+}
+
 /**
  * Every URI the playlist makes a player fetch, as written, each once, in order: variants and
  * renditions of a multivariant playlist; initialisation segments, segments and parts of a media

@@ -3,6 +3,7 @@ import type { Descriptor } from '../cache/descriptor.js';
 import type { EncodedBody } from '../cache/descriptor.js';
 import type { FieldLines } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
+import type { Rhythm } from '../media/rhythm.js';
 import type { Fill } from './fill.js';
 import type { Body } from './object-store.js';
 
@@ -15,6 +16,7 @@ export interface Stored {
   encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
   originFields: FieldLines; // as received, with Date and Age: what a 304 updates
   descriptor: Descriptor; // another one with each change of what is told
+  rhythm?: Rhythm | undefined; // of a manifest
   retryAtMs: number; // after a failed revalidation: not before this
 }
 

@@ -22,7 +22,7 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { FillBody } from './fill-body.js';
-import { type Arrival, planOf } from './fill-plan.js';
+import { type Arrival, planOf, rhythmOf } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
 import { publishedText, roomForText } from './publication.js';
@@ -190,6 +190,7 @@ export class FillRunner {
       return;
     }
     const before = stored.descriptor;
+    stored.rhythm = rhythmOf({ fill, arrival }, facts);
     stored.originFields = fields;
     stored.retryAtMs = 0;
     renewStored(this.#context, stored, {
@@ -310,6 +311,7 @@ export class FillRunner {
       encodings: NO_ENCODINGS,
       originFields,
       descriptor: { ...described, extents: body.extents, published: body.published },
+      rhythm: rhythmOf({ fill, arrival }, facts),
       retryAtMs: 0,
     };
     index.own(body.slot, stored);

@@ -8,6 +8,7 @@ import { CODINGS, type ContentCoding } from '../http/encoding.js';
 import type { Freshness } from '../cache/reuse.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
+import type { Rhythm } from '../media/rhythm.js';
 import { describe, isRenderedLater, type StoringFacts } from './describe.js';
 import { type Entry, NO_ENCODINGS, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
@@ -31,7 +32,10 @@ type Packed = [
   span: [firstByte: number, totalBytes: number],
   body: PackedBody,
   encodings: [EncodedBody['coding'], PackedBody][],
+  rhythm?: PackedRhythm,
 ];
+
+type PackedRhythm = [content: number, sinceMs: number, seenMs: number, afterMs: number | null];
 
 type PackedBody = [
   slot: number,
@@ -57,7 +61,7 @@ export function isPackable({ descriptor }: Stored): boolean {
 }
 
 export function packStored(stored: Stored, interner: LineInterner): string {
-  const { descriptor, body, originFields, kind, retryAtMs, secondary, encodings } = stored;
+  const { descriptor, body, originFields, kind, retryAtMs, secondary, encodings, rhythm } = stored;
   const { status, fields, freshness, firstByte, totalBytes } = descriptor;
   const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
@@ -76,6 +80,9 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     packBody(body),
     [...encodings].map(([coding, encoded]) => [coding, packBody(encoded)]),
   ];
+  if (rhythm !== undefined) {
+    packed.push([rhythm.content, rhythm.sinceMs, rhythm.seenMs, rhythm.afterMs]);
+  }
   return JSON.stringify(packed);
 }
 
@@ -85,7 +92,7 @@ export function unpackStored(
   entry: Entry,
   { shard, epoch, interner }: { shard: number; epoch: number; interner: LineInterner },
 ): Stored {
-  const [secondary, kind, status, lines, stripFields, times, flags, span, packed, coded] =
+  const [secondary, kind, status, lines, stripFields, times, flags, span, packed, coded, rhythm] =
     JSON.parse(text) as Packed;
   const [bornMs = 0, ttlMs = 0, swrMs = 0, sieMs = 0, retryAtMs = 0] = times.map(
     (ms) => ms ?? Infinity,
@@ -111,12 +118,17 @@ export function unpackStored(
   const encodings = new Map(coded.map(([coding, one]) => [coding, unpackBody(one, false)]));
   return {
     ...{ entry, secondary, kind, body, originFields, retryAtMs },
+    rhythm: rhythm && unpackRhythm(rhythm),
     encodings: encodings.size === 0 ? NO_ENCODINGS : encodings,
     descriptor: {
       ...{ ...described, published, unworthy: unworthyOf(flags) },
       encodings: [...encodings].map(encodedAs),
     },
   };
+}
+
+function unpackRhythm([content, sinceMs, seenMs, afterMs]: PackedRhythm): Rhythm {
+  return { content, sinceMs, seenMs, afterMs: afterMs ?? NaN };
 }
 
 function packBody({ slot, generation, bytes, used, behind, extents, text }: Body): PackedBody {

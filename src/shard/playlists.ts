@@ -8,6 +8,7 @@ import { resolveUri } from '../media/resolve.js';
 import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
+import { hash32 } from '../runtime/hash.js';
 import { pathOf, streamOf } from './describe.js';
 
 /** Segments of media playlists remembered for prefetching; the oldest stream goes. */
@@ -51,12 +52,12 @@ export class Playlists {
     const text = Buffer.from(buffer, byteOffset, body.length).toString('utf8');
     if (object.kind === 'mpd') {
       const facts = parseMpd(text);
-      return 'error' in facts ? { status } : { status, manifest: facts };
+      return 'error' in facts ? { status } : { status, manifest: facts, content: hash32(text) };
     }
     const playlist = parsePlaylist(text);
     if ('error' in playlist) return { status };
     if (playlist.kind === 'media' && this.#enabled) this.#remember(object.path, playlist);
-    return { status, manifest: playlist };
+    return { status, manifest: playlist, content: hash32(text) };
   }
 
   /** The request for what follows `request` in its playlist; undefined when none is known. */

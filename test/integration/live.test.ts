@@ -12,8 +12,8 @@ import { servePlayerPages, type PlayReport } from '../support/player-pages.js';
 const SEGMENT_SECONDS = 2;
 /** The player starts three segments back, and one is being written; then it has to load and decode. */
 const MAX_BEHIND_SECONDS = 7 * SEGMENT_SECONDS;
-/** A second of lifetime, one of background refresh, and one that a busy machine takes for all of it. */
-const MAX_PLAYLIST_AGE_MS = 3_000;
+/** A sixteenth of a segment, and what a busy machine takes for all of it. */
+const MAX_PLAYLIST_AGE_MS = 1_000;
 const POLL_MS = 200;
 const PATIENCE_MS = 60_000;
 
@@ -61,7 +61,7 @@ for (const { name, seconds, flags } of FORMATS) {
   });
 }
 
-/** Each segment once; the playlist about once for each half of its target duration. */
+/** Each segment once; the playlist a few times around each change. */
 function checkOrigin(
   t: Test,
   requests: LoggedRequest[],
@@ -82,10 +82,11 @@ function checkOrigin(
   const refreshes = requests.filter(
     ({ path, ms }) => path === '/live.m3u8' && ms >= startMs && ms < endMs,
   ).length;
-  const due = (endMs - startMs) / ((SEGMENT_SECONDS * 1_000) / 2);
-  t.comment(`${refreshes} requests for the playlist in ${endMs - startMs} ms`);
-  t.ok(refreshes <= due + 1, `${refreshes} requests for the playlist, ${due} were due`);
-  t.ok(refreshes >= due * 0.6, `${refreshes} requests for the playlist, ${due} were due`);
+  const changes = (endMs - startMs) / (SEGMENT_SECONDS * 1_000);
+  const told = `${refreshes} requests for the playlist, ${changes} changes`;
+  t.comment(told);
+  t.ok(refreshes <= changes * 6 + 2, told);
+  t.ok(refreshes >= changes * 1.2, told);
 }
 
 function startEncoder(t: Test, root: string, flags: readonly string[]): { output: () => string } {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
+import type { Rhythm } from '../../src/media/rhythm.js';
 import { describe } from '../../src/shard/describe.js';
 import { newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
@@ -34,6 +35,7 @@ interface Facts {
   readonly codings?: readonly ('br' | 'gzip')[];
   readonly codable?: boolean;
   readonly unworthy?: Descriptor['unworthy'];
+  readonly rhythm?: Rhythm;
 }
 
 const PLAIN = {
@@ -72,6 +74,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     },
     originFields,
     descriptor: { ...described, published, unworthy: facts.unworthy ?? [] },
+    rhythm: facts.rhythm,
     retryAtMs: 17,
   };
   if (facts.codings !== undefined) code(stored, facts.codings);
@@ -111,6 +114,8 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['a part', { status: 206, firstByte: 500 }],
     ['for ever', { ttlMs: Infinity }],
     ['with codings', { codings: ['br', 'gzip'] }],
+    ['a live playlist', { rhythm: { content: 1, sinceMs: 2.5, seenMs: 3, afterMs: 1 } }],
+    ['a new one', { rhythm: { content: 1, sinceMs: 2.5, seenMs: 3, afterMs: NaN } }],
   ];
   for (const [why, facts] of rows) {
     const interner = new LineInterner();

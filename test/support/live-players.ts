@@ -56,10 +56,10 @@ const NGINX = `
   add_header Access-Control-Expose-Headers "Date, Content-Range, Content-Length" always;
   if ($request_method = OPTIONS) { return 204; }`;
 /**
- * Behind a new segment all players start: a gateway may give a playlist that is half a target duration
- * old, and who starts by one that lacks the newest segment stays that much behind for good.
+ * Behind a new segment all players start: who starts by a playlist that lacks it stays that much behind
+ * for good, and a gateway has a moment to see it.
  */
-const AFTER_SEGMENT_MS = 1_300;
+const AFTER_SEGMENT_MS = 300;
 
 /** Plays all pairings by all routes for so many seconds. */
 export async function watchLive(
