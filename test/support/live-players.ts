@@ -148,7 +148,8 @@ async function startStreams(t: Scope, root: string): Promise<void> {
   const outputs = [
     hls('ts', '+delete_segments+temp_file'),
     hls('cmaf', '+delete_segments+temp_file', '-hls_segment_type', 'fmp4'),
-    hls('one', '+single_file'),
+    // Of a list that forgets segments ffmpeg does not count on: all stay, as in an event's.
+    hls('one', '+single_file', '-hls_list_size', '0'),
     [
       ...['-f', 'dash', '-seg_duration', String(SEGMENT_S), '-window_size', '6'],
       ...['-extra_window_size', '6', '-use_template', '1', '-use_timeline', '1'],
