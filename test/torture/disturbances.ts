@@ -26,6 +26,7 @@ export interface Disturbed {
 
 const PURGE_EVERY_MS = 80;
 const UNSAFE_EVERY_MS = 60;
+const SOFT_SLACK_MS = 500;
 const CRASH_EVERY_MS = 7_500; // ten in a minute are more than a gateway takes
 const STREAM = 100_000; // of randomness, beyond the clients'
 
@@ -93,9 +94,12 @@ class Disturber {
     const least = objects.map((object) => ({ object, version: safeVersion(object) }));
     const purged = await tryPurge(this.#options.site.gateway, order).catch(() => undefined);
     if (purged === undefined) return false;
-    if (order.soft === true) return true;
-    const fromMs = nowMs();
-    for (const { object, version } of least) object.raiseFloor({ version, fromMs, by: 'purge' });
+    const by = order.soft === true ? 'soft-purge' : 'purge';
+    for (const { object, version } of least) {
+      // Stale from now on, it may be given out while it is asked for again.
+      const staleMs = order.soft === true ? object.kind.swrMs + SOFT_SLACK_MS : 0;
+      object.raiseFloor({ version, fromMs: nowMs() + staleMs, by });
+    }
     return true;
   }
 

@@ -26,15 +26,17 @@ export function timeFaults(ask: Ask, version: number, around: Circumstances): Fa
   if (version > object.current.number) {
     return [{ class: 'wrong-bytes', what: `version ${version} has not been made yet` }];
   }
-  const floor = object.floorAt(sentMs);
+  const excused = around.workerLost || object.failedMs > sentMs - EXCUSED_MS;
+  const floor = object.floorAt(sentMs, excused);
   if (floor !== undefined && version < floor.version) {
-    const name = floor.by === 'purge' ? 'stale-after-purge' : 'stale-after-unsafe';
+    const name = floor.by === 'unsafe' ? 'stale-after-unsafe' : 'stale-after-purge';
     const ago = Math.round(sentMs - floor.fromMs);
-    const what = `version ${version}, asked for ${ago} ms after version ${floor.version} was due`;
+    const due = `version ${floor.version} was due by a ${floor.by}`;
+    const what = `version ${version}, asked for ${ago} ms after ${due}`;
     return [{ class: name, what }];
   }
   const lateMs = sentMs - allowedUntilMs(object, version) - SLACK_MS - around.lagMs;
-  if (lateMs <= 0 || around.workerLost || object.failedMs > sentMs - EXCUSED_MS) return [];
+  if (lateMs <= 0 || excused) return [];
   const name = object.kind.trouble === 'live' ? 'stale-playlist' : 'stale';
   const since = Math.round(sentMs - (object.version(version)?.untilMs ?? sentMs));
   const what = `version ${version} is ${Math.round(lateMs)} ms too old, replaced ${since} ms ago`;

@@ -251,6 +251,7 @@ t.test('fields that are not as sent, or not of this answer, are found', (t) => {
 t.test('what a purge or a write has ended is found, also as a 304', (t) => {
   for (const [by, name] of [
     ['purge', 'stale-after-purge'],
+    ['soft-purge', 'stale-after-purge'],
     ['unsafe', 'stale-after-unsafe'],
   ] as const) {
     const world = new Case('plain');
@@ -264,6 +265,13 @@ t.test('what a purge or a write has ended is found, also as a 304', (t) => {
     const same = { ...old, status: 304, body: Buffer.alloc(0) };
     const again = world.ask({ sentMs: nowMs() + 1, ifNoneMatch: world.object.etag(1, 0) });
     t.strictSame(world.judge(again, same), [name]);
+    world.object.failedMs = nowMs();
+    const excused = by === 'soft-purge' ? [] : [name];
+    t.strictSame(
+      world.judge(world.ask({ sentMs: nowMs() + 1 }), old),
+      excused,
+      'its origin failed',
+    );
   }
   t.end();
 });

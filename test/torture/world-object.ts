@@ -17,7 +17,7 @@ export interface Version {
 interface Floor {
   readonly version: number;
   readonly fromMs: number;
-  readonly by: 'purge' | 'unsafe';
+  readonly by: 'purge' | 'soft-purge' | 'unsafe';
 }
 
 /** What a client has seen of a version and may ask with. */
@@ -113,9 +113,11 @@ export class WorldObject {
     if (this.#floors.length > 50) this.#floors.shift();
   }
 
-  floorAt(sentMs: number): Floor | undefined {
+  /** `excused`: from what is only stale. */
+  floorAt(sentMs: number, excused: boolean): Floor | undefined {
     let highest: Floor | undefined;
     for (const floor of this.#floors) {
+      if (excused && floor.by === 'soft-purge') continue;
       if (floor.fromMs <= sentMs && floor.version > (highest?.version ?? 0)) highest = floor;
     }
     return highest;
