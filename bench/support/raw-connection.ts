@@ -5,7 +5,7 @@
  */
 import { connect, type Socket } from 'node:net';
 
-const HEAD_LIMIT = 16_384;
+const HEAD_LIMIT = 65_536;
 
 export interface RawEvents {
   /** The status line and fields are in; a time stamp taken here is the time to first byte. */
