@@ -35,6 +35,7 @@ export interface Pairing {
 export interface Watched extends Pairing {
   readonly route: Route;
   readonly errors: readonly string[];
+  readonly startStalls: number; // in the first seconds, while it looks for its place
   readonly stalls: number;
   readonly stallMs: number;
   readonly watchedMs: number;
@@ -97,11 +98,17 @@ export async function watchLive(
   });
 }
 
-interface Result extends Pick<Watched, 'errors' | 'stalls' | 'stallMs' | 'watchedMs'> {
+interface Result extends Pick<
+  Watched,
+  'errors' | 'startStalls' | 'stalls' | 'stallMs' | 'watchedMs'
+> {
   readonly frames: readonly (readonly [seenMs: number, frame: number])[];
 }
 
-const NOTHING: Result = { errors: ['no result'], stalls: 0, stallMs: 0, watchedMs: 0, frames: [] };
+const NOTHING: Result = {
+  ...{ errors: ['no result'], startStalls: 0, stalls: 0, stallMs: 0, watchedMs: 0 },
+  frames: [],
+};
 
 /** All frames are looked at in the same moments. */
 function medianBehind(frames: Result['frames'], direct: Result['frames']): number {
@@ -118,14 +125,17 @@ function medianBehind(frames: Result['frames'], direct: Result['frames']): numbe
 
 /** As lines for people. */
 export function liveTable(rows: readonly Watched[]): string[] {
-  const head = 'player    format        route      stalls  stalled s  behind directly s  watched s';
+  const head =
+    'player    format        route      at start  stalls  stalled s  behind directly s  watched s';
   return [
     head,
-    ...rows.map(({ player, format, route, stalls, stallMs, behindS, watchedMs, errors }) =>
+    ...rows.map(({ player, format, route, startStalls, stalls, stallMs, behindS, ...row }) =>
       [
-        ...[player.padEnd(9), format.padEnd(13), route.padEnd(10), String(stalls).padStart(6)],
+        ...[player.padEnd(9), format.padEnd(13), route.padEnd(10)],
+        ...[String(startStalls).padStart(8), String(stalls).padStart(7)],
         ...[(stallMs / 1_000).toFixed(1).padStart(10), behindS.toFixed(1).padStart(18)],
-        ...[(watchedMs / 1_000).toFixed(0).padStart(10), ...errors.slice(0, 1).map(firstLine)],
+        (row.watchedMs / 1_000).toFixed(0).padStart(10),
+        ...row.errors.slice(0, 1).map(firstLine),
       ].join(' '),
     ),
   ];
@@ -195,14 +205,16 @@ const MAX_BEHIND_S = 0.5;
 export function worseThanDirectly(rows: readonly Watched[], maxBehindS = MAX_BEHIND_S): string[] {
   const direct = rows.filter(({ route }) => route === 'directly');
   const worstDirect = Math.max(0, ...direct.map(({ stalls }) => stalls));
+  const worstStart = Math.max(1, ...direct.map(({ startStalls }) => startStalls));
   return rows.flatMap((row) => {
-    const { player, format, route, stalls, behindS, errors } = row;
+    const { player, format, route, startStalls, stalls, behindS, errors } = row;
     if (route === 'directly') return [];
     const same = direct.find((one) => one.player === player && one.format === format);
     const who = `${player}, ${format}, ${route}`;
     const faults: string[] = [];
     if (stalls > worstDirect)
       faults.push(`${who}: ${stalls} stalls, directly ${same?.stalls ?? 0}`);
+    if (startStalls > worstStart) faults.push(`${who}: ${startStalls} stalls as it began`);
     // At the edge of what is there a difference of a frame is none.
     if (!(behindS <= maxBehindS)) faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);
     if (errors.length > (same?.errors.length ?? 0))

@@ -11,10 +11,10 @@ export interface StrictRequest {
 }
 
 /**
- * Bytes above ASCII are in no URI, but servers take them, and one way alone. A '#' is in no target, but
- * leaves no doubt where the request ends.
+ * Bytes above ASCII are in no URI, but servers take them, and one way alone. A '#' or a DEL is in no
+ * target, but leaves no doubt where the request ends.
  */
-const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\/[\x21-\x7e\x80-\xff]*) HTTP\/1\.1$/;
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\/[\x21-\xff]*) HTTP\/1\.1$/;
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
 const HOST = /^(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
 const CHUNK =

@@ -9,6 +9,10 @@ const { shaka, videojs } = window;
 
 /** A picture that stands for longer, with nothing to show next, is a stall. */
 const STALL_MS = 250;
+/** So long after its first picture a player may still look for its place in the stream. */
+const STARTING_MS = 5_000;
+/** Nothing falls out of the list of such a stream: a player would stay where it happened to begin. */
+const ONE_FILE = { liveSyncDurationCount: 3, liveMaxLatencyDurationCount: 5 };
 const SAMPLE_MS = 50;
 const FRAME_SAMPLE_MS = 500;
 /** The picture is a frame number: so many bars, each a bit, from the lowest. */
@@ -22,7 +26,7 @@ const watches = [];
 
 const PLAYERS = {
   'hls.js': (video, source, fail) => {
-    const hls = new Hls();
+    const hls = new Hls(source.includes('/one/') ? ONE_FILE : {});
     hls.on(Hls.Events.ERROR, (_, { details, fatal, response }) => {
       if (fatal) fail(`${details}, status ${response?.code ?? 'none'}`);
     });
@@ -65,6 +69,7 @@ class Watch {
     this.video = video;
     this.errors = [];
     this.frames = []; // [when it was seen in ms, its number]
+    this.startStalls = 0;
     this.stalls = 0;
     this.stallMs = 0;
     this.startedMs = 0;
@@ -89,7 +94,8 @@ class Watch {
     // A decoder that is late on a busy machine has the media it needs.
     if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return;
     this.stalled = true;
-    this.stalls += 1;
+    if (nowMs - this.startedMs < STARTING_MS) this.startStalls += 1;
+    else this.stalls += 1;
   }
 
   readFrame(nowMs) {
@@ -104,10 +110,10 @@ class Watch {
   }
 
   result(nowMs) {
-    const { errors, frames, stalls, stallMs, startedMs } = this;
+    const { errors, frames, startStalls, stalls, stallMs, startedMs } = this;
     const standsMs = this.stalled ? nowMs - this.movedMs : 0;
     const watchedMs = startedMs === 0 ? 0 : nowMs - startedMs;
-    return { errors, frames, stalls, stallMs: stallMs + standsMs, watchedMs };
+    return { errors, frames, startStalls, stalls, stallMs: stallMs + standsMs, watchedMs };
   }
 }
 

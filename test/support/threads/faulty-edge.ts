@@ -16,6 +16,7 @@
  * request off the hit path. In the environment, WORKER_DIES=<index> ends that worker as it starts
  * again, WORKER_HANGS=<where> has one hang as it starts ('start') or is to end ('stop', 'end'), and SEND_BUFFER=<bytes> has the kernel take little off slow readers' hands.
  */
+import { writeSync } from 'node:fs';
 import type { EdgeBoot } from '../../../src/control/edge-boot.js';
 import runEdgeWorker from '../../../workers/edge.js';
 import { setListenSocketBuffers } from '../../../native/addon.js';
@@ -71,7 +72,10 @@ function stepClock(ms: number): void {
 }
 
 export default async function run(boot: EdgeBoot): Promise<void> {
-  if (process.env['WORKER_HANGS'] === 'start' && boot.index === 0) FAULTS['hang']?.();
+  if (process.env['WORKER_HANGS'] === 'start' && boot.index === 0) {
+    writeSync(2, 'worker 0 hangs\n'); // a stream would go by the thread's loop
+    FAULTS['hang']?.();
+  }
   if (process.env['WORKER_DIES'] === String(boot.index) && boot.restarted) {
     throw new Error('fault: at start');
   }
