@@ -74,6 +74,9 @@ t.test('an origin that comes back is used again, and the player plays on', async
   t.comment(`the end was reached ${performance.now() - backMs} ms after the origin was back`);
 });
 
+/** It takes 2 s of one core, most of it to load its modules; another test has the other core. */
+const BACK_WITHIN_MS = 4_000;
+
 t.test('both workers crash, one after the other, and the viewer does not see it', async (t) => {
   const nginx = await startOrigin(t);
   const gateway = await startGateway(t, { args: [nginx.url], entry: FAULTY_CLI });
@@ -81,7 +84,7 @@ t.test('both workers crash, one after the other, and the viewer does not see it'
   await playedTo(page, 2);
   for (const { index } of await workersOf(gateway)) {
     const tookMs = await crash(gateway, index);
-    t.ok(tookMs < 2_000, `worker ${index} was back after ${tookMs} ms`);
+    t.ok(tookMs < BACK_WITHIN_MS, `worker ${index} was back after ${tookMs} ms`);
   }
   const { currentTime } = await reportOf(page);
   t.ok(currentTime < SAMPLE_SECONDS / 2 + BUFFER_SECONDS, `and much was still to come`);
