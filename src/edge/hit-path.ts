@@ -15,6 +15,7 @@ import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
 import { CREDENTIALS } from '../http/client-fields.js';
+import { isOutsideKey } from '../http/target.js';
 import { hashPath, type PathHashes } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -62,7 +63,7 @@ export class HitPath {
     // Loads go on while the request is looked at.
     directory?.prefetchEntry(this.#hashes.key);
     const query = request.getQuery() as string | undefined;
-    if (query !== undefined && query !== '') return false;
+    if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return false;
     directory?.prefetchObject(this.#hashes.key);
     // Nothing in its fields asks for more than the object.
     if (this.#heads.look(request) !== HEAD.ordinary) return false;
@@ -78,6 +79,12 @@ export class HitPath {
       this.#context.metrics.observe('hitSeconds', (performance.now() - startedMs) / 1_000);
     }
     return true;
+  }
+
+  /** The query says nothing of which object is wanted. */
+  #isBeside(path: string, query: string): boolean {
+    const rules = this.#context.rules.key;
+    return path.length + 1 + query.length <= rules.maxUrl && isOutsideKey(query, rules);
   }
 
   #directoryOf(path: string): Directory | undefined {

@@ -106,6 +106,31 @@ export function normalizeTarget(
   return { path: clean, query: rules.sendIgnored ? ownQuery : counted, ownQuery, key, stream };
 }
 
+/**
+ * True when no parameter of the query is part of the key, beyond doubt: then `normalizeTarget` gives the
+ * path alone as the key, and refuses nothing of the query but its length. Most of what players send is
+ * such, as CMCD. Allocates only for escaped names.
+ */
+export function isOutsideKey(query: string, rules: KeyRules): boolean {
+  if (!CLEAN_QUERY.test(query)) return false;
+  const mayHide = SEMICOLON.test(query);
+  for (let start = 0; start <= query.length;) {
+    const nameEnd = nameEndAfter(query, start);
+    if (!isNamed(query, start, nameEnd, CLIENT_DATA)) {
+      if (mayHide || mayCount(query, start, nameEnd, rules)) return false;
+    }
+    const next = query.indexOf('&', nameEnd);
+    if (next === -1) return true;
+    start = next + 1;
+  }
+  return false;
+}
+
+function mayCount(query: string, start: number, nameEnd: number, rules: KeyRules): boolean {
+  if (rules.query === 'none' || isNamed(query, start, nameEnd, rules.ignore)) return false;
+  return rules.query === 'all' || isNamed(query, start, nameEnd, rules.query);
+}
+
 function normalizePath(path: string): string | undefined {
   if (!path.startsWith('/') || BAD_IN_PATH.test(path)) return undefined;
   if (BROKEN_ESCAPE.test(path) || BAD_ENCODED.test(path)) return undefined;

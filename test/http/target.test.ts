@@ -1,7 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { normalizeTarget, type KeyRules, type Target } from '../../src/http/target.js';
+import {
+  isOutsideKey,
+  normalizeTarget,
+  type KeyRules,
+  type Target,
+} from '../../src/http/target.js';
 
 const ALL: KeyRules = { query: 'all', ignore: [], sort: false, sendIgnored: false, maxUrl: 8_192 };
 const RULES: KeyRules = { ...ALL, ignore: ['CMCD', 'token', 'utm_*', 'a[b]'], sort: true };
@@ -273,5 +278,47 @@ t.test('normalizeTarget() never throws, and what it gives is safe to send', (t) 
     { numRuns: 1_000 },
   );
   t.ok(accepted > 100, `${accepted} of 1000 were accepted`);
+  t.end();
+});
+
+t.test('isOutsideKey() knows most queries that say nothing of the object', (t) => {
+  const cmcd = 'CMCD=bl%3D21300%2Ccid%3D%22a-b%22%2Cot%3Dv%2Csid%3D%226e2fb550%22%2Csu';
+  const lists: KeyRules = { ...RULES, query: ['a', 'b*'] };
+  const rows: [query: string, rules: KeyRules, outside: boolean, why: string][] = [
+    [cmcd, ALL, true, 'what players send'],
+    [`${cmcd}&utm_source=x&token=1`, RULES, true, 'beside what is ignored'],
+    [`%43MCD=1`, ALL, true, 'an escaped name'],
+    ['CMSD=1', ALL, true, 'its sibling'],
+    [`CMCD=a;x=EVIL`, ALL, true, 'which is dropped whole'],
+    [`${cmcd}&a=1`, ALL, false, 'something else'],
+    [`utm_a=1;a=2`, RULES, false, 'what may hold something else'],
+    [`utm_a=1%3ba=2`, RULES, false, 'escaped'],
+    ['x=1', { ...ALL, query: 'none' }, true, 'nothing counts'],
+    ['x=1&y', lists, true, 'nothing of the list'],
+    ['x=1&bb=2', lists, false, 'one of the list'],
+    ['CMCD', ALL, true, 'a name alone'],
+    ['CMCDx=1', ALL, false, 'a longer name'],
+    ['cmcd=1', ALL, false, 'case counts'],
+    ['CMCD=\x7f', ALL, false, 'what is refused'],
+    ['CMCD=a&', ALL, false, 'what takes a closer look'],
+  ];
+  for (const [query, rules, outside, why] of rows)
+    t.equal(isOutsideKey(query, rules), outside, why);
+  t.end();
+});
+
+t.test('isOutsideKey() holds of queries alone that leave no trace in the key', (t) => {
+  let outside = 0;
+  const text = fc.oneof(queryText, fc.string({ unit: 'binary', maxLength: 12 }));
+  fc.assert(
+    fc.property(text, anyRules, (query, rules) => {
+      if (query === '' || !isOutsideKey(query, rules)) return true;
+      outside += 1;
+      const made = normalizeTarget('/a', query, rules);
+      return 'key' in made && made.key === '/a';
+    }),
+    { numRuns: 3_000 },
+  );
+  t.ok(outside > 100, `${outside} of 3000`);
   t.end();
 });
