@@ -8,8 +8,8 @@ import { httpServer } from '../support/upstream.js';
 const BODY = Buffer.alloc(20_000, 'headgate');
 const LARGE = Buffer.alloc(3_000_000, 'in pieces ');
 const RESTARTS = 2;
-/** HEADGATE_RESTART_REQUESTS=20000 for the figure that is promised. */
-const REQUESTS = Number(process.env['HEADGATE_RESTART_REQUESTS'] ?? 2_000);
+/** RESTART_REQUESTS=20000 for the figure that is promised. */
+const REQUESTS = Number(process.env['RESTART_REQUESTS'] ?? 2_000);
 
 for (const workers of ['2', '0']) {
   t.test(`restarts under load lose no request with --workers ${workers}`, async (t) => {
