@@ -1,8 +1,8 @@
 // A request's head where uWebSockets.js has parsed it, what it holds back of earlier answers, and the
-// Date that it writes. Its own calls end at the first empty field name, decode bytes above ASCII as UTF-8, and trim them off
-// both ends of a value; here lies what the client has sent. Written to V8's own interface, as
-// prefetch.cc is, because each hit asks. Typed in addon.ts, which also says for which binaries of
-// uWebSockets.js this holds.
+// Date that it writes. Its own calls end at the first empty field name, decode bytes above ASCII as
+// UTF-8, and trim them off both ends of a value; here lies what the client has sent. Written to V8's own
+// interface, as prefetch.cc is, because each hit asks. Typed in addon.ts, which also says for which
+// binaries of uWebSockets.js this holds.
 #include <node.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -277,8 +277,8 @@ void Two(char* to, int64_t number) {
   to[1] = static_cast<char>('0' + number % 10);
 }
 
-// IMF-fixdate, RFC 9110 section 5.6.7. Years begin in March here, so that the leap day is
-// a year's last (H. Hinnant, "chrono-compatible low-level date algorithms").
+// IMF-fixdate, RFC 9110 section 5.6.7. Years begin in March here, so that the leap day is a year's last
+// (H. Hinnant, "chrono-compatible low-level date algorithms").
 void WriteDate(char* to, int64_t seconds) {
   const int64_t days = seconds / 86'400;
   const int64_t second = seconds % 86'400;
