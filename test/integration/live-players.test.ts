@@ -10,8 +10,11 @@ const PAIRINGS: readonly Pairing[] = [
   { player: 'video.js', format: 'HLS TS' },
 ];
 const SECONDS = 30;
-/** In so short a time it counts with which of the segments of 2 s a player happened to begin. */
-const MAX_BEHIND_S = 3;
+/**
+ * In so short a time it counts with which of the segments of 2 s a player happened to begin, and beside
+ * other tests one may run dry once. What this is to see are stalls every few seconds.
+ */
+const TOLERANCE = { behindS: 3, stalls: 1 };
 
 t.setTimeout(240_000);
 
@@ -21,5 +24,5 @@ t.test('no player stalls or falls behind that would not directly at nginx', asyn
   for (const { player, format, route, watchedMs } of rows) {
     t.ok(watchedMs >= SECONDS * 1_000, `${player} plays ${format}, ${route}`);
   }
-  t.strictSame(worseThanDirectly(rows, MAX_BEHIND_S), []);
+  t.strictSame(worseThanDirectly(rows, TOLERANCE), []);
 });

@@ -198,11 +198,17 @@ function firstLine(text: string): string {
   return text.slice(0, 80).split('\n', 1)[0] ?? '';
 }
 
-/** How far a player may be behind what it would be directly, over a minute and more. */
-const MAX_BEHIND_S = 0.5;
+/** How much worse than directly a player may fare. */
+export interface Tolerance {
+  readonly behindS: number;
+  readonly stalls: number;
+}
+
+/** Over a minute and more, with nothing else on the machine. */
+const STRICT: Tolerance = { behindS: 0.5, stalls: 0 };
 
 /** What the gateway did worse, in words; a direct player that stalls shows what the machine alone does. */
-export function worseThanDirectly(rows: readonly Watched[], maxBehindS = MAX_BEHIND_S): string[] {
+export function worseThanDirectly(rows: readonly Watched[], tolerance = STRICT): string[] {
   const direct = rows.filter(({ route }) => route === 'directly');
   const worstDirect = Math.max(0, ...direct.map(({ stalls }) => stalls));
   const worstStart = Math.max(1, ...direct.map(({ startStalls }) => startStalls));
@@ -212,11 +218,13 @@ export function worseThanDirectly(rows: readonly Watched[], maxBehindS = MAX_BEH
     const same = direct.find((one) => one.player === player && one.format === format);
     const who = `${player}, ${format}, ${route}`;
     const faults: string[] = [];
-    if (stalls > worstDirect)
+    if (stalls > worstDirect + tolerance.stalls)
       faults.push(`${who}: ${stalls} stalls, directly ${same?.stalls ?? 0}`);
     if (startStalls > worstStart) faults.push(`${who}: ${startStalls} stalls as it began`);
     // At the edge of what is there a difference of a frame is none.
-    if (!(behindS <= maxBehindS)) faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);
+    if (!(behindS <= tolerance.behindS)) {
+      faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);
+    }
     if (errors.length > (same?.errors.length ?? 0))
       faults.push(`${who}: ${errors.map(firstLine).join()}`);
     return faults;
