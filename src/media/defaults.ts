@@ -23,7 +23,7 @@ export interface ObjectFacts {
   /** Of such a body: a hash. */
   readonly content?: number;
   /** Of what may be live: how it has changed, as far as that is known. */
-  readonly rhythm?: { readonly of: Rhythm; readonly nowMs: number } | undefined;
+  readonly rhythm?: { readonly of: Rhythm; readonly nowMs: number };
   /** Nothing but its name says what it is: its declared type says nothing. */
   readonly undeclared?: boolean;
 }

@@ -3,7 +3,7 @@ import { type ExchangeTimes, storePlan, type StorePlan } from '../cache/policy.j
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { defaultTtlMs, isMaybeLive, leastTtlMs, type ObjectFacts } from '../media/defaults.js';
 import { isVagueType, mediaKind } from '../media/kind.js';
-import { nextRhythm, type Rhythm } from '../media/rhythm.js';
+import { nextRhythm } from '../media/rhythm.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
@@ -18,35 +18,28 @@ export interface Answered {
   readonly arrival: Arrival;
 }
 
-/** How the manifest that came, or that a 304 confirmed, has changed; undefined: it is none. */
-export function rhythmOf(
-  { fill, arrival }: Answered,
-  { content }: ObjectFacts,
-): Rhythm | undefined {
-  if (content === undefined) return undefined;
-  return nextRhythm(fill.stored?.rhythm, content, arrival.requestMs);
+/** With how a manifest has changed that came, or that a 304 confirmed. */
+export function withRhythm({ fill, arrival }: Answered, facts: ObjectFacts): ObjectFacts {
+  const { content } = facts;
+  if (content === undefined) return facts;
+  const of = nextRhythm(fill.stored?.rhythm, content, arrival.requestMs);
+  return { ...facts, rhythm: { of, nowMs: arrival.responseMs } };
 }
 
 /** `fields`: in place of those of the answer, which is a 304 then. */
 export function planOf(
   { config, policy }: ShardContext,
-  answered: Answered,
+  { fill, arrival }: Answered,
   facts: ObjectFacts,
   fields?: FieldLines,
 ): StorePlan {
-  const { fill, arrival } = answered;
   const { response } = arrival;
-  const rhythm = rhythmOf(answered, facts);
   const { forEveryone = false, settling = false } = response;
   const headers = fields ?? response.headers;
   const type = fieldValue(headers, 'content-type') ?? '';
   const kind = mediaKind(pathOf(fill.entry.key), type);
   // Where files are served by their names, a name is a declaration.
-  const known = {
-    ...facts,
-    undeclared: !forEveryone && isVagueType(type),
-    rhythm: rhythm && { of: rhythm, nowMs: arrival.responseMs },
-  };
+  const known = { ...facts, undeclared: !forEveryone && isVagueType(type) };
   const { ttl } = config.cache;
   return storePlan(
     { method: 'GET', headers: fill.leader.request.headers },

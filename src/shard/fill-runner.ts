@@ -22,7 +22,7 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, presentLeader, rekey, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { FillBody } from './fill-body.js';
-import { type Arrival, planOf, rhythmOf } from './fill-plan.js';
+import { type Arrival, planOf, withRhythm } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { readBody } from './read-body.js';
 import { publishedText, roomForText } from './publication.js';
@@ -174,7 +174,7 @@ export class FillRunner {
       arrival.responseWallMs,
     );
     const status = stored.descriptor.status;
-    const facts = this.#factsOf(stored);
+    const facts = withRhythm({ fill, arrival }, this.#factsOf(stored));
     const plan = planOf(this.#context, { fill, arrival }, facts, fields);
     const served: Served = { hit: false, fwd: 'stale', fwdStatus: 304 };
     if (!plan.store) {
@@ -190,7 +190,7 @@ export class FillRunner {
       return;
     }
     const before = stored.descriptor;
-    stored.rhythm = rhythmOf({ fill, arrival }, facts);
+    stored.rhythm = facts.rhythm?.of;
     stored.originFields = fields;
     stored.retryAtMs = 0;
     renewStored(this.#context, stored, {
@@ -287,7 +287,7 @@ export class FillRunner {
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
     const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
-    const facts = this.#factsOf({ kind, descriptor: placed });
+    const facts = withRhythm({ fill, arrival }, this.#factsOf({ kind, descriptor: placed }));
     const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     if (!plan.store || fill.purged || fill.ring.bytes > 0) {
@@ -311,7 +311,7 @@ export class FillRunner {
       encodings: NO_ENCODINGS,
       originFields,
       descriptor: { ...described, extents: body.extents, published: body.published },
-      rhythm: rhythmOf({ fill, arrival }, facts),
+      rhythm: facts.rhythm?.of,
       retryAtMs: 0,
     };
     index.own(body.slot, stored);
