@@ -145,11 +145,8 @@ function packBody({ slot, generation, bytes, used, behind, extents, text }: Body
 
 function unpackBody(packed: PackedBody, published: boolean): Body {
   const [slot, generation, bytes, used, behind, cells, room] = packed;
-  return {
-    ...{ slot, generation, bytes, used, behind, published },
-    extents: extentsOf(cells),
-    text: room === 0 ? undefined : { offset: room[0], capacity: room[1] },
-  };
+  const text = room === 0 ? undefined : { offset: room[0], capacity: room[1] };
+  return { slot, generation, extents: extentsOf(cells), bytes, behind, used, text, published };
 }
 
 function encodedAs([coding, body]: [EncodedBody['coding'], Body]): EncodedBody {

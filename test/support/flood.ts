@@ -44,13 +44,17 @@ export class FloodBench {
       close: () => Promise.resolve(),
     };
     const config = testConfig({ arenaBytes });
+    const arena = new ArenaView(createArena(arenaBytes, 1), 0);
     this.shard = openShard({
-      ...{ shard: 0, epoch: 0, config, origin, random: () => 0.5 },
-      arena: new ArenaView(createArena(arenaBytes, 1), 0),
+      ...{ shard: 0, epoch: 0, config, arena, origin, random: () => 0.5 },
       clock: { now: () => this.#nowMs, coarse: () => this.#nowMs, wall: () => this.#nowMs },
       log: pino({ level: 'silent' }),
       metrics: new WorkerMetrics(createMetrics(1), 0),
-      send: () => true,
+      send: (_, message) => {
+        const leased = message.kind === 'object' || message.kind === 'filling';
+        if (leased) arena.release(message.descriptor.slot); // the reader is done at once
+        return true;
+      },
       hint: () => undefined,
       urge: () => undefined,
       codings: new CodingQueue({ coder: NO_CODER, limit: 1, onFault: () => undefined }),
