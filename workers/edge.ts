@@ -213,7 +213,7 @@ class EdgeWorker {
       worker: index,
       config,
       rules: {
-        key: { ...config.key, maxUrl: config.limits.url },
+        key: { maxUrl: config.limits.url, ...config.key },
         credentials: config.origin.credentials,
         fields: { maxBytes: config.limits.header, maxLines: 100 },
         defaultPort: viewersPort(config),

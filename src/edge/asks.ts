@@ -468,7 +468,7 @@ function sendOn(member: AskHandler, what: Aftermath): void {
 
 /** All but the first of those who wait were folded into its request. */
 function servedTo(position: number, served: Served): Served {
-  return position === 0 || served.hit ? served : { ...served, collapsed: true };
+  return position === 0 || served.hit ? served : { collapsed: true, ...served };
 }
 
 const LOST: FillEnd = { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };

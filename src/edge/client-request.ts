@@ -64,7 +64,7 @@ export function readRequest(
   if (host === undefined || !isFieldName(method)) return { error: 'GW_BAD_REQUEST' };
   const target = normalizeTarget(head.path, head.query, rules.key);
   const ending = connectionEnd(rawFields, heads !== undefined);
-  if ('error' in target) return { ...target, ending };
+  if ('error' in target) return { ending, ...target };
   const mayShare = method === 'GET' || method === 'HEAD';
   const fields = sentFields(rawFields, { host, mayShare, rules });
   const prefix = hostPrefix(rules.key.host, host);

@@ -213,7 +213,7 @@ class DirectoryOrigin implements Origin {
   #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {
     const { name } = this.#options;
     const answer = { method: request.method, status, name, nowMs: this.#wallMs() };
-    return plainAnswer(more === undefined ? answer : { ...answer, more });
+    return plainAnswer(more === undefined ? answer : { more, ...answer });
   }
 }
 

@@ -42,10 +42,10 @@ export function openOrigins(config: OriginConfig, deps: OriginDeps): OpenedOrigi
   const counts: FailoverCounts = { hedges: 0, hedgesWon: 0, resumed: 0 };
   const [first] = config.origins;
   if (first === undefined) {
-    return { ...alone(openBundledOrigin({ ...bundled, name: 'bundled', clock })), counts };
+    return { counts, ...alone(openBundledOrigin({ name: 'bundled', clock, ...bundled })) };
   }
   if (config.origins.length === 1 && !isUrl(first)) {
-    return { ...alone(openDirectoryOrigin({ root: first, name: first, clock })), counts };
+    return { counts, ...alone(openDirectoryOrigin({ root: first, name: first, clock })) };
   }
   const guarded = config.origins.map((place) =>
     openGuarded(place, config, {

@@ -153,7 +153,7 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
     headers.push(['range', `bytes=${this.#nextByte}-${last}`], ['if-range', etag]);
     const at = this.#nextByte;
     try {
-      const response = await this.#options.ask({ ...copyOf(request), headers }, { ...how, signal });
+      const response = await this.#options.ask({ ...copyOf(request), headers }, { signal, ...how });
       if (response === undefined) return undefined;
       if (!signal.aborted && this.#continues(response, at)) return response;
       letGo(response);

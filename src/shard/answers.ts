@@ -174,5 +174,5 @@ function ringOf({ ring }: Fill): { ringBytes?: number; cutBelow?: number } {
 }
 
 function collapsed(waiter: Waiter, served: Served): Served {
-  return waiter.collapsed ? { ...served, collapsed: true } : served;
+  return waiter.collapsed ? { collapsed: true, ...served } : served;
 }

@@ -50,8 +50,21 @@ export function describe(
   }
   const lastModified = fieldValue(originFields, 'last-modified');
   const date = fieldValue(originFields, 'date');
+  // One by one, as `place` may be a whole descriptor.
   return {
-    ...place,
+    key: place.key,
+    stream: place.stream,
+    shard: place.shard,
+    epoch: place.epoch,
+    slot: place.slot,
+    generation: place.generation,
+    extents: place.extents,
+    firstByte: place.firstByte,
+    storedBytes: place.storedBytes,
+    totalBytes: place.totalBytes,
+    secondary: place.secondary,
+    codable: place.codable,
+    keep: place.keep,
     status,
     fields,
     etag: fieldValue(originFields, 'etag') ?? '',

@@ -136,7 +136,7 @@ export class Encoder {
     const { shard, send } = this.#context;
     const descriptor = this.#heldOf(body)?.descriptor;
     for (const worker of askers) {
-      send(worker, { kind: 'coded', of: { ...body, shard }, coding, descriptor });
+      send(worker, { kind: 'coded', of: { shard, ...body }, coding, descriptor });
     }
   }
 }

@@ -19,11 +19,14 @@ export interface Answered {
 }
 
 /** With how a manifest has changed that came, or that a 304 confirmed. */
-export function withRhythm({ fill, arrival }: Answered, facts: ObjectFacts): ObjectFacts {
+export function withRhythm(
+  { fill, arrival }: Answered,
+  facts: Omit<ObjectFacts, 'rhythm'>,
+): ObjectFacts {
   const { content } = facts;
   if (content === undefined) return facts;
   const of = nextRhythm(fill.stored?.rhythm, content, arrival.requestMs);
-  return { ...facts, rhythm: { of, nowMs: arrival.responseMs } };
+  return { rhythm: { of, nowMs: arrival.responseMs }, ...facts };
 }
 
 /** `fields`: in place of those of the answer, which is a 304 then. */
@@ -39,16 +42,16 @@ export function planOf(
   const type = fieldValue(headers, 'content-type') ?? '';
   const kind = mediaKind(pathOf(fill.entry.key), type);
   // Where files are served by their names, a name is a declaration.
-  const known = { ...facts, undeclared: !forEveryone && isVagueType(type) };
+  const known = { undeclared: !forEveryone && isVagueType(type), ...facts };
   const { ttl } = config.cache;
   return storePlan(
     { method: 'GET', headers: fill.leader.request.headers },
     { status: facts.status, headers, forEveryone, settling },
     arrival,
     {
-      ...policy,
       defaultTtlMs: defaultTtlMs(kind, ttl, known),
       leastTtlMs: leastTtlMs(kind, ttl, known),
+      ...policy,
       // Expired means held for the revalidation that all share; stale only while the origin fails.
       ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
     },

@@ -197,7 +197,7 @@ export class FillRunner {
       ...describe(status, fields, plan, before),
       vary: before.vary,
     });
-    this.#answers.objectToAll(fill, stored.descriptor, { ...served, stored: true });
+    this.#answers.objectToAll(fill, stored.descriptor, { stored: true, ...served });
   }
 
   /** Only manifests are looked into. */
@@ -243,7 +243,9 @@ export class FillRunner {
     fill.descriptor = withCodable(
       this.#context,
       describe(response.status, response.headers, plan, {
-        ...{ key: entry.key, stream: entry.stream, shard, epoch, secondary },
+        key: entry.key,
+        stream: entry.stream,
+        ...{ shard, epoch, secondary },
         slot: body.slot,
         generation: body.generation,
         extents: body.extents,

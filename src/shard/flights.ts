@@ -54,7 +54,6 @@ export class Flights {
     this.#hooks = hooks;
     this.#queue = new LaneMailbox(context.config.limits.queue);
     this.#runner = new FillRunner(context, answers, {
-      ...hooks,
       release: (waiter) => {
         this.#untrack(askerOf(waiter));
       },
@@ -65,6 +64,7 @@ export class Flights {
       onEnd: (fill) => {
         this.#onEnd(fill);
       },
+      ...hooks,
     });
   }
 

@@ -63,7 +63,6 @@ export function openShard(options: ShardOptions): Shard {
   });
   const { cache } = config;
   const shard = new Shard({
-    ...options,
     index: new EntryIndex({
       shard: options.shard,
       epoch: options.epoch,
@@ -85,6 +84,7 @@ export function openShard(options: ShardOptions): Shard {
       staleWhileRevalidateMs: cache.staleWhileRevalidate,
       staleIfErrorMs: cache.staleIfError,
     },
+    ...options,
   });
   onEvicted = (slot) => shard.onEvicted(slot);
   giveUp = (stored) => {

@@ -100,28 +100,33 @@ export function unpackStored(
   const [firstByte, totalBytes] = span;
   const { key, stream, vary } = entry;
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
-  const facts: StoringFacts = {
-    ...{ bornMs, ttlMs, swrMs, sieMs, stripFields, vary },
-    ...rulesOf(flags),
-  };
+  const lasting = { bornMs, ttlMs, swrMs, sieMs };
+  const facts: StoringFacts = { stripFields, vary, ...lasting, ...rulesOf(flags) };
   const published = (flags & PUBLISHED) !== 0;
   const body = unpackBody(packed, published);
   const { slot, generation, extents, bytes } = body;
   const place = { key, stream, shard, epoch, slot, generation, extents, firstByte, totalBytes };
   const described = describe(status, originFields, facts, {
-    ...place,
     storedBytes: bytes,
     secondary,
     codable: (flags & CODABLE) !== 0,
     keep: true,
+    ...place,
   });
   const encodings = new Map(coded.map(([coding, one]) => [coding, unpackBody(one, false)]));
   return {
-    ...{ entry, secondary, kind, body, originFields, retryAtMs },
-    rhythm: rhythm && unpackRhythm(rhythm),
+    entry,
+    secondary,
+    kind,
+    body,
     encodings: encodings.size === 0 ? NO_ENCODINGS : encodings,
+    originFields,
+    rhythm: rhythm && unpackRhythm(rhythm),
+    retryAtMs,
     descriptor: {
-      ...{ ...described, published, unworthy: unworthyOf(flags) },
+      ...described,
+      published,
+      unworthy: unworthyOf(flags),
       encodings: [...encodings].map(encodedAs),
     },
   };

@@ -74,7 +74,7 @@ export class Playlists {
       if (next.includes('/', folder.length) || next.includes('?')) continue;
       const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
       const asker = { headers, credentialed: false, beyond: false, elections: 0 };
-      const ahead = { ...asker, lane: 2, background: true } as const;
+      const ahead = { lane: 2, background: true, ...asker } as const;
       return { ...request, ...ahead, key: prefix + next, target: next };
     }
     return undefined;

@@ -167,8 +167,8 @@ export class Shard {
 
   #ask(id: number, request: AskRequest, worker: number): void {
     const directives = requestDirectives({
-      ...optional('cacheControl', fieldValue(request.headers, 'cache-control')),
-      ...optional('pragma', fieldValue(request.headers, 'pragma')),
+      cacheControl: fieldValue(request.headers, 'cache-control'),
+      pragma: fieldValue(request.headers, 'pragma'),
     });
     const { elections } = request;
     const waiter: Waiter = {
@@ -329,8 +329,4 @@ function sharedVariant(variant: Variant | undefined, credentialed: boolean): Var
   return storedIn(variant).every(({ descriptor }) => mayShare(descriptor.freshness, credentialed))
     ? variant
     : undefined;
-}
-
-function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
-  return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
 }
