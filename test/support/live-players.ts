@@ -68,14 +68,14 @@ export async function watchLive(
   root: string,
   { pairings, seconds }: { pairings: readonly Pairing[]; seconds: number },
 ): Promise<Watched[]> {
-  await startStreams(t, root);
+  const pages = await servePlayerPages();
+  t.teardown(pages.close);
+  await startStreams(t, root, pages.clock);
   const nginx = await startNginx({ root, config: NGINX });
   t.teardown(() => nginx.stop());
   const directory = await startGateway(t, { args: [root] });
   const upstream = await startGateway(t, { args: [nginx.url] });
   const urls = { directly: nginx.url, directory: directory.url, upstream: upstream.url };
-  const pages = await servePlayerPages();
-  t.teardown(pages.close);
   const { page, close } = await openBrowser({ viewport: { width: 1_000, height: 600 } });
   t.teardown(close);
   await page.goto(pages.live);
@@ -141,7 +141,11 @@ export function liveTable(rows: readonly Watched[]): string[] {
   ];
 }
 
-async function startStreams(t: Scope, root: string): Promise<void> {
+/**
+ * The MPD names a clock. By `Date` alone dash.js is up to a second late, by the moment at which it asks:
+ * one player of three would start at the edge and run dry, whichever way its MPD came.
+ */
+async function startStreams(t: Scope, root: string, clock: string): Promise<void> {
   const folders = Object.values(FORMATS).map((path) => join(root, path, '..'));
   await Promise.all(folders.map((folder) => mkdir(folder, { recursive: true })));
   const bars = "lum='if(mod(floor(N/pow(2,floor(X/16))),2),235,16)':cb=128:cr=128";
@@ -163,6 +167,7 @@ async function startStreams(t: Scope, root: string): Promise<void> {
     [
       ...['-f', 'dash', '-seg_duration', String(SEGMENT_S), '-window_size', '6'],
       ...['-extra_window_size', '6', '-use_template', '1', '-use_timeline', '1'],
+      ...['-utc_timing_url', clock],
       join(root, 'dash', 'live.mpd'),
     ],
   ];

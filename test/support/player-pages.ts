@@ -39,12 +39,19 @@ export interface PlayerPages {
   readonly pageFor: (player: 'hls' | 'dash', source: string, buffer?: number) => string;
   /** The page of many players beside each other: see pages/live-page.js. */
   readonly live: string;
+  /** What time it is, for the UTCTiming of an MPD (ISO/IEC 23009-1 section 5.8.4.11, http-xsdate). */
+  readonly clock: string;
   readonly close: () => Promise<void>;
 }
 
 export async function servePlayerPages(): Promise<PlayerPages> {
   const server = createServer((request, response) => {
     const pathname = new URL(request.url ?? '/', 'http://pages').pathname;
+    if (pathname === '/clock') {
+      response.writeHead(200, { 'access-control-allow-origin': '*' });
+      response.end(new Date().toISOString());
+      return;
+    }
     const file = FILES.get(pathname);
     if (file === undefined) {
       response.writeHead(404).end();
@@ -62,6 +69,7 @@ export async function servePlayerPages(): Promise<PlayerPages> {
     pageFor: (player, source, buffer = 0) =>
       `http://127.0.0.1:${port}/${player}.html?src=${encodeURIComponent(source)}&buffer=${buffer}`,
     live: `http://127.0.0.1:${port}/live.html`,
+    clock: `http://127.0.0.1:${port}/clock`,
     async close() {
       server.close();
       server.closeAllConnections();
