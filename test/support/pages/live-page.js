@@ -11,8 +11,14 @@ const { shaka, videojs } = window;
 const STALL_MS = 250;
 /** So long after its first picture a player may still look for its place in the stream. */
 const STARTING_MS = 5_000;
-/** Nothing falls out of the list of such a stream: a player would stay where it happened to begin. */
-const ONE_FILE = { liveSyncDurationCount: 3, liveMaxLatencyDurationCount: 5 };
+/**
+ * Nothing falls out of the list of such a stream: a player would stay where it happened to begin. And
+ * Chromium makes of a range of a file that grew, by luck, all of it (If-Range), and hls.js leaps.
+ */
+const ONE_FILE = {
+  ...{ liveSyncDurationCount: 3, liveMaxLatencyDurationCount: 5 },
+  maxLiveSyncPlaybackRate: 1.5,
+};
 const SAMPLE_MS = 50;
 const FRAME_SAMPLE_MS = 500;
 /** The picture is a frame number: so many bars, each a bit, from the lowest. */
