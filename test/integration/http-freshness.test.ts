@@ -2,7 +2,15 @@
  * How long answers live, over real sockets. Time does not pass here: an origin that sends `Age`
  * hands out answers that are as old as the test needs them.
  */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { startGateway } from '../support/gateway.js';
+import { TEST_CERT, TEST_KEY } from '../support/tls.js';
 import type { RawAnswer } from '../support/raw-client.js';
 import type { Fields, SeenRequest } from '../support/origin-server.js';
 import { outcome, ownStatus, startProxied, text } from '../support/proxied.js';
@@ -176,6 +184,26 @@ t.test('Date is when the origin made it, however it is served', async (t) => {
   origin.on('/dated/live.mpd', { fields: mpd, body: '<MPD/>' });
   for (const path of ['/dated/malformed', '/dated/live.mpd']) {
     for (let i = 0; i < 3; i += 1) t.ok(wall(await get(path)) >= fromMs, `${path}: now`);
+  }
+});
+
+t.test('Date is the same over TLS', async (t) => {
+  const base = t.testdir({ 'cert.pem': TEST_CERT, 'key.pem': TEST_KEY });
+  const tls = ['--tls-cert', join(base, 'cert.pem'), '--tls-key', join(base, 'key.pem')];
+  const { port } = await startGateway(t, { args: [origin.url, ...tls] });
+  const date = agoDate(20);
+  const fields = { 'Cache-Control': 'max-age=60', 'Content-Type': 'video/mp2t', Date: date };
+  for (const bytes of [100, 60_000, 1_000_000]) {
+    const path = `/dated/tls/${bytes}`;
+    const body = 'm'.repeat(bytes);
+    origin.on(path, { fields, body });
+    for (const nth of ['first', 'second', 'third']) {
+      const url = `https://127.0.0.1:${port}${path}`;
+      const request = httpsGet(url, { ca: TEST_CERT, agent: false });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      t.equal(response.headers.date, date, `${bytes} bytes, ${nth}`);
+      t.equal(await textOf(response), body, 'whole');
+    }
   }
 });
 
@@ -403,3 +431,37 @@ async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
     if (answer !== undefined) return answer;
   }
 }
+
+t.test('a playlist with parts is new within a fraction of a part', async (t) => {
+  const PART_MS = 500;
+  const POLL_MS = 20;
+  const PARTS = 10;
+  const startMs = Date.now();
+  const partAt = (ms: number): number => Math.floor((ms - startMs) / PART_MS);
+  const linesOf = (part: number): string[] => {
+    const end = part % 4 === 3 ? ['#EXTINF:2.0,', `${part}.m4s`] : [];
+    return [`#EXT-X-PART:DURATION=0.5,URI="${part}.mp4"`, ...end];
+  };
+  origin.on('/parts/live.m3u8', () => ({
+    fields: { 'Content-Type': 'application/vnd.apple.mpegurl' },
+    body: [
+      ...['#EXTM3U', '#EXT-X-VERSION:9', '#EXT-X-TARGETDURATION:2'],
+      ...['#EXT-X-PART-INF:PART-TARGET=0.5', '#EXT-X-SERVER-CONTROL:PART-HOLD-BACK=1.5'],
+      ...Array.from({ length: partAt(Date.now()) + 1 }, (_, part) => linesOf(part)).flat(),
+    ].join('\n'),
+  }));
+  const lateMs: number[] = [];
+  for (let seen = 0; seen < PARTS;) {
+    const lines = text(await get('/parts/live.m3u8')).match(/(?<=URI=")\d+/g) ?? [];
+    const newest = Number(lines.at(-1));
+    if (newest > seen) lateMs.push(Date.now() - startMs - newest * PART_MS);
+    seen = Math.max(seen, newest);
+    await delay(POLL_MS);
+  }
+  // The first ones tell when the next is due. Half a part is what it was allowed to be before.
+  const known = lateMs.slice(3).sort((a, b) => a - b);
+  const median = known[Math.floor(known.length / 2)] ?? NaN;
+  t.ok(median < 100 + POLL_MS, `seen ${median} ms late, ${lateMs.join(', ')}`);
+  const each = origin.count('/parts/live.m3u8') / PARTS;
+  t.ok(each < 6, `${each.toFixed(1)} requests a part`);
+});
