@@ -14,6 +14,7 @@ import { herd } from './herd.js';
 import { hits } from './hits.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
+import { misses } from './misses.js';
 import { scale } from './scale.js';
 import { slowReaders } from './slow-readers.js';
 import { stopAllChildren } from './support/children.js';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   herd,
   live,
   'slow-readers': slowReaders,
+  misses,
   scale,
   memory,
 };

@@ -12,6 +12,7 @@ const SETTINGS = [
   'thread_pool_max=6000',
   'listen_depth=4096',
   'timeout_idle=75',
+  'nuke_limit=100000', // a large object may take the place of very many small ones
 ];
 
 export function varnish(): Contender {
