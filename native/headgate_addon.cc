@@ -1,9 +1,12 @@
-// What Node has no call for: core affinity, a thread's CPU time, huge pages, the kernel's own view
-// of this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads
-// may load it; everything but the CPU time and the streams is Linux only and answers false or
+// What Node has no call for: core affinity, a thread's CPU time, huge pages, plain copies into shared
+// memory, the kernel's own view of this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads
+// may load it; everything but the CPU time, copies and the streams is Linux only and answers false or
 // nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <ctime>
 #include <iostream>
 
@@ -19,10 +22,7 @@
 #include <linux/tcp.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #endif
 
@@ -40,6 +40,34 @@ Napi::Value MuteCerr(const Napi::CallbackInfo& call) {
   const bool muted = call.Length() > 0 && call[0].ToBoolean();
   std::cerr.clear(muted ? std::ios_base::badbit : std::ios_base::goodbit);
   return call.Env().Undefined();
+}
+
+struct View {
+  uint8_t* bytes = nullptr;
+  size_t length = 0;
+};
+
+View ViewAt(const Napi::CallbackInfo& call, size_t index) {
+  View view;
+  if (call.Length() <= index || !call[index].IsTypedArray()) return view;
+  void* bytes = nullptr;
+  const napi_status status = napi_get_typedarray_info(call.Env(), call[index], nullptr, &view.length,
+                                                      &bytes, nullptr, nullptr);
+  if (status != napi_ok) return View();
+  view.bytes = static_cast<uint8_t*>(bytes);
+  return view;
+}
+
+// False: it does not fit. The views are of bytes, and do not overlap.
+Napi::Value CopyBytes(const Napi::CallbackInfo& call) {
+  const View target = ViewAt(call, 0);
+  const View source = ViewAt(call, 2);
+  const double at = call.Length() > 1 && call[1].IsNumber() ? call[1].As<Napi::Number>().DoubleValue() : -1;
+  const bool fits = target.bytes != nullptr && source.bytes != nullptr && at >= 0 &&
+                    at <= static_cast<double>(target.length) &&
+                    source.length <= target.length - static_cast<size_t>(at);
+  if (fits) std::memcpy(target.bytes + static_cast<size_t>(at), source.bytes, source.length);
+  return Napi::Boolean::New(call.Env(), fits);
 }
 
 #ifdef __linux__
@@ -185,6 +213,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("pinThreadToCore", Napi::Function::New(env, PinThreadToCore));
   exports.Set("threadCores", Napi::Function::New(env, ThreadCores));
   exports.Set("muteCerr", Napi::Function::New(env, MuteCerr));
+  exports.Set("copyBytes", Napi::Function::New(env, CopyBytes));
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));

@@ -12,13 +12,16 @@
  * for Lock-Free Objects"). Always the same cell, it is in the cache where a lease among millions
  * is not. It names a slot, or the text of a published object by its line (`directory.ts`).
  */
-import type { BorrowedBytes } from '../runtime/bytes.js';
+import { copyBytes } from '../../native/addon.js';
+import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import type { Extent } from './buddy.js';
 import { type ArenaLayout, layoutOf, LINE_BYTES, RECORD, RECORD_BYTES } from './layout.js';
 
 const CELLS = RECORD_BYTES / 4;
 const HAZARD_CELLS = LINE_BYTES / 4;
 const NOTHING = 0;
+/** Below, the call costs more than it saves. */
+const NATIVE_COPY_BYTES = 1_024;
 
 export class ArenaView {
   readonly buffer: SharedArrayBuffer;
@@ -163,10 +166,10 @@ export class ArenaView {
         continue;
       }
       const count = Math.min(length - skip, bytes.length - from);
-      this.data.set(
-        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count),
-        offset + skip,
-      );
+      const part =
+        from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count);
+      if (count < NATIVE_COPY_BYTES) this.data.set(part, offset + skip);
+      else copyBytes(this.data, offset + skip, forThisCall(part));
       from += count;
       skip = 0;
       if (from === bytes.length) return;
