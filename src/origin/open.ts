@@ -13,7 +13,7 @@ import type { FailoverCounts } from './failover.js';
 import { openGuardedOrigin } from './guarded.js';
 import type { GuardedOrigin, StandingChange } from './guarded.js';
 import { openRetryingOrigin } from './resilient.js';
-import { openUpstreamOrigin } from './upstream.js';
+import { openUpstreamOrigin } from './http/upstream.js';
 
 export interface OriginDeps {
   readonly clock: Pick<Clock, 'now' | 'wall'>;

@@ -10,7 +10,7 @@ export interface OriginRequest {
   readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …
   readonly target: string; // normalised path plus '?query' when there is one; begins with '/'
   readonly headers: FieldLines; // end-to-end fields only; hop-by-hop ones are already gone
-  readonly body?: AsyncIterable<Uint8Array>; // chunks are given away: undici queues what it pulls
+  readonly body?: AsyncIterable<Uint8Array>; // chunks are given away: a socket queues them
   /** Called for each 1xx the upstream sends before its final answer (never 100 or 101). */
   readonly onInformational?: (status: number, headers: FieldLines) => void;
   /** How often it may be sent again, whatever for; whoever does so takes one. Absent: see there. */

@@ -5,7 +5,7 @@ import t from 'tap';
 import { openDirectoryOrigin } from '../../src/origin/directory.js';
 
 import { openOrigins } from '../../src/origin/open.js';
-import { openUpstreamOrigin } from '../../src/origin/upstream.js';
+import { openUpstreamOrigin } from '../../src/origin/http/upstream.js';
 import { ownedCopy } from '../../src/runtime/bytes.js';
 import type { BorrowedBytes } from '../../src/runtime/bytes.js';
 import { originContract } from '../contract/origin.js';

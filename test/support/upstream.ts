@@ -6,7 +6,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../../src/config/config.js';
 import type { Origin } from '../../src/origin/origin.js';
-import { openUpstreamOrigin } from '../../src/origin/upstream.js';
+import { openUpstreamOrigin } from '../../src/origin/http/upstream.js';
 import { ORIGIN_SETTINGS } from './origin.js';
 import { startRawServer } from './raw-server.js';
 import type { RawRequest, RawServer } from './raw-server.js';

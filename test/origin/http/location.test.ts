@@ -1,5 +1,5 @@
 import t from 'tap';
-import { withOwnReferences } from '../../src/origin/location.js';
+import { withOwnReferences } from '../../../src/origin/http/location.js';
 
 const ROWS: readonly [base: string, host: string, given: string, want: string][] = [
   // The origin's own name, with and without a base path.

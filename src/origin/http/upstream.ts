@@ -1,23 +1,19 @@
 /**
- * An origin behind HTTP/1.1: a server named by a URL, asked through undici Clients. Answers come as
- * they are: nothing is decompressed, no redirect followed, no field re-encoded. Only references to
- * the origin's own URLs become ours.
- *
- * Where undici decides: bytes beyond Content-Length are never part of a body (RFC 9112 section 6.3);
- * the connection that brought them is closed and not used again. An unasked 100 (Continue) fails the
- * exchange. Time-outs are measured to about a second, and a body time-out only while we read: what
- * must be sooner than that (hedges, stalled bodies) has timers of its own.
+ * An origin behind HTTP/1.1: a server named by a URL. Answers come as they are: nothing is
+ * decompressed, no redirect followed, no field re-encoded. Only references to the origin's own URLs
+ * become ours.
  */
-import type { Dispatcher } from 'undici';
-import type { Config } from '../config/config.js';
-import { GatewayError } from '../errors.js';
-import { fieldValue, withoutHopByHop } from '../http/fields.js';
-import type { FieldLines } from '../http/fields.js';
+import type { Config } from '../../config/config.js';
+import { GatewayError } from '../../errors.js';
+import { fieldValue } from '../../http/fields.js';
+import { isRepeatable } from '../origin.js';
+import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
+import { Addresses } from './addresses.js';
 import { Connections } from './connections.js';
+import { Dialler } from './dial.js';
 import { Exchange } from './exchange.js';
 import { withOwnReferences } from './location.js';
-import { isRepeatable } from './origin.js';
-import type { Origin, OriginRequest, OriginResponse } from './origin.js';
+import { requestHead } from './request-head.js';
 
 export interface UpstreamOptions {
   readonly url: string; // http: or https:, with a base path or without
@@ -47,7 +43,15 @@ class HttpUpstream implements UpstreamOrigin {
     this.#options = options;
     this.#url = parseOriginUrl(options.url);
     this.#basePath = this.#url.pathname.replace(/\/+$/, '');
-    this.#connections = new Connections(this.#url, options.settings, options.ca);
+    const { connectTimeout, connections, keepAlive } = options.settings;
+    const dialler = new Dialler({
+      url: this.#url,
+      addresses: new Addresses(this.#url.hostname),
+      timeoutMs: connectTimeout,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    });
+    const limits = { connections, waitMs: connectTimeout, keepAliveMs: keepAlive };
+    this.#connections = new Connections(dialler, limits);
   }
 
   async fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse> {
@@ -70,8 +74,9 @@ class HttpUpstream implements UpstreamOrigin {
     this.#connections.dropIdle();
   }
 
-  async close(): Promise<void> {
-    await this.#connections.destroy();
+  close(): Promise<void> {
+    this.#connections.close();
+    return Promise.resolve();
   }
 
   #asOurs(response: OriginResponse, request: OriginRequest): OriginResponse {
@@ -85,49 +90,28 @@ class HttpUpstream implements UpstreamOrigin {
   }
 
   async #begin(request: OriginRequest, signal: AbortSignal, fresh: boolean): Promise<Exchange> {
+    const { name, settings, via } = this.#options;
+    const head = requestHead(request, {
+      basePath: this.#basePath,
+      host: this.#url.host,
+      preserveHost: settings.preserveHost,
+      via,
+    });
     const connection = await this.#connections.acquire(signal, fresh);
     const exchange = new Exchange({
-      name: this.#options.name,
+      name,
       request,
+      head,
       connection,
       signal,
-      onUnsent: () => {
-        this.#connections.giveUpConnecting(connection);
-      },
-      onOver: () => {
-        this.#connections.release(connection);
+      headersTimeoutMs: settings.headersTimeout,
+      bodyTimeoutMs: settings.bodyTimeout,
+      onOver: (keepAliveMs) => {
+        this.#connections.release(connection, keepAliveMs);
       },
     });
-    connection.client.dispatch(this.#dispatchOptions(request, exchange), exchange);
+    connection.begin(exchange);
     return exchange;
-  }
-
-  #dispatchOptions(request: OriginRequest, exchange: Exchange): Dispatcher.DispatchOptions {
-    const options = {
-      path: this.#basePath + request.target,
-      method: request.method,
-      headers: this.#requestFields(request),
-      // An async iterable is a body to undici, though its types do not say so.
-      body: (exchange.body ?? null) as unknown as null,
-      servername: this.#url.hostname, // constant: undici reconnects when it changes
-    };
-    return options;
-  }
-
-  /** Name and value in turn, as undici takes them; Content-Length only beside a body. */
-  #requestFields(request: OriginRequest): string[] {
-    const { settings, via } = this.#options;
-    const fields: string[] = [];
-    if (!settings.preserveHost) fields.push('host', this.#url.host);
-    const lines: FieldLines = withoutHopByHop(request.headers);
-    for (const [name, value] of lines) {
-      if (name === 'host' && !settings.preserveHost) continue;
-      if (name === 'content-length' && request.body === undefined) continue;
-      if (name === 'expect') continue; // RFC 9110 section 10.1.1: met hop by hop, at the edge
-      fields.push(name, value);
-    }
-    fields.push('via', `1.1 ${via}`); // RFC 9110 section 7.6.3
-    return fields;
   }
 }
 

@@ -1,5 +1,5 @@
 /** References to an origin's own URLs, turned into what they are called here. RFC 9110 10.2.2, 8.7. */
-import type { FieldLine, FieldLines } from '../http/fields.js';
+import type { FieldLine, FieldLines } from '../../http/fields.js';
 
 const REFERRING = new Set(['location', 'content-location']);
 

@@ -3,9 +3,9 @@ import type { Test } from 'tap';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { openUpstreamOrigin } from '../../src/origin/upstream.js';
-import { ask, ORIGIN_SETTINGS, textOf } from '../support/origin.js';
-import { TEST_CERT, TEST_KEY } from '../support/tls.js';
+import { openUpstreamOrigin } from '../../../src/origin/http/upstream.js';
+import { ask, ORIGIN_SETTINGS, textOf } from '../../support/origin.js';
+import { TEST_CERT, TEST_KEY } from '../../support/tls.js';
 
 interface Secure {
   readonly port: number;

@@ -2,10 +2,10 @@ import t from 'tap';
 import { once } from 'node:events';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { ask, bodyOf, field, textOf } from '../support/origin.js';
-import { freePort } from '../support/ports.js';
-import type { RawRequest } from '../support/raw-server.js';
-import { OK_HEAD, openUpstream, rawServer } from '../support/upstream.js';
+import { ask, bodyOf, field, textOf } from '../../support/origin.js';
+import { freePort } from '../../support/ports.js';
+import type { RawRequest } from '../../support/raw-server.js';
+import { OK_HEAD, openUpstream, rawServer } from '../../support/upstream.js';
 
 t.test('an answer that is not HTTP fails with a code and spoils nothing', async (t) => {
   const rows = [

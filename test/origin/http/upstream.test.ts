@@ -1,8 +1,8 @@
 import t from 'tap';
 import { once } from 'node:events';
-import { openUpstreamOrigin } from '../../src/origin/upstream.js';
-import { ask, bodyOf, field, ORIGIN_SETTINGS, textOf } from '../support/origin.js';
-import { httpServer, OK_HEAD, openUpstream, rawServer } from '../support/upstream.js';
+import { openUpstreamOrigin } from '../../../src/origin/http/upstream.js';
+import { ask, bodyOf, field, ORIGIN_SETTINGS, textOf } from '../../support/origin.js';
+import { httpServer, OK_HEAD, openUpstream, rawServer } from '../../support/upstream.js';
 
 t.test('a reader that pauses for longer than the body time-out loses nothing', async (t) => {
   const size = 2 * 1024 * 1024;

@@ -1,0 +1,110 @@
+/**
+ * One connection to an origin. It reads into two buffers in turn, for as long as it lives: Node's own
+ * way gives each read 64 KiB of fresh memory, which the kernel clears and the collector looks for.
+ */
+import type { Socket } from 'node:net';
+import type { GatewayError } from '../../errors.js';
+import type { Dialler } from './dial.js';
+import type { Exchange } from './exchange.js';
+
+/** Two of them a connection; a body of 1 MiB costs an eighth less by four times as much. */
+const BUFFER_BYTES = 64 * 1024;
+
+export class Connection {
+  requests = 0;
+  socket!: Socket; // set as it opens
+  #exchange: Exchange | undefined;
+  readonly #onGone: (connection: Connection) => void;
+  #isGone = false;
+  readonly #buffers: Buffer[] = [];
+  #turn = 0;
+
+  /** @throws what `Dialler.dial` throws */
+  static async open(
+    dialler: Dialler,
+    signal: AbortSignal,
+    onGone: (connection: Connection) => void,
+  ): Promise<Connection> {
+    const connection = new Connection(onGone);
+    connection.socket = await dialler.dial(
+      {
+        buffer: () => connection.#nextBuffer(),
+        callback: (bytes, buffer) => connection.#onRead(buffer as Buffer, bytes),
+      },
+      signal,
+    );
+    connection.#listen();
+    return connection;
+  }
+
+  private constructor(onGone: (connection: Connection) => void) {
+    this.#onGone = onGone;
+  }
+
+  /** Closed, or about to be: nothing can be asked on it. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** @param exchange is over before the next one begins */
+  begin(exchange: Exchange): void {
+    this.#exchange = exchange;
+    exchange.begin();
+  }
+
+  /** The exchange is over; what comes now belongs to nobody. */
+  rest(): void {
+    this.#exchange = undefined;
+    this.socket.resume();
+  }
+
+  /** Cuts what is in flight on it. */
+  fail(error: GatewayError): void {
+    this.#exchange?.fail(error);
+  }
+
+  destroy(): void {
+    this.#isGone = true;
+    this.#exchange = undefined;
+    this.socket.destroy();
+  }
+
+  #listen(): void {
+    const { socket } = this;
+    socket.on('end', () => {
+      this.#exchange?.peerEnded();
+      this.#gone('closed by the origin');
+    });
+    socket.on('error', (reason) => {
+      this.#gone(reason.message);
+    });
+    socket.on('close', () => {
+      this.#gone('closed');
+    });
+    if (socket.destroyed) this.#gone('closed');
+    if (this.#isGone) socket.destroy(); // it spoke before it was asked
+  }
+
+  #gone(why: string): void {
+    this.#isGone = true;
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.connectionLost(why);
+    this.#onGone(this);
+  }
+
+  /** The other one than before: what was read into that is still lent. */
+  #nextBuffer(): Buffer {
+    this.#turn = 1 - this.#turn;
+    return (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(BUFFER_BYTES));
+  }
+
+  #onRead(buffer: Buffer, bytes: number): boolean {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) return exchange.read(buffer, bytes);
+    this.#isGone = true;
+    // Not yet open: whoever opens it will see.
+    (this.socket as Socket | undefined)?.destroy();
+    return false;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The connections to one upstream: one request at a time on each, handed out last used first, so that
+ * what is not needed grows old and goes.
+ */
+import { GatewayError } from '../../errors.js';
+import { Gate } from '../gate.js';
+import { Connection } from './connection.js';
+import type { Dialler } from './dial.js';
+
+const WAITERS_PER_CONNECTION = 16;
+/** An origin closes what it kept for as long as it said, perhaps just as we ask: leave it before. */
+const KEEP_ALIVE_MARGIN_MS = 1_000;
+
+export interface ConnectionLimits {
+  readonly connections: number; // at once
+  readonly waitMs: number; // longest wait for one of them
+  readonly keepAliveMs: number; // 0: each is used once
+}
+
+interface Idle {
+  readonly connection: Connection;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Connections {
+  readonly #dialler: Dialler;
+  readonly #limits: ConnectionLimits;
+  readonly #gate: Gate;
+  readonly #idle: Idle[] = [];
+  readonly #open = new Set<Connection>();
+  readonly #dialling = new Set<AbortController>();
+  #isClosed = false;
+
+  constructor(dialler: Dialler, limits: ConnectionLimits) {
+    this.#dialler = dialler;
+    this.#limits = limits;
+    this.#gate = new Gate({
+      permits: limits.connections,
+      queue: limits.connections * WAITERS_PER_CONNECTION,
+      waitMs: limits.waitMs,
+    });
+  }
+
+  /**
+   * A connection for one request; `release` it once its exchange is over. `fresh` asks for a new one.
+   * @throws GatewayError GW_ORIGIN_BUSY, GW_ORIGIN_CONNECT, GW_CLIENT_ABORTED, GW_SHUTTING_DOWN
+   */
+  async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
+    await this.#gate.acquire(signal);
+    try {
+      const kept = fresh ? undefined : this.#takeIdle();
+      const connection = kept ?? (await this.#connect(signal));
+      connection.requests += 1;
+      return connection;
+    } catch (reason) {
+      this.#gate.release();
+      throw reason;
+    }
+  }
+
+  /** `keepAliveMs`: how long its origin keeps it; 0: it cannot be used again. */
+  release(connection: Connection, keepAliveMs: number): void {
+    const forMs = Math.min(
+      this.#limits.keepAliveMs,
+      keepAliveMs - Math.min(KEEP_ALIVE_MARGIN_MS, keepAliveMs / 2),
+    );
+    if (connection.isGone || forMs <= 0) {
+      this.#drop(connection);
+    } else {
+      connection.rest();
+      const timer = setTimeout(() => {
+        this.#drop(connection);
+      }, forMs);
+      timer.unref();
+      this.#idle.push({ connection, timer });
+    }
+    this.#gate.release();
+  }
+
+  dropIdle(): void {
+    for (const { connection } of [...this.#idle]) this.#drop(connection);
+  }
+
+  /** Cuts what is in flight: those exchanges fail with GW_SHUTTING_DOWN. */
+  close(): void {
+    this.#isClosed = true;
+    for (const dialling of this.#dialling) dialling.abort();
+    for (const connection of [...this.#open]) {
+      connection.fail(shuttingDown());
+      this.#drop(connection);
+    }
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      clearTimeout(idle.timer);
+      if (!idle.connection.isGone) return idle.connection;
+    }
+    return undefined;
+  }
+
+  async #connect(signal: AbortSignal): Promise<Connection> {
+    if (this.#isClosed) throw shuttingDown();
+    const [oldest] = this.#idle;
+    const isFull = this.#open.size >= this.#limits.connections;
+    if (isFull && oldest !== undefined) this.#drop(oldest.connection);
+    // AbortSignal.any would leave something with a signal that lives for as long as we do.
+    const dialling = new AbortController();
+    const giveUp = (): void => {
+      dialling.abort();
+    };
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) giveUp();
+    this.#dialling.add(dialling);
+    try {
+      const connection = await Connection.open(this.#dialler, dialling.signal, (gone) => {
+        this.#drop(gone);
+      });
+      this.#open.add(connection);
+      return connection;
+    } catch (reason) {
+      throw this.#closed ? shuttingDown() : reason;
+    } finally {
+      this.#dialling.delete(dialling);
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** As it is after a wait. */
+  get #closed(): boolean {
+    return this.#isClosed;
+  }
+
+  #drop(connection: Connection): void {
+    this.#open.delete(connection);
+    const at = this.#idle.findIndex((idle) => idle.connection === connection);
+    if (at >= 0) clearTimeout(this.#idle.splice(at, 1)[0]?.timer);
+    connection.destroy();
+  }
+}
+
+function shuttingDown(): GatewayError {
+  return new GatewayError('GW_SHUTTING_DOWN', 'the node is stopping');
+}
