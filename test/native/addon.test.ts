@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import {
   addonAbsence,
   adviseHugePages,
+  copyBytes,
   pinThreadToCore,
   setListenSocketBuffers,
   threadCores,
@@ -61,6 +62,28 @@ t.test('adviseHugePages() marks shared memory for huge pages', (t) => {
     'the kernel has the mapping marked',
   );
   t.equal(adviseHugePages(new SharedArrayBuffer(0)), false, 'there is nothing to mark');
+  t.end();
+});
+
+t.test('copyBytes() copies into shared memory, and nowhere else', (t) => {
+  const shared = new Uint8Array(new SharedArrayBuffer(100), 10, 80);
+  const source = Uint8Array.from({ length: 50 }, (_, i) => i + 1).subarray(3, 13);
+  copyBytes(shared, 70, source);
+  t.strictSame([...shared.subarray(70)], [...source]);
+  t.ok(
+    [...new Uint8Array(shared.buffer)].every((byte, i) => byte === 0 || (i >= 80 && i < 90)),
+    'the rest is as it was',
+  );
+  for (const at of [71, 80, 81, -1, 2 ** 53]) {
+    t.throws(
+      () => {
+        copyBytes(shared, at, source);
+      },
+      RangeError,
+      `at ${at}`,
+    );
+  }
+  copyBytes(shared, 80, source.subarray(0, 0));
   t.end();
 });
 
