@@ -6,6 +6,8 @@ export const BLOCK_BYTES = 16;
 
 const WORDS = BLOCK_BYTES / 4;
 const MARK = 0x4847_0000; // 'HG', above the object's number
+/** The fifth byte of a block is 0: 0x47 there (version 71), every 192 bytes, is a transport stream's. */
+const VERSION_SHIFT = 8;
 const KEPT_BYTES = 32 * 1_048_576;
 
 /** What a block says besides its place. */
@@ -50,7 +52,7 @@ function make({ object, version, viewer }: Stamp, start: number, end: number): B
   const words = new Uint32Array(Math.max(0, count) * WORDS);
   for (let block = 0, at = 0; block < count; block += 1, at += WORDS) {
     words[at] = MARK + object;
-    words[at + 1] = version;
+    words[at + 1] = version << VERSION_SHIFT;
     words[at + 2] = viewer;
     words[at + 3] = first + block;
   }
@@ -81,7 +83,7 @@ function firstStamp(bytes: Buffer, start: number): Stamp | undefined {
 function stampAt(bytes: Buffer, at: number): Stamp {
   return {
     object: bytes.readUInt32LE(at) - MARK,
-    version: bytes.readUInt32LE(at + 4),
+    version: bytes.readUInt32LE(at + 4) >>> VERSION_SHIFT,
     viewer: bytes.readUInt32LE(at + 8),
   };
 }
