@@ -6,20 +6,18 @@
  */
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import autocannon from 'autocannon';
 import { startChild, stopAllChildren } from './support/children.js';
 import { freePort } from './support/contender.js';
 import { hotFunctions, type CpuProfile } from './support/cpu-profile.js';
+import { profilingTools } from './support/profiling-tools.js';
 
 const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 const PROFILES = fileURLToPath(new URL('../../profiles', import.meta.url));
-const CLINIC = createRequire(import.meta.url).resolve('clinic/bin.js');
 const START_MS = 30_000;
 const REPORT_MS = 300_000; // clinic draws its page after the server is gone; flame takes longest
 
@@ -46,6 +44,7 @@ const { values: flags, positionals } = parseArgs({
     path: { type: 'string', multiple: true, default: SAMPLE_PATHS },
   },
 });
+const { autocannon, clinic } = profilingTools();
 const load: Load = {
   seconds: Number(flags.seconds),
   connections: Number(flags.connections),
@@ -81,7 +80,7 @@ async function profile(mode: Mode, extra: readonly string[]): Promise<void> {
   const args =
     mode === 'workers'
       ? ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...serve, ...extra]
-      : [CLINIC, mode, '--open=false', '--dest', folder, '--', process.execPath, ...serve];
+      : [clinic, mode, '--open=false', '--dest', folder, '--', process.execPath, ...serve];
   if (mode !== 'workers') args.push('--workers', '0', ...extra);
 
   const child = startChild({ command: process.execPath, args, core: undefined });
