@@ -10,6 +10,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['commands'],
   ['headgate'],
   ['control'],
+  ['worker'],
   ['edge', 'shard'],
   ['cluster', 'admission'],
   ['origin', 'catalog'],

@@ -33,11 +33,13 @@ import { Mesh } from '../src/runtime/mesh.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../src/runtime/worker-messages.js';
 import { CoderThread } from '../src/shard/coder-thread.js';
 import { CodingQueue } from '../src/shard/coding-queue.js';
+import { FollowingSegments } from '../src/shard/following-segments.js';
 import { openShard } from '../src/shard/open-shard.js';
 import type { Shard } from '../src/shard/shard.js';
 import { AccessLog } from '../src/telemetry/access-log.js';
 import { createLogger, type Logger } from '../src/telemetry/log.js';
-import { type GaugeName, WorkerMetrics } from '../src/telemetry/metrics.js';
+import { WorkerMetrics } from '../src/telemetry/metrics.js';
+import { Gauges } from '../src/worker/gauges.js';
 
 const STANDINGS = {
   well: 'origin is back',
@@ -54,19 +56,6 @@ const PURGE_SLICE_MS = 4;
  * behind that, so a fast upload would come to lie here whole. The kernel doubles this for itself.
  */
 const RECEIVE_BUFFER_BYTES = 196_608;
-
-const STORAGE_GAUGES: readonly (readonly [GaugeName, (shard: Shard) => number])[] = [
-  ['objects', ({ store }) => store.count],
-  ['objectBytes', ({ store }) => store.storedBytes],
-  ['cachedKeys', ({ knownKeys }) => knownKeys],
-  ['cachedResponses', ({ index }) => index.responses],
-  ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
-  ['takenBytes', ({ store }) => store.takenBytes],
-  ['awakeBytes', ({ index }) => index.heapBytes],
-  ['retired', (shard) => shard.store.retiredCount],
-  ['fills', (shard) => shard.activeFills],
-  ['queued', (shard) => shard.queued],
-];
 
 /** Runs until told to stop. Rejects when the thread cannot do its work. */
 export default async function runEdgeWorker(boot: EdgeBoot): Promise<void> {
@@ -100,10 +89,11 @@ class EdgeWorker {
   readonly #turns = new Turns();
   readonly #wheel: StallWheel;
   readonly #shards = new Map<number, Shard>();
+  readonly #order = new FollowingSegments();
   readonly #server: EdgeServer;
   readonly #connections: Connections;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #counted = { hedges: 0, hedgesWon: 0, resumed: 0 }; // what the metrics have of it
+  readonly #gauges: Gauges;
 
   constructor(boot: EdgeBoot) {
     const { config, index, control } = boot;
@@ -132,6 +122,7 @@ class EdgeWorker {
       deliver: (message, from) => {
         if (isToShard(message)) this.#shards.get(message.shard)?.receive(message, from);
         else if (message.kind === 'coded') this.#codings.receive(message);
+        else if (message.kind === 'order') this.#order.hear(message);
         else this.#asks.receive(message, from);
       },
       onError: (reason) => {
@@ -153,6 +144,7 @@ class EdgeWorker {
     const context = this.#edgeContext();
     this.#server = new EdgeServer({ context, uws, connections: this.#connections });
     this.#openShards();
+    this.#gauges = this.#openGauges();
     control.on('message', (message: ToWorker) => {
       this.#control(message);
     });
@@ -192,6 +184,22 @@ class EdgeWorker {
       near: this.#near,
       arenaOf: this.#arenaOf,
       cacheName: config.cache.name,
+    });
+  }
+
+  #openGauges(): Gauges {
+    return new Gauges({
+      metrics: this.#metrics,
+      shards: this.#shards,
+      connections: this.#connections,
+      wheel: this.#wheel,
+      near: this.#near,
+      codings: this.#codingQueue,
+      origin: this.#origin,
+      cpuTimeUs: () => threadCpuTimeUs() ?? 0,
+      onOrigins: (origins) => {
+        this.#tell({ kind: 'origins', origins });
+      },
     });
   }
 
@@ -257,7 +265,7 @@ class EdgeWorker {
       setInterval(() => {
         this.#asks.tick();
         this.#codings.tick();
-        this.#gauge();
+        this.#gauges.take();
       }, GAUGE_TICK_MS),
     );
     this.#tell({ kind: 'ready' });
@@ -313,6 +321,13 @@ class EdgeWorker {
           },
           urge: () => {
             this.#mesh.urge();
+          },
+          order: this.#order,
+          spread: (order) => {
+            for (let to = 0; to < workers; to += 1) this.#mesh.hint(to, order);
+          },
+          ahead: (request) => {
+            this.#asks.prefetch(request);
           },
         }),
       );
@@ -388,35 +403,6 @@ class EdgeWorker {
       }
     }
     this.#tell({ kind: 'purged', id, count });
-  }
-
-  #gauge(): void {
-    this.#gaugeOrigins();
-    const shards = [...this.#shards.values()];
-    const sum = (of: (shard: Shard) => number): number =>
-      shards.reduce((total, shard) => total + of(shard), 0);
-    this.#metrics.set('cpuSeconds', (threadCpuTimeUs() ?? 0) / 1_000_000);
-    this.#metrics.set('connections', this.#connections.open);
-    this.#metrics.set('stalledWriters', this.#wheel.count);
-    this.#metrics.set('nearEntries', this.#near.count);
-    this.#metrics.set('codingsQueued', this.#codingQueue.waiting);
-    this.#metrics.set('nearBytes', this.#near.bytes);
-    for (const [name, of] of STORAGE_GAUGES) this.#metrics.set(name, sum(of));
-  }
-
-  #gaugeOrigins(): void {
-    const origins = this.#origin.status();
-    if (origins.length === 0) return;
-    const inState = (wanted: string): number =>
-      origins.filter(({ state }) => state === wanted).length;
-    this.#metrics.set('originsResting', inState('resting'));
-    this.#metrics.set('originsDown', inState('down'));
-    for (const name of ['hedges', 'hedgesWon', 'resumed'] as const) {
-      const counted = this.#origin.counts[name];
-      this.#metrics.add(name, counted - this.#counted[name]);
-      this.#counted[name] = counted;
-    }
-    this.#tell({ kind: 'origins', origins });
   }
 
   #fault(reason: unknown, what: string): void {

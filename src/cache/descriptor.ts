@@ -13,7 +13,6 @@ export interface StoredExtent {
 
 export interface Descriptor {
   readonly key: string;
-  readonly stream: string;
   readonly shard: number;
   readonly epoch: number; // which arena of the shard: a restarted owner begins a new one
   readonly slot: number;

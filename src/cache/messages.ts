@@ -26,7 +26,6 @@ export type Served = (
 
 export interface AskRequest {
   readonly key: string;
-  readonly stream: string;
   readonly target: string; // normalised path and the query that goes upstream
   readonly headers: FieldLines; // the client's end-to-end fields
   readonly range: string; // '' when there is none, or when it must be ignored
@@ -61,6 +60,8 @@ export type ToShard =
       readonly shard: number;
       readonly request: AskRequest;
     }
+  /** What a player will ask for next; nobody waits. */
+  | { readonly kind: 'prefetch'; readonly shard: number; readonly request: AskRequest }
   | { readonly kind: 'cancel'; readonly id: number; readonly shard: number }
   | { readonly kind: 'credit'; readonly id: number; readonly shard: number; readonly bytes: number }
   /** Of a body in a ring: where the slowest and the fastest follower of this worker are. */
@@ -150,8 +151,16 @@ export interface Coded {
   readonly descriptor: Descriptor | undefined;
 }
 
+/** To each worker: which segment follows which, as a playlist says. Keys, as of `AskRequest`. */
+export interface SegmentOrder {
+  readonly kind: 'order';
+  readonly playlist: string;
+  readonly content: number; // a hash: equal contents say the same
+  readonly following: readonly (readonly [segment: string, next: string])[];
+}
+
 /** Everything that travels on the mesh: `shard` marks what a shard receives. */
-export type MeshMessage = ToShard | EncodeOrder | ToEdge | Coded;
+export type MeshMessage = ToShard | EncodeOrder | ToEdge | Coded | SegmentOrder;
 
 export function isToShard(message: MeshMessage): message is ToShard | EncodeOrder {
   return 'shard' in message;

@@ -15,8 +15,9 @@ import type {
 } from '../cache/messages.js';
 import type { ErrorCode } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
-import { shardOf } from '../runtime/hash.js';
+import { hash32, shardOf, workerOf } from '../runtime/hash.js';
 import { FillFeed } from './fill-feed.js';
+import { Invalidations } from './invalidations.js';
 import type { ArenaView } from '../arena/arena.js';
 import type { Turns } from './turns.js';
 
@@ -76,7 +77,7 @@ export class Asks {
   readonly #joinable = new Map<string, Ask>();
   readonly #byHandler = new Map<AskHandler, Ask>();
   readonly #feeds = new Map<number, FillFeed>();
-  readonly #invalidations = new Map<number, { worker: number; resolve: () => void }>();
+  readonly #invalidations: Invalidations;
   /** Feeds whose bytes are overwritten behind their followers. */
   readonly #ringing = new Set<FillFeed>();
   #ringTimer: NodeJS.Timeout | undefined;
@@ -84,6 +85,13 @@ export class Asks {
 
   constructor(options: AsksOptions) {
     this.#options = options;
+    this.#invalidations = new Invalidations({
+      placeOf: (key) => {
+        const shard = this.#shardOf(key);
+        return { shard, worker: this.#workerOf(shard) };
+      },
+      send: options.send,
+    });
   }
 
   get pending(): number {
@@ -102,7 +110,7 @@ export class Asks {
     const id = this.#nextId++;
     const ask: Ask = {
       id,
-      shard: shardOf(request.stream, this.#options.shards),
+      shard: this.#shardOf(request.key),
       request,
       joinKey,
       sinceMs: this.#options.now(),
@@ -117,7 +125,7 @@ export class Asks {
 
   /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
   refresh(request: AskRequest): void {
-    const shard = shardOf(request.stream, this.#options.shards);
+    const shard = this.#shardOf(request.key);
     const message: ToShard = {
       kind: 'ask',
       id: 0,
@@ -125,6 +133,12 @@ export class Asks {
       request: { ...request, background: true },
     };
     this.#options.send(this.#workerOf(shard), message);
+  }
+
+  /** Asks for what a player will want next. Lost without harm when the shard cannot take it. */
+  prefetch(request: AskRequest): void {
+    const shard = this.#shardOf(request.key);
+    this.#options.send(this.#workerOf(shard), { kind: 'prefetch', shard, request });
   }
 
   /** The client behind `handler` has left. */
@@ -145,20 +159,8 @@ export class Asks {
   }
 
   /** Resolves when every shard concerned has forgotten the keys. */
-  async invalidate(targets: readonly { key: string; stream: string }[]): Promise<void> {
-    await Promise.all(
-      targets.map(
-        ({ key, stream }) =>
-          new Promise<void>((resolve) => {
-            const id = this.#nextId++;
-            const shard = shardOf(stream, this.#options.shards);
-            const worker = this.#workerOf(shard);
-            this.#invalidations.set(id, { worker, resolve });
-            const message: ToShard = { kind: 'invalidate', id, shard, keys: [key] };
-            if (!this.#options.send(worker, message)) this.#invalidated(id);
-          }),
-      ),
-    );
+  invalidate(keys: readonly string[]): Promise<void> {
+    return this.#invalidations.order(keys);
   }
 
   receive(message: ToEdge, from: number): void {
@@ -167,7 +169,7 @@ export class Asks {
       return;
     }
     if (message.kind === 'invalidated') {
-      this.#invalidated(message.id);
+      this.#invalidations.confirmed(message.id);
       return;
     }
     const ask = this.#asks.get(message.id);
@@ -189,9 +191,7 @@ export class Asks {
 
   /** A worker's thread has ended: its fills will say no more, and it has forgotten all it held. */
   onPeerDown(worker: number): void {
-    for (const [id, waiting] of this.#invalidations) {
-      if (waiting.worker === worker) this.#invalidated(id);
-    }
+    this.#invalidations.onPeerDown(worker);
     for (const feed of [...this.#feeds.values()]) {
       if (feed.worker === worker) this.#endFeed(feed, LOST);
     }
@@ -225,8 +225,12 @@ export class Asks {
     this.#byHandler.clear();
   }
 
+  #shardOf(key: string): number {
+    return shardOf(hash32(key), this.#options.shards);
+  }
+
   #workerOf(shard: number): number {
-    return shard % this.#options.workers;
+    return workerOf(shard, this.#options.workers);
   }
 
   /** When the shard's worker is down the ask waits here for its return. */
@@ -445,11 +449,6 @@ export class Asks {
   /** Who asks from now on does not join it. */
   #unlist({ id, joinKey }: Ask): void {
     if (this.#joinable.get(joinKey)?.id === id) this.#joinable.delete(joinKey);
-  }
-
-  #invalidated(id: number): void {
-    this.#invalidations.get(id)?.resolve();
-    this.#invalidations.delete(id);
   }
 }
 

@@ -26,7 +26,6 @@ export interface ClientRequest {
   readonly host: string; // in normal form
   readonly path: string;
   readonly key: string;
-  readonly stream: string;
   readonly upstreamTarget: string; // path and the query that goes upstream; of a GET, the key's
   readonly directives: RequestDirectives;
   readonly range: string;
@@ -77,7 +76,6 @@ export function readRequest(
     host,
     path: target.path,
     key: prefix + target.key,
-    stream: prefix + target.stream,
     upstreamTarget: upstreamTarget(target, mayShare),
     directives: requestDirectives({ cacheControl, pragma }),
     range: rangeOf(method, fields),

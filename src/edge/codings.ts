@@ -9,6 +9,7 @@ import { type Descriptor, hasCoding, mayMake } from '../cache/descriptor.js';
 import type { BodyName, Coded, EncodeOrder } from '../cache/messages.js';
 import { type ContentCoding, preferredCodings } from '../http/encoding.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
+import { workerOf } from '../runtime/hash.js';
 import { LocalObject } from './local-object.js';
 import type { NearIndex } from './near-index.js';
 import type { ResponsePlan } from './response-plan.js';
@@ -109,7 +110,7 @@ export class Codings {
     if (known === undefined && this.#sought.size >= MAX_SOUGHT) return;
     if (shard >= shards) return;
     const message: EncodeOrder = { kind: 'encode', shard, body, coding };
-    const untilMs = nowMs + (send(shard % workers, message) ? LOST_MS : PAUSE_MS);
+    const untilMs = nowMs + (send(workerOf(shard, workers), message) ? LOST_MS : PAUSE_MS);
     this.#sought.set(id, { body, untilMs });
   }
 }

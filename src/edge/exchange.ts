@@ -218,10 +218,9 @@ export class Exchange implements AskHandler {
   }
 
   #askRequest(): AskRequest {
-    const { key, stream, upstreamTarget, fields, range, lane, credentialed } = this.#request;
+    const { key, upstreamTarget, fields, range, lane, credentialed } = this.#request;
     return {
       key,
-      stream,
       target: upstreamTarget,
       headers: fields,
       range: this.#wantsWhole ? '' : range,

@@ -16,7 +16,7 @@ import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
 import { CREDENTIALS } from '../http/client-fields.js';
 import { isOutsideKey } from '../http/target.js';
-import { hashPath, type PathHashes } from '../runtime/hash.js';
+import { hash32, shardOf } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
 const TIMED_EVERY = 64;
@@ -29,7 +29,7 @@ const EXACT_BELOW_MS = 1_000;
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
-  readonly #hashes: PathHashes = { key: 0, stream: 0 };
+  #hash = 0; // of the path at hand
   readonly #byPath: boolean;
   readonly #looksWho: boolean;
   readonly #heads: HeadReader;
@@ -61,10 +61,10 @@ export class HitPath {
     const startedMs = timed ? performance.now() : 0;
     const directory = this.#directoryOf(path);
     // Loads go on while the request is looked at.
-    directory?.prefetchEntry(this.#hashes.key);
+    directory?.prefetchEntry(this.#hash);
     const query = request.getQuery() as string | undefined;
     if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return false;
-    directory?.prefetchObject(this.#hashes.key);
+    directory?.prefetchObject(this.#hash);
     // Nothing in its fields asks for more than the object.
     if (this.#heads.look(request) !== HEAD.ordinary) return false;
     const bytes =
@@ -89,8 +89,8 @@ export class HitPath {
 
   #directoryOf(path: string): Directory | undefined {
     const { directories, config } = this.#context;
-    hashPath(path, this.#hashes);
-    return directories[this.#hashes.stream % config.shards];
+    this.#hash = hash32(path);
+    return directories[shardOf(this.#hash, config.shards)];
   }
 
   /** Bytes sent; undefined when nothing was. */
@@ -101,7 +101,7 @@ export class HitPath {
   ): number | undefined {
     if (directory === undefined) return undefined;
     const { clock } = this.#context;
-    const line = directory.protect(path, this.#hashes.key);
+    const line = directory.protect(path, this.#hash);
     if (line < 0) return undefined;
     try {
       const leftMs = this.#leftMs(directory.freshUntilMs(line));

@@ -103,7 +103,7 @@ async function invalidateAfter(
   const prefix = hostPrefix(rules.key.host, request.host);
   const keys = targets.flatMap((target) => {
     const normal = normalizeReference(target, rules.key);
-    return 'error' in normal ? [] : [{ key: prefix + normal.key, stream: prefix + normal.stream }];
+    return 'error' in normal ? [] : [prefix + normal.key];
   });
   await asks.invalidate(keys);
 }

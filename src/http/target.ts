@@ -1,5 +1,5 @@
 /**
- * Request targets in normal form, and the cache key, upstream query and stream in them (RFC 3986
+ * Request targets in normal form, with the cache key and the upstream query in them (RFC 3986
  * section 6.2.2). Runs on the hit path: a clean path without a query costs one test of its
  * characters and one search for dot segments.
  */
@@ -22,7 +22,6 @@ export interface Target {
   readonly query: string;
   readonly ownQuery: string; // what goes upstream for nobody else: as it came but for CMCD and CMSD
   readonly key: string; // path, and '?' with the parameters that count if there are any
-  readonly stream: string; // path up to and with its last '/'
 }
 
 export interface TargetFailure {
@@ -94,16 +93,15 @@ export function normalizeTarget(
   if (length > rules.maxUrl) return TOO_LONG;
   const clean = CLEAN_PATH.test(path) && !path.includes('/.') ? path : normalizePath(path);
   if (clean === undefined) return BAD_TARGET;
-  const stream = clean.slice(0, clean.lastIndexOf('/') + 1);
   if (query === undefined || query === '') {
-    return { path: clean, query: '', ownQuery: '', key: clean, stream };
+    return { path: clean, query: '', ownQuery: '', key: clean };
   }
   const safe = CLEAN_QUERY.test(query) ? query : encodeQuery(query);
   if (safe === undefined) return BAD_TARGET;
   const ownQuery = withoutClientData(safe);
   const counted = keyQuery(ownQuery, rules);
   const key = counted === '' ? clean : `${clean}?${counted}`;
-  return { path: clean, query: rules.sendIgnored ? ownQuery : counted, ownQuery, key, stream };
+  return { path: clean, query: rules.sendIgnored ? ownQuery : counted, ownQuery, key };
 }
 
 /**

@@ -37,21 +37,31 @@ export function parsePlaylist(text: string): HlsPlaylist | HlsFault {
 }
 
 /**
- * The URI that a player which just asked for `uri` asks for next: the following segment, or for a
- * part the following part or hint. Both as written in the playlist. Gaps are stepped over.
- * Undefined: not listed, or the last one, or the rest of the playlist lies in the same file.
+ * By the URI that a player asks for, the one that it asks for next: of a segment the following segment,
+ * of a part the following part or hint. Both as written in the playlist. Gaps are stepped over. Missing:
+ * the last one, and those with the rest of the playlist in the same file.
  */
-export function nextSegment(playlist: HlsPlaylist, uri: string): string | undefined {
-  if (playlist.kind !== 'media') return undefined;
-  const { segments, parts, preloadHintUri } = playlist;
-  let following: string | undefined; // nearest fetchable segment after the one looked at
-  for (let index = segments.length - 1; index >= 0; index -= 1) {
-    const segment = segments[index];
-    if (segment?.uri === uri) return following;
-    if (segment !== undefined && !segment.gap) following = segment.uri;
+export function followingUris({
+  segments,
+  parts,
+  preloadHintUri,
+}: HlsMediaPlaylist): ReadonlyMap<string, string> {
+  const following = new Map<string, string>();
+  const seen = new Set<string>();
+  let next: string | undefined; // nearest fetchable segment after the one looked at
+  for (const { uri, gap } of [...segments].reverse()) {
+    // A file that is named again and again is followed by what stands behind its last piece.
+    if (!seen.has(uri) && next !== undefined) following.set(uri, next);
+    seen.add(uri);
+    if (!gap) next = uri;
   }
-  const at = parts.findLastIndex((part) => part.uri === uri);
-  return at < 0 ? undefined : (parts[at + 1]?.uri ?? preloadHintUri);
+  for (const [i, { uri }] of parts.entries()) {
+    const behind = parts[i + 1]?.uri ?? preloadHintUri;
+    if (seen.has(uri)) continue;
+    if (behind === undefined) following.delete(uri);
+    else following.set(uri, behind);
+  }
+  return following;
 }
 
 export interface PlaylistTtls {

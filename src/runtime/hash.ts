@@ -8,28 +8,18 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-/** What a request path hashes to, in one walk: as a key, and as the stream it belongs to. */
-export interface PathHashes {
-  key: number; // hash32 of the path
-  stream: number; // hash32 of the path up to its last '/'
+/** Knuth's: it brings all bits of a hash into the high ones. */
+const GOLDEN = 0x9e_37_79_b1;
+
+/**
+ * The shard that decides about a key with that hash, on any node with that many shards. By the high bits of
+ * a product: a shard's own table goes by the low bits of the hash, and would have most places empty.
+ */
+export function shardOf(hash: number, shards: number): number {
+  return Math.floor(((Math.imul(hash, GOLDEN) >>> 0) / 2 ** 32) * shards);
 }
 
-/** Fills in `into`: the hit path makes no object per request. */
-export function hashPath(path: string, into: PathHashes): void {
-  let hash = 0x81_1c_9d_c5;
-  let stream = hash;
-  for (let i = 0; i < path.length; i += 1) {
-    const code = path.charCodeAt(i);
-    hash = Math.imul(hash ^ code, 0x01_00_01_93);
-    if (code === SLASH) stream = hash;
-  }
-  into.key = (hash ^ (hash >>> 15)) >>> 0;
-  into.stream = (stream ^ (stream >>> 15)) >>> 0;
-}
-
-const SLASH = 0x2f;
-
-/** The shard that owns a stream, on any node with that many shards. */
-export function shardOf(stream: string, shards: number): number {
-  return hash32(stream) % shards;
+/** The worker on which a shard lives. */
+export function workerOf(shard: number, workers: number): number {
+  return shard % workers;
 }

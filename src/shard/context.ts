@@ -1,5 +1,5 @@
 /** What every part of one shard works with; the shard owns all of it, on one thread. */
-import type { Coded, ToEdge } from '../cache/messages.js';
+import type { AskRequest, Coded, SegmentOrder, ToEdge } from '../cache/messages.js';
 import type { PolicySettings } from '../cache/policy.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
 import type { CodingQueue } from './coding-queue.js';
+import type { FollowingSegments } from './following-segments.js';
 import type { EntryIndex } from './entry-index.js';
 import type { KeyMemory } from './key-memory.js';
 import type { LineInterner } from './line-interner.js';
@@ -31,6 +32,12 @@ export interface ShardContext {
   readonly send: (worker: number, message: ToEdge | Coded) => boolean;
   /** For what a later message says better: may be left out. */
   readonly hint: (worker: number, message: ToEdge) => void;
+  /** Which segments follow which; of all shards of the worker. */
+  readonly order: FollowingSegments;
+  /** For every worker: which segments follow which. */
+  readonly spread: (order: SegmentOrder) => void;
+  /** A player asks for that next. */
+  readonly ahead: (request: AskRequest) => void;
   /** What was sent goes out now rather than at the turn's end. */
   readonly urge: () => void;
 }

@@ -20,7 +20,6 @@ export type StoringFacts = Freshness & Pick<StoringPlan, 'vary' | 'stripFields'>
 
 export interface Placement {
   readonly key: string;
-  readonly stream: string;
   readonly shard: number;
   readonly epoch: number;
   readonly slot: number;
@@ -53,7 +52,6 @@ export function describe(
   // One by one, as `place` may be a whole descriptor.
   return {
     key: place.key,
-    stream: place.stream,
     shard: place.shard,
     epoch: place.epoch,
     slot: place.slot,
@@ -89,10 +87,4 @@ export function freshnessOf(plan: Freshness): Freshness {
 export function pathOf(key: string): string {
   const query = key.indexOf('?');
   return query < 0 ? key : key.slice(0, query);
-}
-
-/** The stream a key belongs to: all that lies in the same folder. */
-export function streamOf(key: string): string {
-  const path = pathOf(key);
-  return path.slice(0, path.lastIndexOf('/') + 1);
 }

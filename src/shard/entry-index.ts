@@ -5,7 +5,6 @@
  * must not be kept across turns of the loop: name it by slot and generation instead.
  */
 import { hash32 } from '../runtime/hash.js';
-import { streamOf } from './describe.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { LineInterner } from './line-interner.js';
 import { isPackable, packStored, unpackStored } from './packed.js';
@@ -93,11 +92,11 @@ export class EntryIndex {
     return this.#options.texts.bytes;
   }
 
-  has(_stream: string, key: string): boolean {
+  has(key: string): boolean {
     return this.#known.has(key) || this.#headOf(key, this.#chains.digestOf(key)) !== NO_SLOT;
   }
 
-  get(stream: string, key: string): Entry | undefined {
+  get(key: string): Entry | undefined {
     const known = this.#known.get(key);
     if (known !== undefined) {
       this.#touch(known.entry);
@@ -105,18 +104,13 @@ export class EntryIndex {
     }
     const digest = this.#chains.digestOf(key);
     const head = this.#headOf(key, digest);
-    return head === NO_SLOT ? undefined : this.#know(stream, key, { digest, head });
+    return head === NO_SLOT ? undefined : this.#know(key, { digest, head });
   }
 
-  ensure(stream: string, key: string): Entry {
-    const known = this.get(stream, key);
+  ensure(key: string): Entry {
+    const known = this.get(key);
     if (known !== undefined) return known;
-    return this.#know(stream, key, { digest: this.#chains.digestOf(key), head: NO_SLOT });
-  }
-
-  /** By its key alone. */
-  find(key: string): Entry | undefined {
-    return this.get(streamOf(key), key);
+    return this.#know(key, { digest: this.#chains.digestOf(key), head: NO_SLOT });
   }
 
   /** Whose body, or a coding of it, lies in a slot. */
@@ -128,7 +122,7 @@ export class EntryIndex {
       this.#touch(awake.stored.entry);
       return awake.stored;
     }
-    const entry = this.find(this.#options.texts.key(main));
+    const entry = this.get(this.#options.texts.key(main));
     if (entry === undefined) return undefined;
     this.#wake(entry, this.#secondaries[main]);
     return this.#awake.get(main)?.stored;
@@ -183,7 +177,7 @@ export class EntryIndex {
       if (bucket % WALK_BUCKETS === 0) yield undefined;
       const keys = this.#chains.headsOf(bucket).map((head) => this.#keyOf(head));
       for (const key of keys.filter(accept)) {
-        const entry = this.find(key);
+        const entry = this.get(key);
         if (entry !== undefined) yield entry;
       }
     }
@@ -197,8 +191,8 @@ export class EntryIndex {
     return this.#awake.get(slot)?.stored.entry.key ?? this.#options.texts.key(slot);
   }
 
-  #know(stream: string, key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
-    const entry = newEntry(stream, key, (of, secondary) => {
+  #know(key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
+    const entry = newEntry(key, (of, secondary) => {
       this.#wake(of, secondary === undefined ? undefined : hash32(secondary) | 0);
     });
     if (place.head !== NO_SLOT) entry.vary = this.#options.texts.vary(place.head);

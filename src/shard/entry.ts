@@ -75,7 +75,6 @@ export class Variants {
 
 export interface Entry {
   readonly key: string;
-  readonly stream: string;
   vary: readonly string[];
   readonly variants: Variants;
   fills: Map<string, Fill>; // NO_FILLS until there is one
@@ -86,9 +85,9 @@ export const NO_FILLS = new Map<string, Fill>();
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
 /** An entry of which nothing is awake. */
-export function newEntry(stream: string, key: string, wake?: WakeVariants): Entry {
+export function newEntry(key: string, wake?: WakeVariants): Entry {
   const variants = new Variants((secondary) => wake?.(entry, secondary));
-  const entry: Entry = { key, stream, vary: [], variants, fills: NO_FILLS };
+  const entry: Entry = { key, vary: [], variants, fills: NO_FILLS };
   return entry;
 }
 

@@ -244,7 +244,6 @@ export class FillRunner {
       this.#context,
       describe(response.status, response.headers, plan, {
         key: entry.key,
-        stream: entry.stream,
         ...{ shard, epoch, secondary },
         slot: body.slot,
         generation: body.generation,

@@ -87,14 +87,14 @@ export class Flights {
   join(waiter: Waiter, variant: Variant | undefined): 'joined' | 'began' | 'queued' | 'refused' {
     const { index, config, clock } = this.#context;
     const { request } = waiter;
-    const known = index.get(request.stream, request.key);
+    const known = index.get(request.key);
     const place = placeOf(request, known, variant?.whole);
     const fill = known?.fills.get(place.slotKey);
     if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
       return this.#addWaiter(fill, waiter);
     }
     if (this.#loading() < config.limits.fills) {
-      this.#start(waiter, index.ensure(request.stream, request.key), place);
+      this.#start(waiter, index.ensure(request.key), place);
       return 'began';
     }
     if (this.#queue.offer(request.lane, waiter, clock.now())) {

@@ -32,6 +32,9 @@ export interface ShardOptions {
   readonly send: ShardContext['send'];
   readonly hint: ShardContext['hint'];
   readonly urge: ShardContext['urge'];
+  readonly order: ShardContext['order'];
+  readonly spread: ShardContext['spread'];
+  readonly ahead: ShardContext['ahead'];
 }
 
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */

@@ -98,14 +98,14 @@ export function unpackStored(
     (ms) => ms ?? Infinity,
   );
   const [firstByte, totalBytes] = span;
-  const { key, stream, vary } = entry;
+  const { key, vary } = entry;
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const lasting = { bornMs, ttlMs, swrMs, sieMs };
   const facts: StoringFacts = { stripFields, vary, ...lasting, ...rulesOf(flags) };
   const published = (flags & PUBLISHED) !== 0;
   const body = unpackBody(packed, published);
   const { slot, generation, extents, bytes } = body;
-  const place = { key, stream, shard, epoch, slot, generation, extents, firstByte, totalBytes };
+  const place = { key, shard, epoch, slot, generation, extents, firstByte, totalBytes };
   const described = describe(status, originFields, facts, {
     storedBytes: bytes,
     secondary,

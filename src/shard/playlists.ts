@@ -1,18 +1,15 @@
-/** What the shard's playlists say: how long they live, and which segment a player asks for next. */
+/** What playlists say: how long they live, and which segment a player asks for next. */
 import type { AskRequest } from '../cache/messages.js';
-import type { Config } from '../config/config.js';
 import { parseMpd } from '../media/dash.js';
 import type { ObjectFacts } from '../media/defaults.js';
-import { nextSegment, parsePlaylist, type HlsMediaPlaylist } from '../media/hls.js';
+import { followingUris, type HlsMediaPlaylist, parsePlaylist } from '../media/hls.js';
 import { resolveUri } from '../media/resolve.js';
 import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { hash32 } from '../runtime/hash.js';
-import { pathOf, streamOf } from './describe.js';
+import type { ShardContext } from './context.js';
 
-/** Segments of media playlists remembered for prefetching; the oldest stream goes. */
-const MAX_SEGMENTS = 50_000;
 /** Longer ones are an archive's: parsing them would hold up the shard's turn. */
 const MAX_PLAYLIST_BYTES = 2_097_152;
 
@@ -24,21 +21,11 @@ const OF_ANYBODY: ReadonlySet<string> = new Set([
   ...['host', 'accept', 'accept-encoding', 'accept-language', 'origin', 'user-agent'],
 ]);
 
-interface Known {
-  readonly path: string; // as the origin knows it
-  readonly playlist: HlsMediaPlaylist;
-}
-
 export class Playlists {
-  readonly #enabled: boolean;
-  readonly #hostsApart: boolean;
-  /** By stream, newest last. */
-  readonly #known = new Map<string, Map<string, Known>>();
-  #segments = 0;
+  readonly #context: Pick<ShardContext, 'config' | 'order' | 'spread'>;
 
-  constructor(config: Config) {
-    this.#enabled = config.prefetch.enabled;
-    this.#hostsApart = config.key.host;
+  constructor(context: Pick<ShardContext, 'config' | 'order' | 'spread'>) {
+    this.#context = context;
   }
 
   factsOf(
@@ -56,51 +43,37 @@ export class Playlists {
     }
     const playlist = parsePlaylist(text);
     if ('error' in playlist) return { status };
-    if (playlist.kind === 'media' && this.#enabled) this.#remember(object.path, playlist);
-    return { status, manifest: playlist, content: hash32(text) };
+    const content = hash32(text);
+    if (playlist.kind === 'media') this.#tell(object.path, playlist, content);
+    return { status, manifest: playlist, content };
   }
 
   /** The request for what follows `request` in its playlist; undefined when none is known. */
   after(request: AskRequest): AskRequest | undefined {
-    const path = pathOf(request.key);
-    // Keys with a query stand for more than the playlist's URI says.
-    if (path !== request.key || request.range !== '' || mediaKind(path) !== 'segment')
-      return undefined;
-    const { prefix, target } = splitHost(this.#hostsApart, path);
-    const folder = streamOf(target);
-    for (const known of this.#known.get(request.stream)?.values() ?? []) {
-      const next = nextOf(known, target);
-      if (next?.startsWith(folder) !== true) continue;
-      if (next.includes('/', folder.length) || next.includes('?')) continue;
-      const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
-      const asker = { headers, credentialed: false, beyond: false, elections: 0 };
-      const ahead = { lane: 2, background: true, ...asker } as const;
-      return { ...request, ...ahead, key: prefix + next, target: next };
-    }
-    return undefined;
+    const { config, order } = this.#context;
+    const next = request.range === '' ? order.next(request.key) : undefined;
+    if (next === undefined) return undefined;
+    const { target } = splitHost(config.key.host, next);
+    const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
+    const asker = { headers, credentialed: false, beyond: false, elections: 0 };
+    return { key: next, target, range: '', lane: 2, background: true, ...asker };
   }
 
-  #remember(path: string, playlist: HlsMediaPlaylist): void {
-    const stream = streamOf(path);
-    const ofStream = this.#known.get(stream) ?? new Map<string, Known>();
-    this.#segments +=
-      playlist.segments.length - (ofStream.get(path)?.playlist.segments.length ?? 0);
-    ofStream.set(path, { path: splitHost(this.#hostsApart, path).target, playlist });
-    this.#known.delete(stream);
-    this.#known.set(stream, ofStream);
-    while (this.#segments > MAX_SEGMENTS) {
-      const [oldest] = this.#known;
-      if (oldest === undefined) return;
-      this.#known.delete(oldest[0]);
-      for (const known of oldest[1].values()) this.#segments -= known.playlist.segments.length;
+  /** Every worker, as any shard may be asked for a segment. */
+  #tell(playlist: string, media: HlsMediaPlaylist, content: number): void {
+    const { config, order, spread } = this.#context;
+    if (!config.prefetch.enabled || order.isKnown(playlist, content)) return;
+    const { prefix, target } = splitHost(config.key.host, playlist);
+    const following: (readonly [string, string])[] = [];
+    for (const [uri, nextUri] of followingUris(media)) {
+      const segment = resolveUri(target, uri);
+      const next = resolveUri(target, nextUri);
+      // Keys with a query stand for more than the playlist's URI says.
+      if (segment === undefined || next === undefined || `${segment}${next}`.includes('?'))
+        continue;
+      if (mediaKind(segment) !== 'segment') continue;
+      following.push([prefix + segment, prefix + next]);
     }
+    spread({ kind: 'order', playlist, content, following });
   }
-}
-
-/** Playlists name a segment as their author liked: by the bare name, or by a path. */
-function nextOf({ path, playlist }: Known, segmentPath: string): string | undefined {
-  const base = streamOf(path);
-  const relative = segmentPath.startsWith(base) ? segmentPath.slice(base.length) : segmentPath;
-  const uri = nextSegment(playlist, relative) ?? nextSegment(playlist, segmentPath);
-  return uri === undefined ? undefined : resolveUri(path, uri);
 }

@@ -67,7 +67,7 @@ function* entriesOf(
     yield* index.walk(named);
     return;
   }
-  for (const key of new Set(order.keys)) yield index.find(key);
+  for (const key of new Set(order.keys)) yield index.get(key);
 }
 
 /** For whole keys, with the host they may begin with. */

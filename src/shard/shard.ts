@@ -43,7 +43,7 @@ export class Shard {
   constructor(context: ShardContext) {
     this.#context = context;
     this.#answers = new Answers(context);
-    this.#playlists = new Playlists(context.config);
+    this.#playlists = new Playlists(context);
     this.#encoder = new Encoder(context);
     this.#flights = new Flights(context, this.#answers, {
       decide: (waiter) => {
@@ -82,6 +82,9 @@ export class Shard {
     switch (message.kind) {
       case 'ask':
         this.#ask(message.id, message.request, from);
+        return;
+      case 'prefetch':
+        this.#prefetch(message.request);
         return;
       case 'cancel':
         this.#flights.cancel(from, message.id);
@@ -192,7 +195,7 @@ export class Shard {
     const { index, clock } = this.#context;
     const { request, directives } = waiter;
     const nowMs = clock.now();
-    const entry = index.get(request.stream, request.key);
+    const entry = index.get(request.key);
     const variant = sharedVariant(
       entry?.variants.get(secondaryKey(entry.vary, request.headers)),
       request.credentialed,
@@ -300,14 +303,20 @@ export class Shard {
   }
 
   #prefetchAfter({ request, directives }: Waiter): void {
-    const { config, metrics } = this.#context;
+    const { config } = this.#context;
     // Who wants only what is cached is looking, not playing.
     if (!config.prefetch.enabled || request.background || directives.onlyIfCached) return;
     const next = this.#playlists.after(request);
-    if (next === undefined || this.#flights.prefetching >= config.prefetch.concurrency) return;
-    if (this.#context.index.has(next.stream, next.key)) return;
+    if (next !== undefined) this.#context.ahead(next);
+  }
+
+  /** Another shard's client, or one's own, is a segment before this. */
+  #prefetch(request: AskRequest): void {
+    const { config, index, metrics } = this.#context;
+    if (this.#flights.prefetching >= config.prefetch.concurrency) return;
+    if (index.has(request.key)) return;
     metrics.add('prefetched');
-    this.#ask(0, next, -1);
+    this.#ask(0, request, -1);
   }
 }
 

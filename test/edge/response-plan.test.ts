@@ -33,7 +33,6 @@ function requestOf(fields: readonly FieldLine[], method = 'GET'): ClientRequest 
     host: 'example.org',
     path: OBJECT.key,
     key: OBJECT.key,
-    stream: OBJECT.stream,
     upstreamTarget: OBJECT.key,
     directives: NO_DIRECTIVES,
     range: method === 'GET' ? (fieldValue(fields, 'range') ?? '') : '',

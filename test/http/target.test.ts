@@ -90,18 +90,6 @@ t.test('normalizeTarget() refuses paths that could mean two things', (t) => {
   t.end();
 });
 
-t.test('normalizeTarget() names the stream by the folder', (t) => {
-  const rows: [path: string, stream: string][] = [
-    ['/', '/'],
-    ['/a.mp4', '/'],
-    ['/live/one/v1.m4s', '/live/one/'],
-    ['/live/one/', '/live/one/'],
-    ['/live/%6fne/x/../v1.m4s', '/live/one/'],
-  ];
-  for (const [path, stream] of rows) t.equal(target(path, 'q=/x/y').stream, stream);
-  t.end();
-});
-
 t.test('normalizeTarget() keeps the query as it came, but for CMCD and CMSD', (t) => {
   const rows: [query: string | undefined, sent: string, why: string][] = [
     [undefined, '', 'none'],

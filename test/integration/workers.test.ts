@@ -12,6 +12,7 @@ import {
 } from '../support/gateway.js';
 import { steadyLoad } from '../support/load.js';
 import { RawClient, rawGet } from '../support/raw-client.js';
+import { keyOnWorker } from '../support/asks.js';
 import { httpServer } from '../support/upstream.js';
 
 const WORKERS = [0, 1] as const;
@@ -25,7 +26,7 @@ const givenUp = startFaulty(t, [], { WORKER_DIES: '0' }).then(async (gateway) =>
   victims[0]?.send('GET /fault/exit HTTP/1.1\r\nHost: test\r\n\r\n');
   const startMs = Date.now();
   await victims[0]?.rest();
-  const { status } = await rawGet(gateway.port, '/x');
+  const { status } = await rawGet(gateway.port, keyOnWorker(1, 16)); // of those by default
   const code = await gateway.exited;
   return { code, status, tookMs: Date.now() - startMs, log: gateway.log() };
 });

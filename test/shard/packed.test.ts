@@ -46,8 +46,7 @@ const PLAIN = {
 function storedAs(facts: Facts, interner: LineInterner): Stored {
   const { key, status, bytes, published, secondary, firstByte, ttlMs } = { ...PLAIN, ...facts };
   const vary = secondary === '' ? [] : ['accept-language'];
-  const stream = '/v/ü/';
-  const entry = newEntry(stream, key);
+  const entry = newEntry(key);
   entry.vary = vary;
   const originFields = interner.lines(facts.fields ?? FIELDS);
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
@@ -60,7 +59,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
     originFields,
     { ...TIMES, ttlMs, ...flags, vary, stripFields: ['x-user'] },
     {
-      ...{ ...PLACE, key, stream, slot: 9, generation: -5, extents, firstByte },
+      ...{ ...PLACE, key, slot: 9, generation: -5, extents, firstByte },
       ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, keep: true },
       codable: facts.codable === true,
     },
@@ -120,8 +119,7 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
   for (const [why, facts] of rows) {
     const interner = new LineInterner();
     const stored = storedAs(facts, interner);
-    if (facts.key !== undefined) Object.assign(stored.entry, { stream: '/' });
-    const before = { ...stored, descriptor: { ...stored.descriptor, stream: stored.entry.stream } };
+    const before = { ...stored };
     const { entry } = before;
     const after = unpackStored(packStored(stored, interner), entry, { ...PLACE, interner });
     t.same(after, before, why);

@@ -72,17 +72,16 @@ t.test('a missed segment brings the one that the playlist names next', async (t)
 
 t.test('where hosts are apart, what is prefetched is for the same host', async (t) => {
   const bench = new ShardBench({ prefetch: { enabled: true }, key: { host: true } });
-  const request = { stream: '//a.tv/v/' };
-  bench.ask(1, '//a.tv/v/live.m3u8', { ...request, target: '/v/live.m3u8' });
+  bench.ask(1, '//a.tv/v/live.m3u8', { target: '/v/live.m3u8' });
   const type = 'application/vnd.apple.mpegurl';
   await bench.fill([['content-type', type]], playlistOf(['1.m4s', '/v/2.m4s', '//a.tv/v/3.m4s']));
-  bench.ask(2, '//a.tv/v/1.m4s', { ...request, target: '/v/1.m4s' });
+  bench.ask(2, '//a.tv/v/1.m4s', { target: '/v/1.m4s' });
   t.same(targets(bench), ['/v/live.m3u8', '/v/1.m4s', '/v/2.m4s']);
   await bench.fill(SEGMENT, 'one');
   await bench.fill(SEGMENT, 'two');
-  bench.ask(3, '//b.tv/v/2.m4s', { stream: '//b.tv/v/', target: '/v/2.m4s' });
+  bench.ask(3, '//b.tv/v/2.m4s', { target: '/v/2.m4s' });
   t.equal(targets(bench).length, 4, 'not for another host');
-  bench.ask(4, '//a.tv/v/2.m4s', { ...request, target: '/v/2.m4s' });
+  bench.ask(4, '//a.tv/v/2.m4s', { target: '/v/2.m4s' });
   t.equal(bench.body(4), 'two');
   t.equal(targets(bench).length, 4, 'nor what the playlist names by an authority');
 });
@@ -111,10 +110,20 @@ t.test('prefetching is off by its switch and bounded by its concurrency', async 
   t.equal(few.counters.prefetched, 2);
 });
 
-t.test('only what lies beside the playlist is fetched ahead', async (t) => {
+t.test('a playlist may name what lies in other folders', async (t) => {
+  for (const [uri, path] of [
+    ['../w/2.m4s', '/w/2.m4s'],
+    ['sub/2.m4s', '/v/sub/2.m4s'],
+    ['/w/2.m4s', '/w/2.m4s'],
+  ] as const) {
+    const bench = await withPlaylist(playlistOf(['1.m4s', uri]));
+    bench.ask(2, '/v/1.m4s');
+    t.equal(targets(bench).at(-1), path);
+  }
+});
+
+t.test('only what has a plain path here is fetched ahead', async (t) => {
   const rows = [
-    ['../w/2.m4s', 'another stream'],
-    ['sub/2.m4s', 'a folder below, which is another stream'],
     ['2.m4s?token=1', 'a query'],
     ['http://elsewhere/2.m4s', 'another host'],
     ['//elsewhere/2.m4s', 'another host'],

@@ -6,7 +6,7 @@ import type { Served, ToEdge, ToShard } from '../../src/cache/messages.js';
 import { type AskHandler, Asks } from '../../src/edge/asks.js';
 import type { FillFeed, Follower } from '../../src/edge/fill-feed.js';
 import { Turns } from '../../src/edge/turns.js';
-import { shardOf } from '../../src/runtime/hash.js';
+import { hash32, shardOf, workerOf } from '../../src/runtime/hash.js';
 import { describedAs } from './descriptor.js';
 import { askFor } from './shard.js';
 
@@ -154,6 +154,10 @@ export function newsOf(fill: number, written: number, end?: ToEdge & { kind: 'pr
   return end ?? { kind: 'progress', fill, written, extents: undefined, end: undefined };
 }
 
-export function keyOnWorker(worker: number): string {
-  for (let i = 0; ; i += 1) if (shardOf(`/s${i}/`, 4) % 2 === worker) return `/s${i}/1.m4s`;
+/** Of two workers. */
+export function keyOnWorker(worker: number, shards = 4): string {
+  for (let i = 0; ; i += 1) {
+    const key = `/s${i}/1.m4s`;
+    if (workerOf(shardOf(hash32(key), shards), 2) === worker) return key;
+  }
 }

@@ -16,7 +16,6 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
   const key = facts.key ?? '/v/1.m4s';
   return {
     key,
-    stream: key.slice(0, key.lastIndexOf('/') + 1),
     shard: 0,
     epoch: 0,
     slot: 0,

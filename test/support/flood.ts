@@ -7,6 +7,7 @@ import { createArena } from '../../src/arena/layout.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Origin } from '../../src/origin/origin.js';
 import { type Coder, CodingQueue } from '../../src/shard/coding-queue.js';
+import { FollowingSegments } from '../../src/shard/following-segments.js';
 import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
@@ -57,6 +58,9 @@ export class FloodBench {
       },
       hint: () => undefined,
       urge: () => undefined,
+      order: new FollowingSegments(),
+      spread: () => undefined,
+      ahead: () => undefined,
       codings: new CodingQueue({ coder: NO_CODER, limit: 1, onFault: () => undefined }),
     });
   }

@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config/load.js';
 import { isCredentialed } from '../../src/http/client-fields.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Clock } from '../../src/runtime/clock.js';
+import { FollowingSegments } from '../../src/shard/following-segments.js';
 import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, readMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
@@ -48,6 +49,7 @@ export class ShardBench {
   keepsLeases = false;
   readonly config: Config;
   readonly #metrics: SharedArrayBuffer;
+  readonly #order = new FollowingSegments();
 
   constructor(settings: ShardSettings = {}) {
     const { workers = 2 } = settings;
@@ -88,6 +90,13 @@ export class ShardBench {
         if (!this.deaf.has(worker)) this.sent.push({ worker, message });
       },
       urge: () => undefined,
+      order: this.#order,
+      spread: (order) => {
+        this.#order.hear(order);
+      },
+      ahead: (request) => {
+        this.shard.receive({ kind: 'prefetch', shard: 0, request }, 0);
+      },
     });
   }
 
@@ -173,9 +182,8 @@ export class ShardBench {
 }
 
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
-  const stream = key.slice(0, key.split('?', 1)[0]?.lastIndexOf('/') ?? 0) + '/';
   const { headers = [] } = more;
-  const asked = { key, stream, target: key, headers, range: '', background: false };
+  const asked = { key, target: key, headers, range: '', background: false };
   const asker = { credentialed: isCredentialed(headers), beyond: false, elections: 0 };
   return { ...asked, ...asker, lane: 0, ...more };
 }
