@@ -50,6 +50,8 @@ export class Connection {
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
     exchange.begin();
+    // It went while it was handed over: nobody will hear of it again.
+    if (this.#isGone) exchange.connectionLost('closed by the origin');
   }
 
   /** The exchange is over; what comes now belongs to nobody. */

@@ -53,7 +53,7 @@ export class Exchange implements ResponseReader {
     });
     this.response.catch(() => undefined); // it may fail before the caller awaits it
     this.#onAbort = () => {
-      this.#cancel(`request aborted`);
+      this.#cancel('request aborted');
     };
   }
 
@@ -85,8 +85,8 @@ export class Exchange implements ResponseReader {
       // What is left over belongs to nobody, and tells that the two of us do not agree.
       if (!this.#parser.read(buffer, bytes)) this.#keepAliveMs = 0;
     } catch (reason) {
-      if (!(reason instanceof ResponseFault)) throw reason;
-      this.#fail('GW_ORIGIN_PROTOCOL', reason.message);
+      if (reason instanceof ResponseFault) this.#fail('GW_ORIGIN_PROTOCOL', reason.message);
+      else this.fail(asGatewayError(reason)); // of whoever was told: the thread goes on
       return false;
     } finally {
       this.#isReading = false;

@@ -1,4 +1,6 @@
 /** Who gets which connection, and when it may be used again. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ask, bodyOf, textOf } from '../../support/origin.js';
@@ -112,6 +114,29 @@ t.test('the next address is tried where one does not answer', async (t) => {
   // localhost is 127.0.0.1 and, where there is one, ::1, on which nobody listens.
   const origin = openUpstream(t, server.url.replace('127.0.0.1', 'localhost'));
   for (let i = 0; i < 3; i += 1) t.equal(await textOf(await ask(origin, '/')), 'ok');
+});
+
+t.test('a connection that goes as soon as it is open is an error at once', async (t) => {
+  const server = createServer((socket) => socket.resetAndDestroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const origin = openUpstream(t, `http://127.0.0.1:${port}`, { headersTimeout: 60_000 });
+  for (let i = 0; i < 20; i += 1) {
+    await t.rejects(ask(origin, '/'), { code: /^GW_ORIGIN_(?:IO|CONNECT)$/ });
+  }
+});
+
+t.test('who is told of a 1xx and fails harms his own request alone', async (t) => {
+  const server = await rawServer(t, ({ socket }) => {
+    socket.write(`HTTP/1.1 103 Early Hints\r\n\r\n${OK_HEAD}ok`);
+  });
+  const origin = openUpstream(t, server.url);
+  const onInformational = (): void => {
+    throw new TypeError('a bug');
+  };
+  await t.rejects(ask(origin, '/', { onInformational }), { code: 'GW_INTERNAL' });
+  t.equal(await textOf(await ask(origin, '/')), 'ok');
 });
 
 t.test('given up while connecting, it holds nothing', async (t) => {
