@@ -16,7 +16,7 @@ import { GIB, isWanted, MIB, SERVER_CORE, type BenchOptions } from './support/op
 import { startOrigin, type BenchOrigin } from './support/origin-control.js';
 import { cpuSeconds } from './support/process-tree.js';
 import { checkObject, fill, saysHit } from './support/fetch.js';
-import type { Contender, RunningServer } from './support/contender.js';
+import { type Contender, inTurn, type RunningServer } from './support/contender.js';
 import {
   formatNumber,
   largest,
@@ -60,14 +60,8 @@ export async function hits(options: BenchOptions): Promise<Report> {
   const all = [headgate(), nginx('on'), nginx('off'), varnish(), h2o(WORKLOADS)];
   const present = all.filter((c) => c.missing() === undefined && isWanted(options, c.name));
   const missing = [...all.map((c) => c.missing()), wrkMissing()].filter((why) => why !== undefined);
-  const samples: Sample[] = [];
   const rounds = wrkMissing() === undefined ? options.rounds : 0;
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < present.length; turn++) {
-      const contender = present[(turn + round) % present.length];
-      if (contender) samples.push(...(await measure(contender, options)));
-    }
-  }
+  const samples = await inTurn(present, rounds, (contender) => measure(contender, options));
   return {
     name: 'hits',
     question: 'Requests per CPU-second of the server for a hit, all features on.',

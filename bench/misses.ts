@@ -11,7 +11,7 @@
  * Command: npm run bench -- --only misses
  * Results and conclusion: RESULTS.md, written by the same command.
  */
-import type { Contender } from './support/contender.js';
+import { type Contender, inTurn } from './support/contender.js';
 import { fillFast } from './support/fill.js';
 import { headgate } from './support/headgate.js';
 import { nginx } from './support/nginx.js';
@@ -53,13 +53,7 @@ interface Sample {
 export async function misses(options: BenchOptions): Promise<Report> {
   const all = [headgate(), nginx('on'), varnish()];
   const present = all.filter((c) => c.missing() === undefined && isWanted(options, c.name));
-  const samples: Sample[] = [];
-  for (let round = 0; round < options.rounds; round++) {
-    for (let turn = 0; turn < present.length; turn++) {
-      const contender = present[(turn + round) % present.length];
-      if (contender) samples.push(...(await measure(contender, options)));
-    }
-  }
+  const samples = await inTurn(present, options.rounds, (contender) => measure(contender, options));
   return {
     name: 'misses',
     question: 'CPU of the server for an object that it fetches, stores and delivers.',

@@ -1,7 +1,7 @@
 // What Node has no call for: core affinity, a thread's CPU time, huge pages, plain copies into shared
-// memory, the kernel's own view of this process's TCP sockets, and the C++ library's streams. Stateless, so any number of threads
-// may load it; everything but the CPU time, copies and the streams is Linux only and answers false or
-// nothing elsewhere. Typed in addon.ts.
+// memory, the kernel's own view of this process's TCP sockets, and the C++ library's streams. Stateless,
+// so any number of threads may load it; everything but the CPU time, copies and the streams is Linux only
+// and answers false or nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
 #include <cstddef>
@@ -42,11 +42,13 @@ Napi::Value MuteCerr(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
+// A Uint8Array: Node-API knows typed arrays over shared memory but not SharedArrayBuffer.
 struct View {
   uint8_t* bytes = nullptr;
   size_t length = 0;
 };
 
+// Without bytes where there is none.
 View ViewAt(const Napi::CallbackInfo& call, size_t index) {
   View view;
   if (call.Length() <= index || !call[index].IsTypedArray()) return view;
@@ -103,19 +105,15 @@ Napi::Value ThreadCores(const Napi::CallbackInfo& call) {
   return found;
 }
 
-// Takes a view, because Node-API knows typed arrays over shared memory but not SharedArrayBuffer.
 Napi::Value AdviseHugePages(const Napi::CallbackInfo& call) {
   const Napi::Boolean no = Napi::Boolean::New(call.Env(), false);
-  if (call.Length() < 1 || !call[0].IsTypedArray()) return no;
-  void* bytes = nullptr;
-  size_t length = 0;
-  const napi_status status = napi_get_typedarray_info(call.Env(), call[0], nullptr, &length, &bytes,
-                                                      nullptr, nullptr);
-  if (status != napi_ok || bytes == nullptr) return no;
+  const View view = ViewAt(call, 0);
+  if (view.bytes == nullptr) return no;
   // Whole pages only: the edges of the view may share theirs with somebody else's memory.
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t first = (reinterpret_cast<uintptr_t>(bytes) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(bytes) + length) / page * page;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(view.bytes);
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t end = (begin + view.length) / page * page;
   if (end <= first) return no;
   const bool taken = madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE) == 0;
   return Napi::Boolean::New(call.Env(), taken);

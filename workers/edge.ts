@@ -29,6 +29,7 @@ import { asGatewayError } from '../src/errors.js';
 import { viewersPort } from '../src/http/forwarding.js';
 import { openOrigins, type OpenedOrigins } from '../src/origin/open.js';
 import { SystemClock } from '../src/runtime/clock.js';
+import { shardsOn } from '../src/runtime/hash.js';
 import { Mesh } from '../src/runtime/mesh.js';
 import type { FromWorker, ToWorker, WorkerPurge } from '../src/runtime/worker-messages.js';
 import { CoderThread } from '../src/shard/coder-thread.js';
@@ -295,7 +296,7 @@ class EdgeWorker {
 
   #openShards(): void {
     const { config, index, workers, restarted } = this.#boot;
-    for (let shard = index; shard < config.shards; shard += workers) {
+    for (const shard of shardsOn(index, workers, config.shards)) {
       const arena = this.#arenas[shard];
       if (arena === undefined) continue;
       const { view, epoch } = arena;

@@ -94,3 +94,19 @@ function tmpfs(): string | undefined {
     return undefined;
   }
 }
+
+/** Measures each contender once a round, one after the other, their order turned from round to round. */
+export async function inTurn<S>(
+  contenders: readonly Contender[],
+  rounds: number,
+  measure: (contender: Contender) => Promise<readonly S[]>,
+): Promise<S[]> {
+  const samples: S[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const start = round % Math.max(1, contenders.length);
+    for (const contender of [...contenders.slice(start), ...contenders.slice(0, start)]) {
+      samples.push(...(await measure(contender)));
+    }
+  }
+  return samples;
+}

@@ -14,6 +14,7 @@ import type {
   ToWorker,
   WorkerPurge,
 } from '../runtime/worker-messages.js';
+import { shardsOn } from '../runtime/hash.js';
 import type { Logger } from '../telemetry/log.js';
 import { readCounter } from '../telemetry/metrics.js';
 import type { EdgeBoot } from './edge-boot.js';
@@ -358,7 +359,7 @@ export class Supervisor {
   #bury(slot: WorkerSlot): void {
     const { config } = this.#options;
     const living = this.#slots.filter((peer) => peer.control !== undefined);
-    for (let shard = slot.index; shard < config.shards; shard += this.#slots.length) {
+    for (const shard of shardsOn(slot.index, this.#slots.length, config.shards)) {
       const arena = this.#freshArena((this.#arenas[shard]?.epoch ?? 0) + 1);
       this.#arenas[shard] = arena;
       for (const peer of living) this.#tell(peer, { kind: 'arena', shard, ...arena });

@@ -86,10 +86,7 @@ export class Asks {
   constructor(options: AsksOptions) {
     this.#options = options;
     this.#invalidations = new Invalidations({
-      placeOf: (key) => {
-        const shard = this.#shardOf(key);
-        return { shard, worker: this.#workerOf(shard) };
-      },
+      placeOf: (key) => this.#placeOf(key),
       send: options.send,
     });
   }
@@ -110,7 +107,7 @@ export class Asks {
     const id = this.#nextId++;
     const ask: Ask = {
       id,
-      shard: this.#shardOf(request.key),
+      shard: this.#placeOf(request.key).shard,
       request,
       joinKey,
       sinceMs: this.#options.now(),
@@ -125,20 +122,20 @@ export class Asks {
 
   /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
   refresh(request: AskRequest): void {
-    const shard = this.#shardOf(request.key);
+    const { shard, worker } = this.#placeOf(request.key);
     const message: ToShard = {
       kind: 'ask',
       id: 0,
       shard,
       request: { ...request, background: true },
     };
-    this.#options.send(this.#workerOf(shard), message);
+    this.#options.send(worker, message);
   }
 
   /** Asks for what a player will want next. Lost without harm when the shard cannot take it. */
   prefetch(request: AskRequest): void {
-    const shard = this.#shardOf(request.key);
-    this.#options.send(this.#workerOf(shard), { kind: 'prefetch', shard, request });
+    const { shard, worker } = this.#placeOf(request.key);
+    this.#options.send(worker, { kind: 'prefetch', shard, request });
   }
 
   /** The client behind `handler` has left. */
@@ -225,8 +222,9 @@ export class Asks {
     this.#byHandler.clear();
   }
 
-  #shardOf(key: string): number {
-    return shardOf(hash32(key), this.#options.shards);
+  #placeOf(key: string): { shard: number; worker: number } {
+    const shard = shardOf(hash32(key), this.#options.shards);
+    return { shard, worker: this.#workerOf(shard) };
   }
 
   #workerOf(shard: number): number {

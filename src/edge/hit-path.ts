@@ -29,7 +29,6 @@ const EXACT_BELOW_MS = 1_000;
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
-  #hash = 0; // of the path at hand
   readonly #byPath: boolean;
   readonly #looksWho: boolean;
   readonly #heads: HeadReader;
@@ -59,16 +58,18 @@ export class HitPath {
     const path = request.getUrl();
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
-    const directory = this.#directoryOf(path);
+    const { directories, config } = this.#context;
+    const hash = hash32(path);
+    const directory = directories[shardOf(hash, config.shards)];
     // Loads go on while the request is looked at.
-    directory?.prefetchEntry(this.#hash);
+    directory?.prefetchEntry(hash);
     const query = request.getQuery() as string | undefined;
     if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return false;
-    directory?.prefetchObject(this.#hash);
+    directory?.prefetchObject(hash);
     // Nothing in its fields asks for more than the object.
     if (this.#heads.look(request) !== HEAD.ordinary) return false;
     const bytes =
-      this.#fromDirectory(response, directory, path) ?? this.#coded(response, request, path);
+      this.#fromDirectory(response, directory, path, hash) ?? this.#coded(response, request, path);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -87,21 +88,16 @@ export class HitPath {
     return path.length + 1 + query.length <= rules.maxUrl && isOutsideKey(query, rules);
   }
 
-  #directoryOf(path: string): Directory | undefined {
-    const { directories, config } = this.#context;
-    this.#hash = hash32(path);
-    return directories[shardOf(this.#hash, config.shards)];
-  }
-
   /** Bytes sent; undefined when nothing was. */
   #fromDirectory(
     response: HttpResponse,
     directory: Directory | undefined,
     path: string,
+    hash: number,
   ): number | undefined {
     if (directory === undefined) return undefined;
     const { clock } = this.#context;
-    const line = directory.protect(path, this.#hash);
+    const line = directory.protect(path, hash);
     if (line < 0) return undefined;
     try {
       const leftMs = this.#leftMs(directory.freshUntilMs(line));

@@ -23,3 +23,10 @@ export function shardOf(hash: number, shards: number): number {
 export function workerOf(shard: number, workers: number): number {
   return shard % workers;
 }
+
+/** The shards that live on a worker. */
+export function* shardsOn(worker: number, workers: number, shards: number): Generator<number> {
+  for (let shard = 0; shard < shards; shard += 1) {
+    if (workerOf(shard, workers) === worker) yield shard;
+  }
+}

@@ -9,6 +9,7 @@ import net, { type AddressInfo } from 'node:net';
 import t from 'tap';
 import { metricsOf, startGateway } from '../support/gateway.js';
 import { steadyLoad } from '../support/load.js';
+import { mutate } from '../support/mutate.js';
 import { seededRandom } from '../support/random.js';
 import { RawClient } from '../support/raw-client.js';
 import { strictRequests } from '../support/strict-parser.js';
@@ -126,6 +127,10 @@ function path(): string {
   return `/v/${oneOf(['sized', 'chunks'])}-${id}`;
 }
 
+function mutated(text: string): string {
+  return mutate(text, { random, pieces: PIECES });
+}
+
 function template(): string {
   const fields = `Host: a\r\nAccept: */*\r\nX-${below(100)}: ${below(100)}\r\n`;
   const hidden = `GET ${path()}-hidden HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -144,27 +149,6 @@ function template(): string {
     default:
       return `${oneOf(['GET', 'HEAD', 'OPTIONS', 'DELETE'])} ${path()} HTTP/1.1\r\n${fields}\r\n`;
   }
-}
-
-function mutate(text: string): string {
-  const at = random() < 0.5 ? lineStart(text) : below(text.length);
-  switch (below(5)) {
-    case 0:
-      return text.slice(0, at) + text.slice(at + 1 + below(3));
-    case 1:
-      return text.slice(0, at) + String.fromCharCode(below(256)) + text.slice(at + 1);
-    case 2: {
-      const end = Math.min(text.length, at + below(40));
-      return text.slice(0, end) + text.slice(at, end) + text.slice(end);
-    }
-    default:
-      return text.slice(0, at) + oneOf(PIECES) + text.slice(at);
-  }
-}
-
-function lineStart(text: string): number {
-  const starts = [...text.matchAll(/\r\n/g)].map(({ index }) => index + 2);
-  return starts.length === 0 ? 0 : oneOf(starts);
 }
 
 interface Run {
@@ -223,8 +207,8 @@ function cut(text: string): string[] {
 /** The second behind the answer of the first, or at once in the same read. */
 function connection(): string[] {
   let first = template();
-  for (let i = below(4); i > 0; i -= 1) first = mutate(first);
-  const then = random() < 0.3 ? mutate(template()) : template();
+  for (let i = below(4); i > 0; i -= 1) first = mutated(first);
+  const then = random() < 0.3 ? mutated(template()) : template();
   return random() < 0.25 ? [first + then, template()] : [first, then, template()];
 }
 

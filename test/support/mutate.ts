@@ -1,63 +1,29 @@
-/** Small changes of text, of the kinds on which parsers differ. */
+/** Small changes of messages, of the kinds on which parsers differ. */
 
-const PIECES = [
-  ...[
-    '\r\n',
-    '\n',
-    '\r',
-    '\0',
-    ' ',
-    '\t',
-    ':',
-    ';',
-    ',',
-    '0',
-    '1',
-    'f',
-    '-',
-    '+',
-    '\xff',
-    '\x7f',
-    '=',
-  ],
-  ...[
-    'Content-Length: 3\r\n',
-    'Transfer-Encoding: chunked\r\n',
-    'Connection: close\r\n',
-    '\r\n\r\n',
-  ],
-  ...[
-    'HTTP/1.1 ',
-    '0\r\n\r\n',
-    'x: y\r\n',
-    'Transfer-Encoding: identity\r\n',
-    'Content-Length: 05\r\n',
-  ],
-];
+export interface Mutation {
+  readonly random: () => number; // 0..1
+  readonly pieces: readonly string[]; // what may be put in
+}
 
-export function mutate(text: string, random: () => number): string {
+/** One change, half of them where a line begins. */
+export function mutate(text: string, { random, pieces }: Mutation): string {
   const below = (limit: number): number => Math.floor(random() * limit);
-  let result = text;
-  for (let left = 1 + below(3); left > 0; left -= 1) {
-    const at = below(result.length + 1);
-    const end = Math.min(result.length, at + below(6));
-    const piece = PIECES[below(PIECES.length)] ?? '';
-    switch (below(5)) {
-      case 0:
-        result = result.slice(0, at) + piece + result.slice(at);
-        break;
-      case 1:
-        result = result.slice(0, at) + result.slice(end);
-        break;
-      case 2:
-        result = result.slice(0, at) + piece + result.slice(end);
-        break;
-      case 3: // twice
-        result = result.slice(0, end) + result.slice(at);
-        break;
-      default:
-        result = result.slice(0, at) + String.fromCharCode(below(256)) + result.slice(at + 1);
+  const oneOf = <T>(list: readonly T[]): T => list[below(list.length)] as T;
+  const lineStart = (): number => {
+    const starts = [...text.matchAll(/\r\n/g)].map(({ index }) => index + 2);
+    return starts.length === 0 ? 0 : oneOf(starts);
+  };
+  const at = random() < 0.5 ? lineStart() : below(text.length);
+  switch (below(5)) {
+    case 0:
+      return text.slice(0, at) + text.slice(at + 1 + below(3));
+    case 1:
+      return text.slice(0, at) + String.fromCharCode(below(256)) + text.slice(at + 1);
+    case 2: {
+      const end = Math.min(text.length, at + below(40));
+      return text.slice(0, end) + text.slice(at, end) + text.slice(end);
     }
+    default:
+      return text.slice(0, at) + oneOf(pieces) + text.slice(at);
   }
-  return result;
 }

@@ -29,7 +29,7 @@ export class Addresses {
   readonly #failed = new Map<string, number>(); // until when it rests
 
   constructor(hostname: string, { now = monotonicMs, resolve = resolveAll }: AddressOptions = {}) {
-    this.#hostname = hostname.replace(/^\[|\]$/g, '');
+    this.#hostname = withoutBrackets(hostname);
     this.#now = now;
     this.#resolve = resolve;
     if (isIP(this.#hostname) !== 0) {
@@ -90,6 +90,11 @@ export class Addresses {
     this.#until = this.#now() + LIFE_MS;
     return this.#known;
   }
+}
+
+/** The address of an IPv6 literal in a URL; any other host as it is. */
+export function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }
 
 function monotonicMs(): number {

@@ -100,7 +100,7 @@ export class Connections {
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    if (this.#isClosed) throw shuttingDown();
+    this.#mustBeOpen();
     const [oldest] = this.#idle;
     const isFull = this.#open.size >= this.#limits.connections;
     if (isFull && oldest !== undefined) this.#drop(oldest.connection);
@@ -119,16 +119,16 @@ export class Connections {
       this.#open.add(connection);
       return connection;
     } catch (reason) {
-      throw this.#closed ? shuttingDown() : reason;
+      this.#mustBeOpen(); // else that is why
+      throw reason;
     } finally {
       this.#dialling.delete(dialling);
       signal.removeEventListener('abort', giveUp);
     }
   }
 
-  /** As it is after a wait. */
-  get #closed(): boolean {
-    return this.#isClosed;
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw shuttingDown();
   }
 
   #drop(connection: Connection): void {

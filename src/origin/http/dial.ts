@@ -2,10 +2,12 @@
 import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { GatewayError } from '../../errors.js';
-import type { Addresses } from './addresses.js';
+import { type Addresses, withoutBrackets } from './addresses.js';
 
 /** One address among several is not waited for any longer than that, at least. */
 const LEAST_ATTEMPT_MS = 250;
+
+const GIVEN_UP = 'given up while connecting';
 
 /** What Node calls for each read instead of emitting 'data'. */
 export interface Reading {
@@ -34,7 +36,7 @@ export class Dialler {
     this.#options = options;
     this.#secure = url.protocol === 'https:';
     this.#port = url.port === '' ? (this.#secure ? 443 : 80) : Number(url.port);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const host = withoutBrackets(url.hostname);
     this.#servername = isIP(host) === 0 ? host : '';
   }
 
@@ -45,30 +47,39 @@ export class Dialler {
   async dial(reading: Reading, signal: AbortSignal): Promise<Socket> {
     const { addresses, timeoutMs, url } = this.#options;
     const untilMs = performance.now() + timeoutMs;
-    let last: unknown;
     try {
       const inTurn = await untilAborted(addresses.inTurn(), signal, timeoutMs);
-      for (const [i, address] of inTurn.entries()) {
-        const leftMs = untilMs - performance.now();
-        if (leftMs <= 0) break;
-        const share = leftMs / (inTurn.length - i);
-        const waitMs = Math.min(leftMs, Math.max(LEAST_ATTEMPT_MS, share));
-        try {
-          const socket = await this.#connect(address, reading, { signal, waitMs });
-          addresses.connected(address);
-          return socket;
-        } catch (reason) {
-          if (reason instanceof GatewayError && reason.code === 'GW_CLIENT_ABORTED') throw reason;
-          addresses.failed(address);
-          last = reason;
-        }
-      }
+      return await this.#connectToOne(inTurn, reading, { signal, untilMs });
     } catch (reason) {
-      if (reason instanceof GatewayError && reason.code === 'GW_CLIENT_ABORTED') throw reason;
-      last = reason;
+      if (signal.aborted) throw new GatewayError('GW_CLIENT_ABORTED', GIVEN_UP);
+      const why = reason instanceof Error ? reason.message : String(reason);
+      throw new GatewayError('GW_ORIGIN_CONNECT', `${url.host}: ${why}`, { cause: reason });
     }
-    const detail = last instanceof Error ? last.message : 'no address';
-    throw new GatewayError('GW_ORIGIN_CONNECT', `${url.host}: ${detail}`, { cause: last });
+  }
+
+  async #connectToOne(
+    inTurn: readonly string[],
+    reading: Reading,
+    { signal, untilMs }: { signal: AbortSignal; untilMs: number },
+  ): Promise<Socket> {
+    const { addresses } = this.#options;
+    let last: unknown = new Error('no address');
+    for (const [i, address] of inTurn.entries()) {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0) break;
+      const share = leftMs / (inTurn.length - i);
+      const waitMs = Math.min(leftMs, Math.max(LEAST_ATTEMPT_MS, share));
+      try {
+        const socket = await this.#connect(address, reading, { signal, waitMs });
+        addresses.connected(address);
+        return socket;
+      } catch (reason) {
+        if (signal.aborted) throw reason;
+        addresses.failed(address);
+        last = reason;
+      }
+    }
+    throw last;
   }
 
   async #connect(
@@ -125,7 +136,7 @@ function whenOpen(socket: Socket, secure: boolean): Promise<void> {
   });
 }
 
-/** @throws GatewayError GW_CLIENT_ABORTED; Error when it takes longer than `waitMs` */
+/** @throws Error when `signal` aborts, or it takes longer than `waitMs` */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal, waitMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {
@@ -134,7 +145,7 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal, waitMs: number):
     };
     const onAbort = (): void => {
       leave();
-      reject(new GatewayError('GW_CLIENT_ABORTED', 'given up while connecting'));
+      reject(new Error(GIVEN_UP));
     };
     const timer = setTimeout(() => {
       leave();
