@@ -194,7 +194,7 @@ const cache = group({
     'Largest object that is kept; larger ones pass through.',
   ),
   nearIndex: count(
-    16_384,
+    4_096,
     [64, 4_194_304],
     'objects',
     'Objects each worker can serve without asking a shard, in 3 KiB of heap each; a larger index costs more per look-up.',

@@ -7,7 +7,7 @@ import { createArena } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
-import { keepNurseries } from '../runtime/nursery.js';
+import { sizeHeaps } from '../runtime/heaps.js';
 import type {
   FromWorker,
   OriginStatus,
@@ -98,7 +98,7 @@ export class Supervisor {
     this.#heartbeats = new Heartbeats({
       beatsOf: (worker) => readCounter(metrics, worker, 'beats'),
     });
-    keepNurseries();
+    sizeHeaps();
   }
 
   get workers(): readonly Pick<
