@@ -114,7 +114,15 @@ function watchMemory(pid: number): { stop: () => Promise<number> } {
 function tableOf(rows: readonly Measured[]): Report['tables'][number] {
   return {
     caption: 'Most resident memory, floods one after the other',
-    columns: ['flood', 'requests', 'req/s', 'other answers', 'held MB', 'RSS MB', 'beside the cache MB'],
+    columns: [
+      'flood',
+      'requests',
+      'req/s',
+      'other answers',
+      'held MB',
+      'RSS MB',
+      'beside the cache MB',
+    ],
     rows: rows.map(({ what, count, others, perSecond, mostBytes, heldBytes }) => [
       what,
       formatNumber(count),

@@ -31,7 +31,13 @@ export function headgate(extra: readonly string[] = []): Gateway {
       args.push('--workers', String(plan.workers), '--log-level', 'error');
       args.push('--cache-memory', `${Math.ceil(plan.cacheBytes / 1024 / 1024)}MiB`, ...extra);
       const folder = workFolder('headgate');
-      const server = await launch({ command: process.execPath, args, core: plan.core, port, folder });
+      const server = await launch({
+        command: process.execPath,
+        args,
+        core: plan.core,
+        port,
+        folder,
+      });
       return { ...server, admin };
     },
   };
