@@ -21,6 +21,7 @@
  * their frees included. src/arena/DESIGN.md compares other ways of charging.
  */
 import { BuddyAllocator, type Extent } from '../src/arena/buddy.js';
+import { createBooks } from '../src/arena/layout.js';
 import { MAX_HITS, S3Fifo } from '../src/cache/eviction.js';
 import { traces, type Trace } from './eviction-traces.js';
 
@@ -31,12 +32,10 @@ const SLOTS = ARENA / (64 * KIB);
 
 /** Replays the trace on one arena; prints how full of objects it was at each refusal. */
 function measure(trace: Trace, maxExtents: number): void {
-  const allocator = new BuddyAllocator({
-    sizeBytes: ARENA,
-    minBlockBytes: 4 * KIB,
-    maxBlockBytes: 4 * MIB,
-    maxExtents,
-  });
+  const books = createBooks(ARENA / (4 * KIB));
+  const sizes = { bankBytes: ARENA, minBlockBytes: 4 * KIB, maxBlockBytes: 4 * MIB };
+  const allocator = new BuddyAllocator({ ...sizes, books, maxExtents });
+  allocator.add(0);
   const hits = new Uint8Array(SLOTS);
   const policy = new S3Fifo({ slots: SLOTS, hits });
   const free = Array.from({ length: SLOTS }, (_, i) => i);

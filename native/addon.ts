@@ -75,8 +75,7 @@ interface Loaded<T> {
 
 type PrefetcherClass = new (
   table: Int32Array,
-  lineMask: number,
-  data: Uint8Array,
+  banks: readonly Uint8Array[],
   visits: Uint8Array,
 ) => Prefetcher;
 
@@ -194,8 +193,9 @@ export function endProcess(): never {
 }
 
 /**
- * For the table of a `Directory`, the data that it leads to, and the visits of each block of them. The
- * views must live as long as the prefetcher. Undefined without the addon.
+ * For the table of a `Directory`, the banks that it leads to, all as long as the first but for the last,
+ * and the visits of each block of them. The views must live as long as the prefetcher. Undefined without
+ * the addon.
  */
 export function newPrefetcher(
   ...of: ConstructorParameters<PrefetcherClass>

@@ -11,8 +11,10 @@
 
 namespace {
 
+using v8::Array;
 using v8::ArrayBuffer;
 using v8::ArrayBufferView;
+using v8::Context;
 using v8::FunctionCallback;
 using v8::FunctionCallbackInfo;
 using v8::FunctionTemplate;
@@ -24,7 +26,7 @@ using v8::Value;
 constexpr size_t kLineBytes = 64;
 constexpr size_t kTextLines = 6;  // as long as most are
 constexpr size_t kBodyLines = 8;  // behind them the processor sees for itself where this goes
-constexpr uint32_t kProbes = 16;  // a line of the table
+constexpr uint32_t kProbes = 8;  // a line of the table
 
 void PrefetchLines(const char* from, const char* end, size_t lines) {
   for (size_t i = 0; i < lines && from < end; i++, from += kLineBytes) __builtin_prefetch(from);
@@ -41,22 +43,38 @@ Bytes BytesOf(Local<Value> value) {
   return {static_cast<char*>(view->Buffer()->Data()) + view->ByteOffset(), view->ByteLength()};
 }
 
+// As in src/arena/layout.ts and directory.ts: an entry is a line of the text plus one in the low 32 bits of
+// the first number, more bits of it and of the key's hash in the second.
+constexpr uint32_t kTag = 0;
+constexpr uint32_t kLine = 1;
+constexpr uint32_t kCells = 2;
+constexpr uint32_t kEmpty = 0;
+constexpr uint32_t kGone = UINT32_MAX;
+constexpr uint32_t kHashBits = ~uint32_t{0xff};
+
 struct Prefetcher {
   const uint32_t* table = nullptr;
   uint32_t mask = 0;
-  uint32_t line_mask = 0;
-  const char* data = nullptr;
-  const char* end = nullptr;
+  size_t bank_count = 0;
+  size_t bank_bytes = 0;
   const char* visits = nullptr;
   size_t block_bytes = 0;
+  // Behind it: where each bank begins, and where the last one ends.
+  const char** banks = nullptr;
+  const char* last_end = nullptr;
+
+  const uint32_t* EntryOf(uint32_t hash) const { return table + (hash & mask) * kCells; }
 
   // As Directory.protect() looks, without its care: a wrong answer costs a line too many. 0: none.
-  uint32_t LineOf(uint32_t hash) const {
+  uint64_t LineOf(uint32_t hash) const {
     for (uint32_t probe = 0; probe < kProbes; probe++) {
-      const uint32_t entry = __atomic_load_n(table + ((hash + probe) & mask), __ATOMIC_RELAXED);
-      if (entry == 0) return 0;
-      const uint32_t line = entry & line_mask;
-      if (((entry ^ hash) & ~line_mask) == 0 && line != line_mask) return line;
+      const uint32_t* entry = EntryOf(hash + probe);
+      const uint32_t line = __atomic_load_n(entry + kLine, __ATOMIC_RELAXED);
+      if (line == kEmpty) return 0;
+      const uint32_t tag = __atomic_load_n(entry + kTag, __ATOMIC_RELAXED);
+      if (line != kGone && ((tag ^ hash) & kHashBits) == 0) {
+        return (static_cast<uint64_t>(tag & ~kHashBits) << 32) + line;
+      }
     }
     return 0;
   }
@@ -69,22 +87,34 @@ constexpr int kMemory = 1;
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
   Isolate* isolate = call.GetIsolate();
+  const Local<Context> context = isolate->GetCurrentContext();
+  const Local<Array> banks = call[1]->IsArray() ? call[1].As<Array>() : Array::New(isolate);
+  const uint32_t bank_count = banks->Length();
   // In memory that V8 frees with the object: a thread that ends runs no destructors.
-  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Prefetcher));
+  const Local<ArrayBuffer> memory =
+      ArrayBuffer::New(isolate, sizeof(Prefetcher) + bank_count * sizeof(char*));
   auto* state = new (memory->Data()) Prefetcher();
+  state->banks = reinterpret_cast<const char**>(state + 1);
   call.This()->SetAlignedPointerInInternalField(kState, state);
   call.This()->SetInternalField(kMemory, memory);
   const Bytes table = BytesOf(call[0]);
-  const Bytes data = BytesOf(call[2]);
-  const Bytes visits = BytesOf(call[3]);
-  if (!call[1]->IsUint32() || table.length < sizeof(uint32_t) || visits.length == 0) return;
+  const Bytes visits = BytesOf(call[2]);
+  size_t total = 0;
+  for (uint32_t i = 0; i < bank_count; i++) {
+    Local<Value> value;
+    if (!banks->Get(context, i).ToLocal(&value)) return;
+    const Bytes bank = BytesOf(value);
+    if (i == 0) state->bank_bytes = bank.length;
+    state->banks[i] = bank.begin;
+    state->last_end = bank.begin + bank.length;
+    total += bank.length;
+  }
+  if (table.length < kCells * sizeof(uint32_t) || visits.length == 0 || total == 0) return;
   state->table = reinterpret_cast<const uint32_t*>(table.begin);
-  state->mask = static_cast<uint32_t>(table.length / sizeof(uint32_t)) - 1;
-  state->line_mask = call[1].As<v8::Uint32>()->Value();
-  state->data = data.begin;
-  state->end = data.begin + data.length;
+  state->mask = static_cast<uint32_t>(table.length / (kCells * sizeof(uint32_t))) - 1;
   state->visits = visits.begin;
-  state->block_bytes = data.length / visits.length;
+  state->block_bytes = total / visits.length;
+  state->bank_count = bank_count;
 }
 
 const Prefetcher& Of(const FunctionCallbackInfo<Value>& call) {
@@ -97,20 +127,24 @@ uint32_t HashOf(const FunctionCallbackInfo<Value>& call) {
 
 void PrefetchEntry(const FunctionCallbackInfo<Value>& call) {
   const Prefetcher& of = Of(call);
-  __builtin_prefetch(of.table + (HashOf(call) & of.mask));
+  if (of.table != nullptr) __builtin_prefetch(of.EntryOf(HashOf(call)));
 }
 
 void PrefetchObject(const FunctionCallbackInfo<Value>& call) {
   const Prefetcher& of = Of(call);
-  if (of.block_bytes == 0) return;
-  const uint32_t line = of.LineOf(HashOf(call));
+  if (of.bank_count == 0) return;
+  const uint64_t line = of.LineOf(HashOf(call));
   if (line == 0) return;
-  const size_t offset = (line - size_t{1}) * kLineBytes;
+  const size_t offset = (line - 1) * kLineBytes;
+  const size_t bank = offset / of.bank_bytes;
+  if (bank >= of.bank_count) return;  // of two numbers that changed meanwhile
   const size_t block = offset / of.block_bytes;
-  const char* text = of.data + offset;
-  PrefetchLines(text, of.end, kTextLines);
+  const char* begin = of.banks[bank];
+  const char* end = bank + 1 == of.bank_count ? of.last_end : begin + of.bank_bytes;
+  const char* text = begin + offset % of.bank_bytes;
+  PrefetchLines(text, end, kTextLines);
   __builtin_prefetch(of.visits + block);
-  PrefetchLines(of.data + block * of.block_bytes, text, kBodyLines);
+  PrefetchLines(begin + block * of.block_bytes % of.bank_bytes, text, kBodyLines);
 }
 
 }  // namespace

@@ -37,17 +37,7 @@ export default function encode({ source, coding, level }: CoderOrder): unknown {
 }
 
 /** In one piece, borrowed where it lies so. */
-function bytesOf({ data, extents, bytes }: CoderOrder['source']): Uint8Array {
-  const [first] = extents;
-  if (first !== undefined && first.length >= bytes) {
-    return data.subarray(first.offset, first.offset + bytes);
-  }
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const { offset, length } of extents) {
-    const count = Math.min(length, bytes - at);
-    whole.set(data.subarray(offset, offset + count), at);
-    at += count;
-  }
-  return whole;
+function bytesOf({ pieces }: CoderOrder['source']): Uint8Array {
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
 }

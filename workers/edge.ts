@@ -80,8 +80,8 @@ class EdgeWorker {
   readonly #clock: SystemClock;
   readonly #metrics: WorkerMetrics;
   readonly #origin: OpenedOrigins;
-  readonly #arenas: { epoch: number; view: ArenaView }[];
-  readonly #directories: Directory[];
+  readonly #arena: ArenaView;
+  readonly #directories: readonly Directory[];
   readonly #mesh: Mesh<MeshMessage>;
   readonly #asks: Asks;
   readonly #near: NearIndex;
@@ -112,11 +112,8 @@ class EdgeWorker {
         this.#log.warn({ origin, from }, STANDINGS[to]);
       },
     });
-    this.#arenas = boot.arenas.map(({ epoch, buffer }) => ({
-      epoch,
-      view: new ArenaView(buffer, index),
-    }));
-    this.#directories = this.#arenas.map(({ view }) => new Directory(view));
+    this.#arena = new ArenaView(boot.pool, index);
+    this.#directories = boot.pool.tables.map((_, shard) => new Directory(this.#arena, shard));
     this.#mesh = new Mesh({
       self: index,
       outboxLimit: OUTBOX_LIMIT,
@@ -151,11 +148,6 @@ class EdgeWorker {
     });
   }
 
-  readonly #arenaOf = (shard: number, epoch: number): ArenaView | undefined => {
-    const arena = this.#arenas[shard];
-    return arena?.epoch === epoch ? arena.view : undefined;
-  };
-
   #openAsks(): Asks {
     const { config, workers } = this.#boot;
     return new Asks({
@@ -165,11 +157,10 @@ class EdgeWorker {
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
       isUp: (worker) => this.#mesh.isUp(worker),
-      arenaOf: this.#arenaOf,
+      arena: this.#arena,
       onFilled: (descriptor) => {
-        const arena = this.#arenaOf(descriptor.shard, descriptor.epoch);
-        if (arena === undefined || descriptor.published) return;
-        this.#near.put(new LocalObject(descriptor, arena, config.cache.name));
+        if (descriptor.published) return;
+        this.#near.put(new LocalObject(descriptor, this.#arena, config.cache.name));
       },
       guard: this.#guard,
     });
@@ -183,7 +174,7 @@ class EdgeWorker {
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
       near: this.#near,
-      arenaOf: this.#arenaOf,
+      arena: this.#arena,
       cacheName: config.cache.name,
     });
   }
@@ -241,7 +232,7 @@ class EdgeWorker {
       wheel: this.#wheel,
       forwarding: new PassedFields(config),
       origin: this.#origin,
-      arenaOf: this.#arenaOf,
+      arena: this.#arena,
       guard: this.#guard,
     };
   }
@@ -295,20 +286,19 @@ class EdgeWorker {
   }
 
   #openShards(): void {
-    const { config, index, workers, restarted } = this.#boot;
-    for (const shard of shardsOn(index, workers, config.shards)) {
-      const arena = this.#arenas[shard];
-      if (arena === undefined) continue;
-      const { view, epoch } = arena;
-      if (config.arena.hugePages) adviseHugePages(view.buffer);
+    const { config, index, workers, restarted, pool } = this.#boot;
+    for (const [number, bank] of pool.banks.entries()) {
+      if (number % workers !== index || restarted) continue;
+      if (config.arena.hugePages) adviseHugePages(bank.buffer as SharedArrayBuffer);
       // First touch costs 0.4 s of CPU a GiB: now rather than under the first viewers.
-      if (config.arena.pretouch && !restarted) touchPages(view.data);
+      if (config.arena.pretouch) touchPages(bank);
+    }
+    for (const shard of shardsOn(index, workers, config.shards)) {
       this.#shards.set(
         shard,
         openShard({
           shard,
-          epoch,
-          arena: view,
+          arena: this.#arena,
           config,
           origin: this.#origin,
           clock: this.#clock,
@@ -345,15 +335,9 @@ class EdgeWorker {
         this.#mesh.disconnect(message.index);
         for (const shard of this.#shards.values()) shard.forgetWorker(message.index);
         this.#asks.onPeerDown(message.index);
+        this.#arena.pins.forget(message.index);
         this.#tell({ kind: 'forgotten', index: message.index });
         return;
-      case 'arena': {
-        const view = new ArenaView(message.buffer, this.#boot.index);
-        this.#arenas[message.shard] = { epoch: message.epoch, view };
-        this.#directories[message.shard] = new Directory(view);
-        this.#near.dropShard(message.shard);
-        return;
-      }
       case 'listen':
         void this.#listen(message.host, message.port);
         return;

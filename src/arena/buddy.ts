@@ -1,20 +1,23 @@
 /**
- * Buddy allocator over byte offsets of an arena; owned by one shard, never shared between threads.
- * It touches no arena byte: its books are three typed arrays with a cell per minimum block.
- * Invariant: `#tags` is non-zero exactly at the first cell of every free block and of every aligned
+ * Buddy allocator over the banks that one shard has; never used by two threads at a time.
+ * It touches no byte of them: its books are three typed arrays with a cell per minimum block of all banks.
+ * Invariant, within those banks: `#tags` is non-zero exactly at the first cell of every free block and of every aligned
  * power-of-two piece of a handed-out extent, so a wrong or repeated free finds the wrong tag.
  */
 import { GatewayError } from '../errors.js';
+import type { Books } from './layout.js';
 
-/** A run of arena bytes; both numbers are multiples of the minimum block. */
+/** A run of bytes of one bank; both numbers are multiples of the minimum block. */
 export interface Extent {
   readonly offset: number;
   readonly length: number;
 }
 
-/** `minBlockBytes` is a power of two; the other two are rounded down to what blocks can cover. */
+/** Banks and the smallest block are powers of two; the largest is rounded down to one. */
 export interface BuddyOptions {
-  readonly sizeBytes: number;
+  /** A cell per smallest block of all banks, zeroed for those that come to be added. */
+  readonly books: Pick<Books, 'tags' | 'nextFree' | 'previousFree'>;
+  readonly bankBytes: number;
   readonly minBlockBytes: number;
   readonly maxBlockBytes: number;
   /** Pieces an object may have; MAX_EXTENTS unless told otherwise. */
@@ -33,13 +36,12 @@ const SHARES_LOG2 = 4;
 const NONE = -1;
 const FREE = 0x40; // tag of a free block: FREE | order
 const USED = 0x80; // tag of a handed-out piece: USED | order
-const MAX_CELLS = 2 ** 30;
+const MAX_CELLS = 2 ** 31;
 
 export class BuddyAllocator {
   readonly minBlockBytes: number;
-  /** Bytes under management: `sizeBytes` rounded down to whole minimum blocks. */
-  readonly sizeBytes: number;
-  readonly #cells: number;
+  readonly #bankCells: number;
+  readonly #cells: number; // of all banks, whoever has them
   readonly #maxOrder: number;
   readonly #maxExtents: number;
   readonly #tags: Uint8Array;
@@ -49,38 +51,52 @@ export class BuddyAllocator {
   readonly #counts: Int32Array; // per order
   #orders = 0; // bit k: a free block of order k exists
   #freeCells = 0;
+  #heldCells = 0; // of the banks that it has
 
-  /** @throws GatewayError GW_INTERNAL when the sizes make no arena. */
+  /** Without a bank yet. @throws GatewayError GW_INTERNAL when the sizes make no arena. */
   constructor(o: BuddyOptions) {
-    const cells = Math.floor(o.sizeBytes / o.minBlockBytes);
-    const powerOfTwo = o.minBlockBytes > 0 && Number.isInteger(Math.log2(o.minBlockBytes));
+    const cells = o.books.tags.length;
+    const powersOfTwo = isPowerOfTwo(o.minBlockBytes) && isPowerOfTwo(o.bankBytes);
+    const bankCells = o.bankBytes / o.minBlockBytes;
     if (
-      !powerOfTwo ||
-      !(cells >= 1 && cells <= MAX_CELLS) ||
+      !powersOfTwo ||
+      !(cells >= 1 && cells <= MAX_CELLS && bankCells >= 1) ||
       !(o.maxBlockBytes >= o.minBlockBytes)
     ) {
-      throw broken(`no arena of ${o.sizeBytes} in blocks of ${o.minBlockBytes}`);
+      throw broken(`no banks of ${o.bankBytes} in blocks of ${o.minBlockBytes}`);
     }
     this.minBlockBytes = o.minBlockBytes;
-    this.sizeBytes = cells * o.minBlockBytes;
+    this.#bankCells = bankCells;
     this.#cells = cells;
-    this.#maxOrder = floorLog2(Math.min(cells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
+    this.#maxOrder = floorLog2(Math.min(bankCells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
     this.#maxExtents = o.maxExtents ?? MAX_EXTENTS;
-    this.#tags = new Uint8Array(cells);
-    this.#next = new Int32Array(cells).fill(NONE);
-    this.#prev = new Int32Array(cells).fill(NONE);
+    this.#tags = o.books.tags;
+    this.#next = o.books.nextFree;
+    this.#prev = o.books.previousFree;
     this.#heads = new Int32Array(this.#maxOrder + 1).fill(NONE);
     this.#counts = new Int32Array(this.#maxOrder + 1);
-    this.#release(0, cells);
+  }
+
+  /** A bank of which nothing is handed out; the last one may be shorter than others. */
+  add(bank: number): void {
+    const start = bank * this.#bankCells;
+    const end = Math.min(this.#cells, start + this.#bankCells);
+    this.#heldCells += end - start;
+    this.#release(start, end);
+  }
+
+  /** Bytes under management. */
+  get sizeBytes(): number {
+    return this.#heldCells * this.minBlockBytes;
   }
 
   get freeBytes(): number {
     return this.#freeCells * this.minBlockBytes;
   }
 
-  /** More than an object can have, however empty the arena is. */
+  /** More than an object can have, however much there is. */
   get maxObjectBytes(): number {
-    return Math.min(this.sizeBytes, this.#maxExtents * 2 ** this.#maxOrder * this.minBlockBytes);
+    return this.#maxExtents * 2 ** this.#maxOrder * this.minBlockBytes;
   }
 
   /** Bytes of the largest free block: what one contiguous extent can surely be; 0 when full. */
@@ -239,7 +255,7 @@ export class BuddyAllocator {
     let order = freedOrder;
     while (order < this.#maxOrder) {
       const buddy = cell ^ (1 << order);
-      // Past the end of an arena that is no power of two there is no tag, so nothing to merge with.
+      // Past the end of a bank that is no power of two there is no tag, so nothing to merge with.
       if (this.#tags[buddy] !== (FREE | order)) break;
       this.#unlink(buddy, order);
       cell = Math.min(cell, buddy);
@@ -274,6 +290,10 @@ export class BuddyAllocator {
 /** `cells[i]` where `i` is known to be inside. */
 function at(cells: Int32Array, i: number): number {
   return cells[i] ?? NONE;
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return n > 0 && Number.isInteger(Math.log2(n));
 }
 
 function floorLog2(n: number): number {

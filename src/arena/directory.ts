@@ -1,16 +1,20 @@
 /**
  * A shard's published objects by key, in shared memory: any worker serves them without asking and
- * without a JavaScript object for each, however many there are. The owner alone writes.
+ * without a JavaScript object for each, however many there are. The shard alone writes.
  *
  * What a hit needs besides the body is the object's text, behind the body in the same piece: what is
  * known of it, its key, its field lines. The table leads from the key's hash to the line where the text
  * begins. Who finds an entry there guards the text and then looks whether the entry is there still; the
  * owner takes the entry away and then looks whether anybody guards the text, before it writes over any
  * of it. One of the two always sees the other.
+ *
+ * An entry is two cells (layout.ts): the low 32 bits of the text's line plus one; and a tag, of the line's
+ * further 8 bits and 24 of the key's hash, by which who looks for another key goes by without a look at
+ * the text. The first decides: an entry is made by writing it last, and taken away by writing it alone.
  */
 import { newPrefetcher, type Prefetcher } from '../../native/addon.js';
 import { ArenaView } from './arena.js';
-import { LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
+import { ENTRY, LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
 
 /** Cells of a text's head, by number: Int32 but for `born` and `freshUntil`, which are Float64. */
 const TEXT = {
@@ -25,9 +29,13 @@ const TEXT = {
 } as const;
 const HEAD_BYTES = 40;
 const CELLS = LINE_BYTES / 4;
-const TIMES = LINE_BYTES / 8;
+const BLOCK_LINES = MIN_BLOCK_BYTES / LINE_BYTES;
 
+/** What stands for a line. */
 const EMPTY = 0;
+const GONE = -1; // something was here: look on
+const HASH_BITS = ~0xff;
+const HIGH_LINES = 2 ** 32;
 /** A longer walk than this is worth less than asking the owner. */
 const MAX_PROBES = 64;
 
@@ -48,6 +56,12 @@ export interface Publication {
   readonly text: PublishedText;
 }
 
+interface Bank {
+  readonly bytes: Uint8Array;
+  readonly cells: Int32Array;
+  readonly times: Float64Array;
+}
+
 /** Room for an object's text. */
 export function textBytes({ key, fields }: PublishedText): number {
   return HEAD_BYTES + key.length + fields.length;
@@ -60,30 +74,33 @@ export function textOffsetAfter(bodyEnd: number): number {
 
 export class Directory {
   readonly view: ArenaView;
-  /**
-   * EMPTY, or the line of a text plus one in the low bits and as many bits as are left of its key's
-   * hash in the high ones: who looks for another key goes by without a look at the text. All low bits
-   * set: something was here, look on.
-   */
   readonly #table: Int32Array;
   readonly #mask: number;
-  readonly #lineMask: number;
-  readonly #cells: Int32Array;
-  readonly #times: Float64Array;
   readonly #prefetcher: Prefetcher | undefined;
+  readonly #banks: readonly Bank[];
+  readonly #bankLines: number;
+  /** The bank of the text that is looked at, and the cell in which it begins. */
+  #bank: Uint8Array = new Uint8Array(0);
+  #cells: Int32Array = new Int32Array(0);
+  #times: Float64Array = new Float64Array(0);
+  #cell = 0;
   #gone = 0; // owner only
   #seen = 0; // of no meaning: a load that nobody uses is not made
 
-  constructor(view: ArenaView) {
-    const { buffer, layout } = view;
-    const { dataOffset, dataBytes, tableSize } = layout;
+  constructor(view: ArenaView, shard: number) {
+    const { tables, banks, hits } = view.pool;
+    const table = tables[shard];
+    if (table === undefined) throw new RangeError(`no table of shard ${shard}`);
     this.view = view;
-    this.#table = new Int32Array(buffer, layout.tableOffset, tableSize);
-    this.#mask = tableSize - 1;
-    this.#lineMask = 2 ** Math.ceil(Math.log2(dataBytes / LINE_BYTES + 2)) - 1;
-    this.#cells = new Int32Array(buffer, dataOffset, dataBytes / 4);
-    this.#times = new Float64Array(buffer, dataOffset, dataBytes / 8);
-    this.#prefetcher = newPrefetcher(this.#table, this.#lineMask, view.data, view.hits);
+    this.#table = table;
+    this.#mask = table.length / ENTRY.cells - 1;
+    this.#prefetcher = newPrefetcher(table, banks, hits);
+    this.#banks = banks.map((bytes) => ({
+      bytes,
+      cells: new Int32Array(bytes.buffer, 0, bytes.length / 4),
+      times: new Float64Array(bytes.buffer, 0, bytes.length / 8),
+    }));
+    this.#bankLines = view.pool.bankBytes / LINE_BYTES;
   }
 
   /**
@@ -100,61 +117,57 @@ export class Directory {
       this.#prefetcher.object(hash | 0);
       return;
     }
-    const line = this.#lineOf(this.#table[hash & this.#mask] ?? EMPTY);
+    const entry = hash & this.#mask;
+    const line = this.#lineAt(entry);
     if (line < 0) return;
-    const { data, hits } = this.view;
-    const slot = Math.floor((line * LINE_BYTES) / MIN_BLOCK_BYTES); // as small as most are
-    const visits = hits[slot] ?? 0;
-    const body = data[slot * MIN_BLOCK_BYTES] ?? 0;
-    this.#seen = (this.#seen & 1) ^ (this.#cells[line * CELLS] ?? 0) ^ body ^ visits;
+    const slot = Math.floor(line / BLOCK_LINES); // as small as most are
+    const visits = this.view.hits[slot] ?? 0;
+    const index = Math.floor(line / this.#bankLines); // of no bank, where a cell has changed meanwhile
+    const text = this.#banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;
+    this.#seen = (this.#seen & 1) ^ text ^ visits;
   }
 
-  /** The line of the key's text, protected until `view.unprotect()`; -1 when there is none to be had. */
-  protect(key: string, hash: number): number {
-    let at = hash & this.#mask;
+  /** Finds the key's text and guards it until `view.unprotect()`. False: there is none to be had. */
+  protect(key: string, hash: number): boolean {
+    const table = this.#table;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const entry = this.#table[at] ?? EMPTY;
-      if (entry === EMPTY) return -1;
-      if (((entry ^ hash) & ~this.#lineMask) === 0) {
-        const line = this.#lineOf(entry);
-        if (line >= 0 && this.#protectIf(at, entry, line, key)) return line;
-      }
-      at = (at + 1) & this.#mask;
+      const entry = (hash + probe) & this.#mask;
+      const low = table[entry * ENTRY.cells + ENTRY.line] ?? EMPTY;
+      if (low === EMPTY) return false;
+      if (low === GONE) continue;
+      const tag = table[entry * ENTRY.cells + ENTRY.tag] ?? 0;
+      if (((tag ^ hash) & HASH_BITS) === 0 && this.#protectIf(entry, tag, low, key)) return true;
     }
-    return -1;
+    return false;
   }
 
-  /** Of a protected line, as all that follow. */
-  slot(line: number): number {
-    return this.#cells[line * CELLS + TEXT.slot] ?? 0;
+  /** Of the guarded text's object, as all that follow. */
+  get slot(): number {
+    return this.#cells[this.#cell + TEXT.slot] ?? 0;
   }
 
-  freshUntilMs(line: number): number {
-    return this.#times[line * TIMES + TEXT.freshUntil] ?? 0;
+  get freshUntilMs(): number {
+    return this.#times[this.#cell / 2 + TEXT.freshUntil] ?? 0;
   }
 
-  bornMs(line: number): number {
-    return this.#times[line * TIMES + TEXT.born] ?? 0;
+  get bornMs(): number {
+    return this.#times[this.#cell / 2 + TEXT.born] ?? 0;
   }
 
-  date(line: number): number {
-    return (this.#cells[line * CELLS + TEXT.date] ?? 0) >>> 0;
-  }
-
-  /** Borrowed: gone with `unprotect`. */
-  body(line: number): Uint8Array {
-    const base = line * CELLS;
-    return this.#bytes(this.slot(line) * MIN_BLOCK_BYTES, this.#cells[base + TEXT.bodyBytes] ?? 0);
+  get date(): number {
+    return (this.#cells[this.#cell + TEXT.date] ?? 0) >>> 0;
   }
 
   /** Borrowed: gone with `unprotect`. */
-  fields(line: number): Uint8Array {
-    const base = line * CELLS;
-    const keyBytes = this.#cells[base + TEXT.keyBytes] ?? 0;
-    return this.#bytes(
-      line * LINE_BYTES + HEAD_BYTES + keyBytes,
-      this.#cells[base + TEXT.fieldsBytes] ?? 0,
-    );
+  body(): Uint8Array {
+    const bytes = this.#cells[this.#cell + TEXT.bodyBytes] ?? 0;
+    return this.view.bytes(this.slot * MIN_BLOCK_BYTES, bytes);
+  }
+
+  /** Borrowed: gone with `unprotect`. */
+  fields(): Uint8Array {
+    const from = this.#cell * 4 + HEAD_BYTES + (this.#cells[this.#cell + TEXT.keyBytes] ?? 0);
+    return this.#bank.subarray(from, from + (this.#cells[this.#cell + TEXT.fieldsBytes] ?? 0));
   }
 
   /**
@@ -163,31 +176,31 @@ export class Directory {
    */
   publish({ slot, bodyBytes, textOffset, text }: Publication): boolean {
     const { key, fields } = text;
-    const line = textOffset / LINE_BYTES;
-    const base = line * CELLS;
-    const cells = this.#cells;
-    cells[base + TEXT.hash] = text.hash | 0;
-    cells[base + TEXT.slot] = slot;
-    cells[base + TEXT.bodyBytes] = bodyBytes;
-    cells[base + TEXT.keyBytes] = key.length;
-    cells[base + TEXT.fieldsBytes] = fields.length;
-    cells[base + TEXT.date] = text.date | 0;
-    this.#times[line * TIMES + TEXT.born] = text.bornMs;
-    this.#times[line * TIMES + TEXT.freshUntil] = text.freshUntilMs;
-    const { buffer, byteOffset } = this.view.data;
-    Buffer.from(buffer, byteOffset + textOffset + HEAD_BYTES, key.length + fields.length).write(
+    this.#goTo(textOffset / LINE_BYTES);
+    const [cells, times, cell] = [this.#cells, this.#times, this.#cell];
+    cells[cell + TEXT.hash] = text.hash | 0;
+    cells[cell + TEXT.slot] = slot;
+    cells[cell + TEXT.bodyBytes] = bodyBytes;
+    cells[cell + TEXT.keyBytes] = key.length;
+    cells[cell + TEXT.fieldsBytes] = fields.length;
+    cells[cell + TEXT.date] = text.date | 0;
+    times[cell / 2 + TEXT.born] = text.bornMs;
+    times[cell / 2 + TEXT.freshUntil] = text.freshUntilMs;
+    const { buffer } = this.#bank;
+    Buffer.from(buffer, cell * 4 + HEAD_BYTES, key.length + fields.length).write(
       key + fields,
       'latin1',
     );
-    return this.#insert(line, text.hash);
+    return this.#insert(textOffset / LINE_BYTES, text.hash);
   }
 
   /** Owner only: before what was published at `textOffset` changes or is given up. */
   withdraw(textOffset: number): void {
-    const at = this.#positionOf(textOffset / LINE_BYTES);
-    if (at < 0) return;
-    const last = this.#table[(at + 1) & this.#mask] === EMPTY;
-    Atomics.store(this.#table, at, last ? EMPTY : this.#lineMask);
+    const entry = this.#entryOf(textOffset / LINE_BYTES);
+    if (entry < 0) return;
+    const next = (entry + 1) & this.#mask;
+    const last = this.#table[next * ENTRY.cells + ENTRY.line] === EMPTY;
+    Atomics.store(this.#table, entry * ENTRY.cells + ENTRY.line, last ? EMPTY : GONE);
     if (last) return;
     this.#gone += 1;
     if (this.#gone > this.#mask / 8) this.#rebuild();
@@ -195,53 +208,75 @@ export class Directory {
 
   /** Owner only: whether a worker reads what was withdrawn from there. */
   isRead(textOffset: number): boolean {
-    return this.view.isTextRead(textOffset / LINE_BYTES);
+    return this.view.pins.count(textOffset / LINE_BYTES) > 0;
   }
 
-  /** -1: not a text's. */
-  #lineOf(entry: number): number {
-    const low = entry & this.#lineMask;
-    return low === this.#lineMask ? -1 : low - 1;
+  /** What the accessors speak of from now on. */
+  #goTo(line: number): void {
+    const index = Math.floor(line / this.#bankLines);
+    const bank = this.#banks[index];
+    if (bank === undefined) throw new RangeError(`no bank has line ${line}`);
+    this.#bank = bank.bytes;
+    this.#cells = bank.cells;
+    this.#times = bank.times;
+    this.#cell = (line - index * this.#bankLines) * CELLS;
   }
 
-  #protectIf(at: number, entry: number, line: number, key: string): boolean {
-    this.view.protectText(line);
-    if (Atomics.load(this.#table, at) === entry && this.#holds(line, key)) return true;
+  /** -1: no text's. */
+  #lineAt(entry: number): number {
+    const low = this.#table[entry * ENTRY.cells + ENTRY.line] ?? EMPTY;
+    if (low === EMPTY || low === GONE) return -1;
+    return lineOf(this.#table[entry * ENTRY.cells + ENTRY.tag] ?? 0, low);
+  }
+
+  #protectIf(entry: number, tag: number, low: number, key: string): boolean {
+    const line = lineOf(tag, low);
+    this.view.protectLine(line);
+    const table = this.#table;
+    if (
+      Atomics.load(table, entry * ENTRY.cells + ENTRY.line) === low &&
+      Atomics.load(table, entry * ENTRY.cells + ENTRY.tag) === tag
+    ) {
+      this.#goTo(line);
+      if (this.#holds(key)) return true;
+    }
     this.view.unprotect();
     return false;
   }
 
-  #holds(line: number, key: string): boolean {
-    if (this.#cells[line * CELLS + TEXT.keyBytes] !== key.length) return false;
-    const { data } = this.view;
-    const offset = line * LINE_BYTES + HEAD_BYTES;
+  #holds(key: string): boolean {
+    if (this.#cells[this.#cell + TEXT.keyBytes] !== key.length) return false;
+    const bytes = this.#bank;
+    const offset = this.#cell * 4 + HEAD_BYTES;
     for (let i = 0; i < key.length; i += 1) {
-      if (data[offset + i] !== key.charCodeAt(i)) return false;
+      if (bytes[offset + i] !== key.charCodeAt(i)) return false;
     }
     return true;
   }
 
   #insert(line: number, hash: number): boolean {
-    let at = hash & this.#mask;
+    const low = (line % HIGH_LINES) + 1;
+    if ((low | 0) === EMPTY || (low | 0) === GONE) return false; // a line in 2^31
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const entry = this.#table[at] ?? EMPTY;
-      if (this.#lineOf(entry) < 0) {
-        if (entry !== EMPTY) this.#gone -= 1;
-        Atomics.store(this.#table, at, (hash & ~this.#lineMask) | (line + 1));
-        return true;
-      }
-      at = (at + 1) & this.#mask;
+      const at = ((hash + probe) & this.#mask) * ENTRY.cells;
+      const known = this.#table[at + ENTRY.line] ?? EMPTY;
+      if (known !== EMPTY && known !== GONE) continue;
+      if (known === GONE) this.#gone -= 1;
+      const tag = (hash & HASH_BITS) | Math.floor(line / HIGH_LINES);
+      Atomics.store(this.#table, at + ENTRY.tag, tag);
+      Atomics.store(this.#table, at + ENTRY.line, low | 0);
+      return true;
     }
     return false;
   }
 
-  #positionOf(line: number): number {
-    let at = (this.#cells[line * CELLS + TEXT.hash] ?? 0) & this.#mask;
+  #entryOf(line: number): number {
+    this.#goTo(line);
+    const hash = this.#cells[this.#cell + TEXT.hash] ?? 0;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
-      const entry = this.#table[at] ?? EMPTY;
-      if (entry === EMPTY) return -1;
-      if (this.#lineOf(entry) === line) return at;
-      at = (at + 1) & this.#mask;
+      const entry = (hash + probe) & this.#mask;
+      if (this.#table[entry * ENTRY.cells + ENTRY.line] === EMPTY) return -1;
+      if (this.#lineAt(entry) === line) return entry;
     }
     return -1;
   }
@@ -249,16 +284,19 @@ export class Directory {
   /** Readers that look meanwhile may miss an object; they ask then. */
   #rebuild(): void {
     const lines: number[] = [];
-    for (const entry of this.#table) {
-      const line = this.#lineOf(entry);
+    for (let entry = 0; entry <= this.#mask; entry += 1) {
+      const line = this.#lineAt(entry);
       if (line >= 0) lines.push(line);
     }
     this.#table.fill(EMPTY);
     this.#gone = 0;
-    for (const line of lines) this.#insert(line, this.#cells[line * CELLS + TEXT.hash] ?? 0);
+    for (const line of lines) {
+      this.#goTo(line);
+      this.#insert(line, this.#cells[this.#cell + TEXT.hash] ?? 0);
+    }
   }
+}
 
-  #bytes(from: number, length: number): Uint8Array {
-    return this.view.data.subarray(from, from + length);
-  }
+function lineOf(tag: number, low: number): number {
+  return (tag & ~HASH_BITS) * HIGH_LINES + (low >>> 0) - 1;
 }

@@ -7,14 +7,13 @@ import type { FieldLines } from '../http/fields.js';
 import type { Freshness } from './reuse.js';
 
 export interface StoredExtent {
-  readonly offset: number; // bytes into the shard's arena
+  readonly offset: number; // bytes into the node's memory for objects
   readonly length: number;
 }
 
 export interface Descriptor {
   readonly key: string;
   readonly shard: number;
-  readonly epoch: number; // which arena of the shard: a restarted owner begins a new one
   readonly slot: number;
   readonly generation: number;
   readonly status: number;

@@ -8,7 +8,7 @@
  */
 import { GatewayError } from '../errors.js';
 import { Ghost } from './ghost.js';
-import { NO_SLOT, SlotQueue, slotLinks } from './slot-queue.js';
+import { NO_SLOT, type SlotLinks, SlotQueue, slotLinks } from './slot-queue.js';
 
 /** Hits are counted to here: S3-FIFO's two bits. */
 export const MAX_HITS = 3;
@@ -104,7 +104,18 @@ const IN_MAIN = 2;
 /** Tiny objects cost no bytes but a slot each: past this share of the table they queue like others. */
 const ROOMY = 0.75;
 
+/** Cells by slot; only those of what is held mean anything, and `homes` is 0 for all else. */
+export interface S3FifoBooks extends SlotLinks {
+  readonly homes: Uint8Array;
+  readonly sizes: Float64Array;
+  readonly hashes: Int32Array;
+}
+
 export interface S3FifoOptions extends EvictionOptions {
+  /** Of its own unless given. */
+  readonly books?: S3FifoBooks;
+  /** How many of the slots it is expected to hold; all unless told otherwise. */
+  readonly share?: number;
   /** Share of the held bytes that the small queue may have before it gives; 0 to 1, 0.2. */
   readonly smallShare?: number;
   /** Hits that move an object from the small queue to the main one; 1 to MAX_HITS, 1. */
@@ -137,18 +148,19 @@ export class S3Fifo implements Eviction {
 
   constructor(o: S3FifoOptions) {
     checkHits(o);
-    const links = slotLinks(o.slots);
+    const books = o.books ?? ownBooks(o.slots);
+    const share = o.share ?? o.slots;
     this.#hits = o.hits;
     this.#smallShare = o.smallShare ?? 0.2;
     this.#promoteAt = o.promoteAt ?? 1;
     this.#tinyBelow = o.tinyBelow ?? 0.25;
-    this.#roomy = ROOMY * o.slots;
-    this.#small = new SlotQueue(links);
-    this.#main = new SlotQueue(links);
-    this.#home = new Uint8Array(o.slots);
-    this.#sizes = new Float64Array(o.slots);
-    this.#hashes = new Int32Array(o.slots);
-    this.#ghost = new Ghost(o.slots);
+    this.#roomy = ROOMY * share;
+    this.#small = new SlotQueue(books);
+    this.#main = new SlotQueue(books);
+    this.#home = books.homes;
+    this.#sizes = books.sizes;
+    this.#hashes = books.hashes;
+    this.#ghost = new Ghost(share);
   }
 
   get count(): number {
@@ -226,6 +238,12 @@ export class S3Fifo implements Eviction {
   #size(slot: number): number {
     return this.#sizes[slot] ?? 0;
   }
+}
+
+function ownBooks(slots: number): S3FifoBooks {
+  const { older, newer } = slotLinks(slots);
+  const [homes, sizes] = [new Uint8Array(slots), new Float64Array(slots)];
+  return { older, newer, homes, sizes, hashes: new Int32Array(slots) };
 }
 
 function oldestOf(queue: SlotQueue, skip: ((slot: number) => boolean) | undefined): number {

@@ -40,9 +40,8 @@ export interface AskRequest {
   readonly elections: number;
 }
 
-/** One body of one arena. A generation has one content for good: a coding of it is of no other. */
+/** One body. A generation has one content for good: a coding of it is of no other. */
 export interface BodyName {
-  readonly epoch: number;
   readonly slot: number;
   readonly generation: number;
 }

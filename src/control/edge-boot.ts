@@ -1,5 +1,6 @@
 /** What the main thread gives an edge worker to begin with. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Pool } from '../arena/layout.js';
 import type { Config } from '../config/config.js';
 import type { BundledContent } from '../origin/bundled.js';
 
@@ -8,7 +9,7 @@ export interface EdgeBoot {
   readonly workers: number; // in the mesh: 1 when inline
   readonly config: Config;
   readonly bundled: BundledContent;
-  readonly arenas: readonly { readonly epoch: number; readonly buffer: SharedArrayBuffer }[]; // by shard
+  readonly pool: Pool;
   readonly metrics: SharedArrayBuffer;
   readonly clockBaseMs: number; // of the process: `Clock.now` is the same on all threads
   readonly control: MessagePort;

@@ -3,7 +3,9 @@
  * with back-off, gives up what hangs, and stops all in order. Main thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { createArena } from '../arena/layout.js';
+import { voidShard } from '../arena/banks.js';
+import { createPool, type Pool } from '../arena/layout.js';
+import { clearPins } from '../arena/pins.js';
 import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
@@ -67,7 +69,7 @@ const PURGE_PATIENCE_MS = 60_000;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: WorkerSlot[];
-  readonly #arenas: { epoch: number; buffer: SharedArrayBuffer }[];
+  readonly #pool: Pool;
   readonly #purges = new Map<number, { slot: WorkerSlot; settle: (count: number) => void }>();
   readonly #heartbeats: Heartbeats;
   #watch: NodeJS.Timeout | undefined;
@@ -79,7 +81,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     const { config, pool, metrics } = options;
     this.#options = options;
-    this.#arenas = Array.from({ length: config.shards }, () => this.#freshArena(0));
+    const { cache, shards, workers } = config;
+    this.#pool = createPool({ bytes: cache.memory, shards, workers: Math.max(1, workers) });
     this.#slots = Array.from({ length: pool.size }, (_, index) => ({
       index,
       hung: false,
@@ -241,7 +244,7 @@ export class Supervisor {
       index: slot.index,
       workers: this.#slots.length,
       config,
-      arenas: this.#arenas,
+      pool: this.#pool,
       metrics,
       control: port2,
       restarted,
@@ -355,16 +358,13 @@ export class Supervisor {
     }, delayMs).unref(); // nothing to wait for once the node has stopped
   }
 
-  /** Tells the others, and gives the dead worker's shards new arenas: the old books are lost. */
+  /** Nobody finds any more what the dead worker's shards had, as nobody would purge it; and tells the others. */
   #bury(slot: WorkerSlot): void {
     const { config } = this.#options;
     const living = this.#slots.filter((peer) => peer.control !== undefined);
     for (const shard of shardsOn(slot.index, this.#slots.length, config.shards)) {
-      const arena = this.#freshArena((this.#arenas[shard]?.epoch ?? 0) + 1);
-      this.#arenas[shard] = arena;
-      for (const peer of living) this.#tell(peer, { kind: 'arena', shard, ...arena });
+      voidShard(this.#pool, shard);
     }
-    // Last: who has answered this knows the arenas, too, that the successor will speak of.
     for (const peer of living) {
       slot.mourners.add(peer.index);
       this.#tell(peer, { kind: 'peer-down', index: slot.index });
@@ -372,11 +372,11 @@ export class Supervisor {
   }
 
   /**
-   * A worker's leases and hazard cells bear its number, and so would its successor's:
-   *   - worker 1 ends; worker 0, which is busy, has still to clear what 1 held in 0's arenas
-   *   - 1's successor comes and pins a slot there
-   *   - worker 0 clears, the pin with the rest, and gives the slot away under the reader
-   * So there is no successor before every other worker has said that it has cleared.
+   * A worker's pins bear its number, and so would its successor's:
+   *   - worker 1 ends; worker 0, which is busy, has still to give back what 1 had lent it
+   *   - 1's pins are cleared, and its successor comes and pins a slot
+   *   - worker 0 gives back, which takes away that pin, and the slot is given away under the reader
+   * So there is no successor before every other worker has said that it has nothing more of its predecessor.
    */
   async #untilMourned(slot: WorkerSlot): Promise<void> {
     if (slot.mourners.size === 0) return;
@@ -394,6 +394,7 @@ export class Supervisor {
 
   async #restart(slot: WorkerSlot): Promise<void> {
     await this.#untilMourned(slot);
+    clearPins(this.#pool, slot.index);
     if (this.#state === 'stopping') return;
     try {
       await this.#launch(slot, true);
@@ -411,11 +412,6 @@ export class Supervisor {
     this.#recentRestarts = this.#recentRestarts.filter((atMs) => nowMs - atMs < 60_000);
     this.#recentRestarts.push(nowMs);
     return this.#recentRestarts.length > MAX_RESTARTS_PER_MINUTE;
-  }
-
-  #freshArena(epoch: number): { epoch: number; buffer: SharedArrayBuffer } {
-    const { cache, shards, workers } = this.#options.config;
-    return { epoch, buffer: createArena(cache.memory / shards, Math.max(1, workers)) };
   }
 
   #tell(slot: WorkerSlot, message: ToWorker, transfer: MessagePort[] = []): void {

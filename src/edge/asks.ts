@@ -47,8 +47,7 @@ export interface AsksOptions {
   readonly send: (worker: number, message: ToShard) => boolean;
   /** False: its thread has ended and its successor is not there yet. */
   readonly isUp: (worker: number) => boolean;
-  /** The arena a descriptor lies in; undefined when its epoch has passed. */
-  readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
+  readonly arena: ArenaView;
   /** A fill has ended with an object that may be kept near. */
   readonly onFilled: (descriptor: Descriptor) => void;
   /** A member threw: the others must be answered all the same. */
@@ -170,7 +169,7 @@ export class Asks {
       return;
     }
     const ask = this.#asks.get(message.id);
-    if (message.kind === 'object') this.#object(ask, message);
+    if (message.kind === 'object') this.#object(ask, message, from);
     else if (message.kind === 'filling') this.#join(ask, message, from);
     else if (ask !== undefined) this.#answer(ask, message);
   }
@@ -316,31 +315,24 @@ export class Asks {
   }
 
   /** The lease that came with it guards the body until every member has its own. */
-  #object(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'object' }>): void {
+  #object(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'object' }>, from: number): void {
     const { descriptor, served } = message;
     if (ask !== undefined) {
       this.#each(this.#drop(ask, false), (member, i) => {
         member.object(descriptor, servedTo(i, served));
       });
     }
-    this.#options.arenaOf(descriptor.shard, descriptor.epoch)?.release(descriptor.slot);
+    this.#options.arena.giveBack(from, descriptor.slot);
   }
 
   #join(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
     const { descriptor, fill, served } = message;
-    const arena = this.#options.arenaOf(descriptor.shard, descriptor.epoch);
+    const { arena } = this.#options;
     if (ask === undefined) {
-      arena?.release(descriptor.slot);
+      arena.giveBack(from, descriptor.slot);
       return;
     }
     const members = this.#drop(ask, false);
-    if (arena === undefined) {
-      // Its worker has ended, and its memory with it.
-      this.#each(members, (member) => {
-        member.elect('alone');
-      });
-      return;
-    }
     const feed = this.#feedOf(fill, { from, descriptor, arena });
     feed.asks.add(ask);
     feed.whenDeserted = (deserted) => {
@@ -354,17 +346,16 @@ export class Asks {
     });
   }
 
-  /** The one this worker has of the fill, which has its lease already, or a new one, which takes it over. */
+  /** The one this worker has of the fill, or a new one, which keeps the lease that came. */
   #feedOf(
     fill: number,
     about: { from: number; descriptor: Descriptor; arena: ArenaView },
   ): FillFeed {
     const { from, descriptor, arena } = about;
     const known = this.#feeds.get(fill);
-    if (known !== undefined) {
-      arena.release(descriptor.slot);
-      return known;
-    }
+    if (known === undefined) arena.pin(descriptor.slot);
+    arena.giveBack(from, descriptor.slot);
+    if (known !== undefined) return known;
     const feed = new FillFeed(fill, from, descriptor, arena);
     this.#feeds.set(fill, feed);
     return feed;

@@ -29,7 +29,7 @@ export interface CodingsOptions {
   readonly now: () => number;
   readonly send: (worker: number, message: EncodeOrder) => boolean;
   readonly near: NearIndex;
-  readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
+  readonly arena: ArenaView;
   readonly cacheName: string;
 }
 
@@ -95,15 +95,14 @@ export class Codings {
     }
     this.#sought.delete(id);
     if (descriptor === undefined) return;
-    const { near, arenaOf, cacheName } = this.#options;
-    const arena = arenaOf(descriptor.shard, descriptor.epoch);
-    if (arena !== undefined) near.renew(new LocalObject(descriptor, arena, cacheName));
+    const { near, arena, cacheName } = this.#options;
+    near.renew(new LocalObject(descriptor, arena, cacheName));
   }
 
-  #seek({ shard, epoch, slot, generation }: Descriptor, coding: ContentCoding): void {
+  #seek({ shard, slot, generation }: Descriptor, coding: ContentCoding): void {
     const { shards, workers, now, send } = this.#options;
     const nowMs = now();
-    const body = { epoch, slot, generation };
+    const body = { slot, generation };
     const id = idOf({ shard, slot }, coding);
     const known = this.#sought.get(id);
     if (known !== undefined && isSameBody(known.body, body) && known.untilMs > nowMs) return;
@@ -120,5 +119,5 @@ function idOf({ shard, slot }: { shard: number; slot: number }, coding: ContentC
 }
 
 function isSameBody(a: BodyName, b: BodyName): boolean {
-  return a.generation === b.generation && a.epoch === b.epoch;
+  return a.generation === b.generation && a.slot === b.slot;
 }

@@ -25,7 +25,7 @@ export interface EdgeContext {
   readonly log: Logger;
   readonly access: AccessLog;
   readonly metrics: WorkerMetrics;
-  /** By shard; replaced when an owner restarts. */
+  /** By shard. */
   readonly directories: readonly Directory[];
   readonly plans: Plans;
   readonly near: NearIndex;
@@ -35,7 +35,7 @@ export interface EdgeContext {
   readonly wheel: StallWheel;
   readonly forwarding: PassedFields;
   readonly origin: Origin; // for what passes through uncached
-  readonly arenaOf: (shard: number, epoch: number) => ArenaView | undefined;
+  readonly arena: ArenaView;
   /** Runs a callback; what it throws is logged and counted, never passed on to uWS. */
   readonly guard: (run: () => void) => void;
 }

@@ -79,8 +79,7 @@ export class Exchange implements AskHandler {
       this.#askAlone();
       return;
     }
-    const object = this.#localOf(descriptor);
-    if (object === undefined || !this.#serve(object, served, false)) this.#ask();
+    if (!this.#serve(this.#localOf(descriptor), served, false)) this.#ask();
   }
 
   filling(feed: FillFeed, served: Served, quantum: number): void {
@@ -240,12 +239,10 @@ export class Exchange implements AskHandler {
   }
 
   /** The object made ready here; kept near when it may be. */
-  #localOf(descriptor: Descriptor): LocalObject | undefined {
-    const { near, arenaOf, config } = this.#context;
+  #localOf(descriptor: Descriptor): LocalObject {
+    const { near, arena, config } = this.#context;
     const known = near.find(this.#request.key, this.#request.fields);
     if (known !== undefined && isSame(known.descriptor, descriptor)) return known;
-    const arena = arenaOf(descriptor.shard, descriptor.epoch);
-    if (arena === undefined) return undefined;
     const object = new LocalObject(descriptor, arena, config.cache.name);
     if (descriptor.keep) near.put(object);
     return object;
@@ -326,7 +323,7 @@ export class Exchange implements AskHandler {
 
   /** With `feed`: it is being filled. Otherwise it is all there. */
   #continueWith(descriptor: Descriptor, feed?: FillFeed): void {
-    const { arenaOf, turns } = this.#context;
+    const { arena, turns } = this.#context;
     const interrupted = this.#interrupted;
     if (interrupted === undefined || !isSameBytes(interrupted.descriptor, descriptor)) {
       this.#responder.close();
@@ -340,11 +337,6 @@ export class Exchange implements AskHandler {
       return;
     }
     const { slot, extents, storedBytes } = descriptor;
-    const arena = arenaOf(descriptor.shard, descriptor.epoch);
-    if (arena === undefined) {
-      this.#ask();
-      return;
-    }
     arena.pin(slot);
     this.#interrupted = undefined;
     this.#responder.whenGone(() => {
@@ -364,10 +356,6 @@ export class Exchange implements AskHandler {
 
 function isSame(a: Descriptor, b: Descriptor): boolean {
   return (
-    a.slot === b.slot &&
-    a.generation === b.generation &&
-    a.shard === b.shard &&
-    a.epoch === b.epoch &&
-    a.encodings.length === b.encodings.length
+    a.slot === b.slot && a.generation === b.generation && a.encodings.length === b.encodings.length
   );
 }

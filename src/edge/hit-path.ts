@@ -97,22 +97,21 @@ export class HitPath {
   ): number | undefined {
     if (directory === undefined) return undefined;
     const { clock } = this.#context;
-    const line = directory.protect(path, hash);
-    if (line < 0) return undefined;
+    if (!directory.protect(path, hash)) return undefined;
     try {
-      const leftMs = this.#leftMs(directory.freshUntilMs(line));
+      const leftMs = this.#leftMs(directory.freshUntilMs);
       if (leftMs <= 0) return undefined;
-      const slot = directory.slot(line);
+      const { slot } = directory;
       directory.view.touch(slot); // early: it may have to come from memory
-      const ageMs = Math.max(0, clock.coarse() - directory.bornMs(line));
-      const body = directory.body(line);
+      const ageMs = Math.max(0, clock.coarse() - directory.bornMs);
+      const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
         `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      const fields = directory.fields(line);
+      const fields = directory.fields();
       response.writeHeader(PUBLISHED_KEY, fields);
-      this.#heads.setDate(response, directory.date(line));
+      this.#heads.setDate(response, directory.date);
       if (isSentAtOnce(fields.length + body.length)) response.end(body);
       else this.#sendLarge(response, body, { arena: directory.view, slot });
       return body.length;

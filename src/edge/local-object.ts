@@ -106,7 +106,7 @@ function plainBody(
   const [first] = extents;
   if (bytes > SMALL_BYTES || extents.length > 1) return undefined;
   const offset = first?.offset ?? 0;
-  const view = arena.data.subarray(offset, offset + bytes);
+  const view = arena.bytes(offset, bytes);
   const coding = encoded?.coding ?? 'identity';
   const fields = renderFields(descriptor, encoded);
   return new PlainBody(object, { slot, generation, coding, view }, { fields, name });

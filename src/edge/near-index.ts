@@ -79,12 +79,12 @@ export class NearIndex {
 
   /** Puts an object in the place of the same body of which less was known; nothing if it is not here. */
   renew(object: LocalObject): void {
-    const { key, vary, secondary, slot, generation, epoch } = object.descriptor;
+    const { key, vary, secondary, slot, generation } = object.descriptor;
     const at = key.lastIndexOf('/') + 1;
     const variants = this.#streams.get(key.slice(0, at))?.get(key.slice(at));
     const known = vary.length === 0 ? variants?.only : variants?.bySecondary.get(secondary);
     const before = known?.descriptor;
-    if (before?.slot !== slot || before.generation !== generation || before.epoch !== epoch) return;
+    if (before?.slot !== slot || before.generation !== generation) return;
     this.put(object);
   }
 
@@ -102,17 +102,6 @@ export class NearIndex {
     this.#charge(variants, 1);
     if (sizeOf(variants) === 0) names.delete(key.slice(at));
     if (names.size === 0) this.#streams.delete(stream);
-  }
-
-  /** Takes out all that a shard's former arena held. */
-  dropShard(shard: number): void {
-    for (const names of [...this.#streams.values()]) {
-      for (const variants of [...names.values()]) {
-        for (const object of [variants.only, ...variants.bySecondary.values()]) {
-          if (object?.descriptor.shard === shard) this.drop(object);
-        }
-      }
-    }
   }
 
   #shrink(): void {

@@ -21,12 +21,6 @@ export type ToWorker =
   | { readonly kind: 'peer'; readonly index: number; readonly port: MessagePort }
   /** Its thread has ended. Answered by `forgotten`; before that it gets no successor. */
   | { readonly kind: 'peer-down'; readonly index: number }
-  | {
-      readonly kind: 'arena';
-      readonly shard: number;
-      readonly epoch: number;
-      readonly buffer: SharedArrayBuffer;
-    }
   | { readonly kind: 'listen'; readonly host: string; readonly port: number }
   | { readonly kind: 'purge'; readonly id: number; readonly order: WorkerPurge }
   /** All shards of all workers have purged; answered by `purged`, too. */

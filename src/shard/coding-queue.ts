@@ -2,14 +2,11 @@
  * What the shards of one worker want coded, and has to wait for the coding thread: bounded, and the
  * smallest first, as playlists are what crowds wait for. Owned by the worker's thread.
  */
-import type { StoredExtent } from '../cache/descriptor.js';
 import type { ContentCoding } from '../http/encoding.js';
 
 /** Shared memory: whoever gives it sees to it that the bytes stay until they are coded. */
 export interface CodingSource {
-  readonly data: Uint8Array;
-  readonly extents: readonly StoredExtent[]; // within `data`
-  readonly bytes: number;
+  readonly pieces: readonly Uint8Array[];
 }
 
 /** Makes codings elsewhere: nothing of it happens on the calling thread. */

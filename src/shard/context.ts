@@ -15,7 +15,6 @@ import type { ObjectStore } from './object-store.js';
 
 export interface ShardContext {
   readonly shard: number;
-  readonly epoch: number;
   readonly config: Config;
   readonly policy: Omit<PolicySettings, 'defaultTtlMs'>;
   readonly origin: Origin;

@@ -21,7 +21,6 @@ export type StoringFacts = Freshness & Pick<StoringPlan, 'vary' | 'stripFields'>
 export interface Placement {
   readonly key: string;
   readonly shard: number;
-  readonly epoch: number;
   readonly slot: number;
   readonly generation: number;
   readonly extents: Descriptor['extents'];
@@ -53,7 +52,6 @@ export function describe(
   return {
     key: place.key,
     shard: place.shard,
-    epoch: place.epoch,
     slot: place.slot,
     generation: place.generation,
     extents: place.extents,

@@ -40,7 +40,7 @@ export class Encoder {
     const { codings, metrics } = this.#context;
     const id = `${body.slot}:${body.generation}:${coding}`;
     const known = this.#making.get(id);
-    if (known !== undefined && body.epoch === this.#context.epoch) {
+    if (known !== undefined) {
       known.askers.add(worker);
       return;
     }
@@ -79,11 +79,11 @@ export class Encoder {
   }
 
   /** Its bytes, leased: they stay in place even if the object is purged or replaced meanwhile. */
-  #sourceOf({ epoch, slot, generation }: BodyName): CodingSource | undefined {
-    const stored = this.#codableOf({ epoch, slot, generation });
+  #sourceOf({ slot, generation }: BodyName): CodingSource | undefined {
+    const stored = this.#codableOf({ slot, generation });
     const { arena } = this.#context.store;
     if (stored === undefined || !arena.acquire(slot, generation)) return undefined;
-    return { data: arena.data, extents: stored.body.extents, bytes: stored.body.bytes };
+    return { pieces: piecesOf(arena, stored.body.extents, stored.body.bytes) };
   }
 
   #attach({ body, coding }: Making, coded: Uint8Array | undefined): void {
@@ -126,8 +126,7 @@ export class Encoder {
     return fit ? stored : undefined;
   }
 
-  #heldOf({ epoch, slot, generation }: BodyName): Stored | undefined {
-    if (epoch !== this.#context.epoch) return undefined;
+  #heldOf({ slot, generation }: BodyName): Stored | undefined {
     const stored = this.#context.index.ownerOf(slot);
     return stored?.body.slot === slot && stored.body.generation === generation ? stored : undefined;
   }
@@ -148,6 +147,16 @@ export function withCodable({ config, store }: ShardContext, descriptor: Descrip
   const inPlace = keep && status === 200;
   const codable = maybe && !(inPlace && isMediaBytes(sampleOf(store.arena, descriptor)));
   return { ...descriptor, codable };
+}
+
+function piecesOf(arena: ArenaView, extents: Descriptor['extents'], bytes: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes;) {
+    const piece = forThisCall(arena.view(extents, at, bytes - at)); // the lease lasts until it is coded
+    pieces.push(piece);
+    at += piece.length;
+  }
+  return pieces;
 }
 
 function sampleOf(arena: ArenaView, { extents, storedBytes }: Descriptor): Uint8Array {

@@ -4,12 +4,13 @@
  * and the next tick puts it to rest again; an entry with a fill stays awake. So an `Entry` or `Stored`
  * must not be kept across turns of the loop: name it by slot and generation instead.
  */
+import { type Books, NO_SLOT } from '../arena/layout.js';
 import { hash32 } from '../runtime/hash.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { LineInterner } from './line-interner.js';
 import { isPackable, packStored, unpackStored } from './packed.js';
 import type { RestingTexts } from './resting-texts.js';
-import { type KeyDigest, NO_SLOT, SlotChains } from './slot-chains.js';
+import { type KeyDigest, SlotChains } from './slot-chains.js';
 
 /**
  * Responses of one key, variants and parts: whatever looks for one walks past the others. Traffic Server
@@ -21,8 +22,9 @@ const WALK_BUCKETS = 64;
 
 export interface EntryIndexOptions {
   readonly shard: number;
-  readonly epoch: number;
-  readonly slots: number;
+  readonly books: Books;
+  /** Slots that the shard is expected to have. */
+  readonly share: number;
   /** Visits by slot, as the eviction hand sees them. */
   readonly hits: Uint8Array;
   readonly interner: LineInterner;
@@ -66,9 +68,10 @@ export class EntryIndex {
 
   constructor(options: EntryIndexOptions) {
     this.#options = options;
-    this.#chains = new SlotChains(options.slots);
-    this.#mains = new Int32Array(options.slots).fill(NO_SLOT);
-    this.#secondaries = new Int32Array(options.slots);
+    const { books, share } = options;
+    this.#chains = new SlotChains(books, share);
+    this.#mains = books.mains;
+    this.#secondaries = books.secondaries;
   }
 
   /** Keys that something is known of. */

@@ -226,7 +226,7 @@ export class FillRunner {
 
   /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
   #accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
-    const { config, shard, epoch } = this.#context;
+    const { config, shard } = this.#context;
     const span = spanOf(fill, response);
     if (span === undefined) return 'partial';
     if (span.length > config.cache.maxObject) return 'too-large';
@@ -244,7 +244,7 @@ export class FillRunner {
       this.#context,
       describe(response.status, response.headers, plan, {
         key: entry.key,
-        ...{ shard, epoch, secondary },
+        ...{ shard, secondary },
         slot: body.slot,
         generation: body.generation,
         extents: body.extents,

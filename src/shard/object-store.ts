@@ -1,5 +1,5 @@
 /**
- * The owner's side of one arena: which slot holds what, who is to go next, and what waits for its
+ * What lies in the banks of one shard: which slot holds what, who is to go next, and what waits for its
  * readers. Owned by the shard's thread.
  *
  * Phases of a slot: free → filling (never a victim) → stored → retired (readers remain) → free.
@@ -7,9 +7,9 @@
 import type { ArenaView } from '../arena/arena.js';
 import type { BuddyAllocator, Extent } from '../arena/buddy.js';
 import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
-import { MIN_BLOCK_BYTES } from '../arena/layout.js';
+import type { Banks } from '../arena/banks.js';
+import { MIN_BLOCK_BYTES, NO_SLOT } from '../arena/layout.js';
 import type { Eviction } from '../cache/eviction.js';
-import { NO_SLOT } from '../cache/slot-queue.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;
@@ -37,7 +37,9 @@ interface TextRoom {
 
 export interface ObjectStoreOptions {
   readonly arena: ArenaView;
+  readonly shard: number;
   readonly allocator: BuddyAllocator;
+  readonly banks: Banks;
   readonly eviction: Eviction;
   /** A stored body is taken for room: forget everything that names it, and give it back. */
   readonly onEvicted: (slot: number) => Body | undefined;
@@ -47,6 +49,7 @@ export class ObjectStore {
   readonly arena: ArenaView;
   readonly #directory: Directory;
   readonly #allocator: BuddyAllocator;
+  readonly #banks: Banks;
   readonly #eviction: Eviction;
   readonly #onEvicted: ObjectStoreOptions['onEvicted'];
   #retired: Body[] = [];
@@ -58,8 +61,9 @@ export class ObjectStore {
 
   constructor(options: ObjectStoreOptions) {
     this.arena = options.arena;
-    this.#directory = new Directory(options.arena);
+    this.#directory = new Directory(options.arena, options.shard);
     this.#allocator = options.allocator;
+    this.#banks = options.banks;
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
   }
@@ -195,6 +199,7 @@ export class ObjectStore {
    * could leave.
    */
   reclaim(): void {
+    this.#banks.tick();
     this.#freeRetired();
     const waiters = this.#spaceWaiters;
     this.#spaceWaiters = [];
@@ -253,6 +258,7 @@ export class ObjectStore {
       this.#freeRetired();
       extents = allocate();
     }
+    while (extents === undefined && this.#banks.take()) extents = allocate();
     if (extents !== undefined || !this.#mayFit(bytes)) return extents;
     const most = EVICT_FACTOR * bytes + this.#allocator.sizeBytes / EVICT_MORE_SHARE;
     const enough = this.freeBytes + most;
@@ -266,7 +272,9 @@ export class ObjectStore {
   /** Were all to go that may. */
   #mayFit(bytes: number): boolean {
     const { maxObjectBytes } = this.#allocator;
-    return bytes <= Math.min(maxObjectBytes, this.freeBytes + this.#heldBytes);
+    if (bytes > maxObjectBytes) return false;
+    const own = this.freeBytes + this.#heldBytes;
+    return bytes <= own || bytes <= own + this.#banks.freeBytes;
   }
 
   #count({ bytes, used, extents }: Body, sign: 1 | -1): void {

@@ -1,5 +1,6 @@
-/** Builds a shard over an arena: its books, its allocator and its eviction. */
+/** Builds a shard: its banks, its allocator and its eviction. */
 import type { ArenaView } from '../arena/arena.js';
+import { Banks } from '../arena/banks.js';
 import { BuddyAllocator } from '../arena/buddy.js';
 import { MIN_BLOCK_BYTES } from '../arena/layout.js';
 import { S3Fifo } from '../cache/eviction.js';
@@ -20,7 +21,6 @@ import { Shard } from './shard.js';
 
 export interface ShardOptions {
   readonly shard: number;
-  readonly epoch: number;
   readonly arena: ArenaView; // of the owning worker
   readonly config: Config;
   readonly origin: Origin;
@@ -47,33 +47,39 @@ const MIN_AWAKE_BYTES = 1_048_576;
 /** Some 250 bytes each. */
 const MAX_REMEMBERED_KEYS = 4_096;
 
-/** A shard with an empty arena. */
+/** A shard that knows nothing yet, with the banks that its last owner had. */
 export function openShard(options: ShardOptions): Shard {
   const { arena, config } = options;
-  const { slots, dataBytes } = arena.layout;
+  const { pool } = arena;
+  const { books, slots, bankBytes } = pool;
+  const share = Math.ceil(slots / pool.shards);
   const interner = new LineInterner();
   let onEvicted: (slot: number) => Body | undefined = () => undefined;
   let giveUp: (stored: Stored) => void = () => undefined;
+  const allocator = new BuddyAllocator({
+    books,
+    bankBytes,
+    minBlockBytes: MIN_BLOCK_BYTES,
+    maxBlockBytes: Math.min(MAX_BLOCK_BYTES, bankBytes),
+  });
   const store = new ObjectStore({
     arena,
-    allocator: new BuddyAllocator({
-      sizeBytes: dataBytes,
-      minBlockBytes: MIN_BLOCK_BYTES,
-      maxBlockBytes: Math.max(MIN_BLOCK_BYTES, Math.min(MAX_BLOCK_BYTES, dataBytes)),
-    }),
-    eviction: new S3Fifo({ slots, hits: arena.hits }),
+    shard: options.shard,
+    allocator,
+    banks: new Banks({ arena, shard: options.shard, allocator }),
+    eviction: new S3Fifo({ slots, hits: arena.hits, books, share }),
     onEvicted: (slot) => onEvicted(slot),
   });
   const { cache } = config;
   const shard = new Shard({
     index: new EntryIndex({
       shard: options.shard,
-      epoch: options.epoch,
-      slots,
+      books,
+      share,
       hits: arena.hits,
       interner,
       texts: new RestingTexts(arena, store),
-      awakeBytes: Math.max(MIN_AWAKE_BYTES, dataBytes * AWAKE_SHARE),
+      awakeBytes: Math.max(MIN_AWAKE_BYTES, share * MIN_BLOCK_BYTES * AWAKE_SHARE),
       giveUp: (stored) => {
         giveUp(stored);
       },

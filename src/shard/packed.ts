@@ -90,7 +90,7 @@ export function packStored(stored: Stored, interner: LineInterner): string {
 export function unpackStored(
   text: string,
   entry: Entry,
-  { shard, epoch, interner }: { shard: number; epoch: number; interner: LineInterner },
+  { shard, interner }: { shard: number; interner: LineInterner },
 ): Stored {
   const [secondary, kind, status, lines, stripFields, times, flags, span, packed, coded, rhythm] =
     JSON.parse(text) as Packed;
@@ -105,7 +105,7 @@ export function unpackStored(
   const published = (flags & PUBLISHED) !== 0;
   const body = unpackBody(packed, published);
   const { slot, generation, extents, bytes } = body;
-  const place = { key, shard, epoch, slot, generation, extents, firstByte, totalBytes };
+  const place = { key, shard, slot, generation, extents, firstByte, totalBytes };
   const described = describe(status, originFields, facts, {
     storedBytes: bytes,
     secondary,

@@ -11,7 +11,7 @@ export function readBody(
 ): BorrowedBytes {
   const first = extents[0];
   if (length === 0 || first === undefined) return new Uint8Array(0);
-  if (first.length >= length) return arena.data.subarray(first.offset, first.offset + length);
+  if (first.length >= length) return arena.bytes(first.offset, length);
   const copy = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const view = arena.view(extents, at, length - at);

@@ -15,8 +15,6 @@ import type { Extent } from '../arena/buddy.js';
 import type { Body } from './object-store.js';
 
 const HEAD_BYTES = 8;
-/** Cells of a place, by number. */
-const PLACE = { offset: 0, length: 1, piece: 2, cells: 3 } as const;
 
 export interface RestingText {
   readonly key: string;
@@ -34,14 +32,18 @@ export interface Pieces {
 export class RestingTexts {
   readonly #arena: ArenaView;
   readonly #pieces: Pieces;
-  /** By slot: offset, length, and length of the piece of its own; a length of 0: nothing. */
-  readonly #places: Uint32Array;
+  readonly #offsets: Float64Array;
+  readonly #lengths: Uint32Array; // 0: nothing is told of the slot
+  readonly #ownPieces: Uint32Array; // length of the piece of its own, if it has one
   #bytes = 0;
 
   constructor(arena: ArenaView, pieces: Pieces) {
     this.#arena = arena;
     this.#pieces = pieces;
-    this.#places = new Uint32Array(arena.layout.slots * PLACE.cells);
+    const { textOffsets, textLengths, textPieces } = arena.pool.books;
+    this.#offsets = textOffsets;
+    this.#lengths = textLengths;
+    this.#ownPieces = textPieces;
   }
 
   /** Bytes of all texts. */
@@ -88,32 +90,37 @@ export class RestingTexts {
 
   /** Its piece goes back at once: nobody else reads texts. */
   forget(slot: number): void {
-    const at = slot * PLACE.cells;
-    const [offset = 0, length = 0, piece = 0] = this.#places.subarray(at, at + PLACE.cells);
+    const length = this.#lengths[slot] ?? 0;
+    if (length === 0) return;
+    const [offset = 0, piece = 0] = [this.#offsets[slot], this.#ownPieces[slot]];
     this.#bytes -= length;
-    this.#places.fill(0, at, at + PLACE.cells);
+    this.#lengths[slot] = 0;
     if (piece > 0) this.#pieces.givePiece({ offset, length: piece });
   }
 
   /** At the very end of what the body has, as no reader looks at a byte past what is used. False: no room. */
   #place({ slot, extents, used }: Body, length: number): boolean {
-    const at = slot * PLACE.cells;
     const last = extents.at(-1);
     const room = extents.reduce((sum, extent) => sum + extent.length, 0) - used;
     if (last !== undefined && Math.min(room, last.length) >= length) {
-      this.#places.set([last.offset + last.length - length, length, 0], at);
+      this.#note(slot, last.offset + last.length - length, length, 0);
       return true;
     }
     const piece = this.#pieces.takePiece(length, slot);
-    if (piece !== undefined) this.#places.set([piece.offset, length, piece.length], at);
+    if (piece !== undefined) this.#note(slot, piece.offset, length, piece.length);
     return piece !== undefined;
   }
 
+  #note(slot: number, offset: number, length: number, piece: number): void {
+    this.#offsets[slot] = offset;
+    this.#lengths[slot] = length;
+    this.#ownPieces[slot] = piece;
+  }
+
   #text(slot: number): Buffer {
-    const at = slot * PLACE.cells;
-    const [offset = 0, length = 0] = this.#places.subarray(at, at + 2);
+    const length = this.#lengths[slot] ?? 0;
     if (length === 0) throw new RangeError(`nothing is told of slot ${slot}`);
-    const { buffer, byteOffset } = this.#arena.data;
-    return Buffer.from(buffer, byteOffset + offset, length);
+    const { buffer, byteOffset } = this.#arena.bytes(this.#offsets[slot] ?? 0, length);
+    return Buffer.from(buffer, byteOffset, length);
   }
 }

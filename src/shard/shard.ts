@@ -156,9 +156,8 @@ export class Shard {
     index.sweep();
   }
 
-  /** A worker's thread has ended: its leases and its interest are void. */
+  /** A worker's thread has ended: its interest is void. */
   forgetWorker(worker: number): void {
-    this.#context.store.arena.clearLeases(worker);
     this.#flights.forgetWorker(worker);
   }
 

@@ -1,19 +1,20 @@
 /**
  * Which slots hold responses of one key, oldest first, found by a digest of the key. All of it lies in
- * typed arrays, 24 bytes a slot: a map of keys would have them on the heap, where a client that asks for
+ * typed arrays, 16 bytes a slot and 8 for each that the shard may expect to have: a map of keys would have them on the heap, where a client that asks for
  * long URLs nobody has would fill it, and the collector would look at a million of them.
  *
  * A digest only leads to a slot: its owner compares whole keys where their bytes lie. It is keyed by a
  * seed of this process, so that nobody can make keys that all lie in one bucket.
  */
 import { hash, randomBytes } from 'node:crypto';
-
-export const NO_SLOT = -1;
+import { type Books, NO_SLOT } from '../arena/layout.js';
 
 export interface KeyDigest {
   readonly low: number; // 32 bits of a SHA-256 each
   readonly high: number;
 }
+
+type ChainBooks = 'beside' | 'nextOfKey' | 'lowDigest' | 'highDigest';
 
 export class SlotChains {
   readonly #seed = randomBytes(16).toString('base64');
@@ -30,14 +31,15 @@ export class SlotChains {
   #lastKey = '';
   #lastDigest: KeyDigest | undefined;
 
-  constructor(slots: number) {
-    const buckets = 2 ** Math.ceil(Math.log2(slots + 1));
+  /** `share`: slots that are expected to be in chains. */
+  constructor(books: Pick<Books, ChainBooks>, share: number) {
+    const buckets = 2 ** Math.ceil(Math.log2(share + 1));
     this.#mask = buckets - 1;
     this.#buckets = new Int32Array(buckets).fill(NO_SLOT);
-    this.#beside = new Int32Array(slots).fill(NO_SLOT);
-    this.#next = new Int32Array(slots).fill(NO_SLOT);
-    this.#low = new Int32Array(slots);
-    this.#high = new Int32Array(slots);
+    this.#beside = books.beside;
+    this.#next = books.nextOfKey;
+    this.#low = books.lowDigest;
+    this.#high = books.highDigest;
   }
 
   /** Chains, each of one key. */

@@ -1,14 +1,15 @@
 import t, { type Test } from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
-import { createArena, RECORD } from '../../src/arena/layout.js';
+import { RECORD } from '../../src/arena/layout.js';
+import { clearPins } from '../../src/arena/pins.js';
+import { smallPool, viewsOf, wholeOf } from '../support/arena.js';
 import { startReaders } from '../support/racing-readers.js';
 
 const BLOCK = 4_096;
 
 function views(t: Test, workers = 2, blocks = 16): ArenaView[] {
   t.ok(workers > 0);
-  const buffer = createArena(blocks * BLOCK, workers);
-  return Array.from({ length: workers }, (_, worker) => new ArenaView(buffer, worker));
+  return viewsOf(blocks * BLOCK, workers);
 }
 
 t.test('acquire() pins a slot of that generation alone', (t) => {
@@ -31,7 +32,7 @@ t.test('acquire() pins a slot of that generation alone', (t) => {
 
 t.test('generations go on past the largest 32-bit number', (t) => {
   const [owner, reader] = views(t) as [ArenaView, ArenaView];
-  new Int32Array(owner.buffer, owner.layout.recordOffset)[RECORD.generation] = 0x7f_ff_ff_ff;
+  owner.pool.records[RECORD.generation] = 0x7f_ff_ff_ff;
   const wrapped = owner.bumpGeneration(0);
   t.equal(wrapped, -0x80_00_00_00);
   t.ok(reader.acquire(0, wrapped));
@@ -55,19 +56,19 @@ t.test('a protected slot counts as leased until it is no longer, and only one is
   t.equal(owner.leases(3), 0);
   t.ok(first.protect(0, owner.bumpGeneration(0)), 'the first slot has a mark of its own');
   t.equal(owner.leases(0), 1);
-  owner.clearLeases(1);
+  clearPins(owner.pool, 1);
   t.equal(owner.leases(0), 0, 'void with its worker');
   t.end();
 });
 
-t.test('clearLeases() voids the leases of one worker alone', (t) => {
+t.test('clearPins() voids the pins of one worker alone', (t) => {
   const [owner, first, second] = views(t, 3) as [ArenaView, ArenaView, ArenaView];
-  const { slots } = owner.layout;
+  const { slots } = owner.pool;
   for (const slot of [0, slots - 1]) {
     const generation = owner.bumpGeneration(slot);
     for (const view of [first, first, second]) view.acquire(slot, generation);
   }
-  owner.clearLeases(1);
+  clearPins(owner.pool, 1);
   t.same([owner.leases(0), owner.leases(slots - 1)], [1, 1]);
   t.end();
 });
@@ -91,7 +92,7 @@ t.test('write() and view() carry a body over its extents, whatever the cuts', (t
   ];
   const body = Buffer.alloc(4 * BLOCK, 'abcdefghijk');
   for (const cut of [7, 100, BLOCK - 1, BLOCK, 3 * BLOCK + 7, 4 * BLOCK]) {
-    owner.data.fill(0);
+    wholeOf(owner).fill(0);
     for (let at = 0; at < body.length; at += cut) {
       owner.write(extents, at, body.subarray(at, at + cut));
     }
@@ -123,12 +124,12 @@ t.test('write() takes an empty chunk anywhere, as origins may send one', (t) => 
 
 t.test('a lease is never held on a slot that is reused, under threads that race', async (t) => {
   const slots = 8;
-  const buffer = createArena(slots * BLOCK, 3);
-  const owner = new ArenaView(buffer, 0);
+  const pool = smallPool(slots * BLOCK, 3);
+  const owner = new ArenaView(pool, 0);
   const current = new SharedArrayBuffer(slots * 4);
   const generations = new Int32Array(current);
   const file = new URL('./threads/lease-reader.js', import.meta.url);
-  const readers = await startReaders(t, file, 2, { buffer, current, slots });
+  const readers = await startReaders(t, file, 2, { pool, current, slots });
   let reuses = 0;
   let held = 0;
   const untilMs = Date.now() + 100;
@@ -141,7 +142,7 @@ t.test('a lease is never held on a slot that is reused, under threads that race'
         while (owner.leases(slot) > 0);
       }
       const generation = owner.bumpGeneration(slot);
-      owner.data.fill(generation & 0xff, slot * BLOCK, (slot + 1) * BLOCK);
+      owner.bytes(slot * BLOCK, BLOCK).fill(generation & 0xff);
       Atomics.store(generations, slot, generation);
       reuses += 1;
     }

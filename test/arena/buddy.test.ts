@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { BuddyAllocator, MAX_EXTENTS, type Extent } from '../../src/arena/buddy.js';
+import { createBooks } from '../../src/arena/layout.js';
+import { allocatorOf } from '../support/arena.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const CELL = 4 * KIB;
 
 function arena(sizeBytes: number, maxBlockBytes = 4 * MIB): BuddyAllocator {
-  return new BuddyAllocator({ sizeBytes, minBlockBytes: CELL, maxBlockBytes });
+  return allocatorOf({ sizeBytes, minBlockBytes: CELL, maxBlockBytes });
 }
 
 /** What the free lists must hold when `used` cells are taken: the largest aligned free blocks. */
@@ -168,8 +170,8 @@ t.test('allocate() refuses when only crumbs are left, and takes nothing', (t) =>
 
 t.test('maxExtents bounds the pieces of an object', (t) => {
   const sizes = { sizeBytes: 7 * CELL, minBlockBytes: CELL, maxBlockBytes: MIB };
-  t.equal(new BuddyAllocator({ ...sizes, maxExtents: 2 }).allocate(7 * CELL), undefined);
-  t.equal(new BuddyAllocator({ ...sizes, maxExtents: 3 }).allocate(7 * CELL)?.length, 3);
+  t.equal(allocatorOf({ ...sizes, maxExtents: 2 }).allocate(7 * CELL), undefined);
+  t.equal(allocatorOf({ ...sizes, maxExtents: 3 }).allocate(7 * CELL)?.length, 3);
   t.end();
 });
 
@@ -229,18 +231,20 @@ t.test('shrink() gives the tail back at once and the kept part is freed like any
   t.end();
 });
 
-t.test('sizes that make no arena, and no size at all, are refused', (t) => {
+t.test('sizes that make no bank, and no size at all, are refused', (t) => {
+  const books = createBooks(16);
   const rows = [
-    [4095, CELL, MIB, 'smaller than a block'],
+    [2048, CELL, MIB, 'smaller than a block'],
+    [3 * CELL, CELL, MIB, 'the bank is no power of two'],
     [MIB, 3000, MIB, 'the block is no power of two'],
     [MIB, 0, MIB, 'no block'],
     [MIB, CELL, 2048, 'largest block below the smallest'],
     [MIB, CELL, Number.NaN, 'no number'],
     [Number.NaN, CELL, MIB, 'no number'],
-    [2 ** 43, CELL, MIB, 'more cells than an Int32Array can name'],
   ] as const;
-  for (const [sizeBytes, minBlockBytes, maxBlockBytes, why] of rows) {
-    const make = (): unknown => new BuddyAllocator({ sizeBytes, minBlockBytes, maxBlockBytes });
+  for (const [bankBytes, minBlockBytes, maxBlockBytes, why] of rows) {
+    const sizes = { bankBytes, minBlockBytes, maxBlockBytes };
+    const make = (): unknown => new BuddyAllocator({ ...sizes, books });
     t.throws(make, { code: 'GW_INTERNAL' }, why);
   }
   for (const bytes of [-1, 0.5, Number.NaN, Infinity]) {

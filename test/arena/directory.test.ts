@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { Directory } from '../../src/arena/directory.js';
-import { createArena, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
+import { ENTRY, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
+import { smallPool, viewOf, viewsOf } from '../support/arena.js';
 import { startReaders } from '../support/racing-readers.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
@@ -15,14 +16,14 @@ class DirectoryBench {
   readonly #published = new Set<number>();
 
   constructor(blocks = 16) {
-    const buffer = createArena(blocks * BLOCK, 2);
-    this.owner = new Directory(new ArenaView(buffer, 0));
-    this.reader = new Directory(new ArenaView(buffer, 1));
+    const [owner, reader] = viewsOf(blocks * BLOCK, 2) as [ArenaView, ArenaView];
+    this.owner = new Directory(owner, 0);
+    this.reader = new Directory(reader, 0);
   }
 
   publish(slot: number, key: string, body = `body of ${key}`, hash = hash32(key)): boolean {
     this.withdraw(slot);
-    this.owner.view.data.set(Buffer.from(body), slot * BLOCK);
+    this.owner.view.bytes(slot * BLOCK, BLOCK).set(Buffer.from(body));
     this.#published.add(slot);
     return this.owner.publish({
       slot,
@@ -38,16 +39,15 @@ class DirectoryBench {
 
   /** The body that another worker finds; undefined when there is none. */
   read(key: string): string | undefined {
-    const line = this.reader.protect(key, hash32(key));
-    if (line < 0) return undefined;
-    const body = Buffer.from(this.reader.body(line)).toString('latin1');
+    if (!this.reader.protect(key, hash32(key))) return undefined;
+    const body = Buffer.from(this.reader.body()).toString('latin1');
     this.reader.view.unprotect();
     return body;
   }
 
   /** The slots whose texts somebody guards. */
   get guarded(): number[] {
-    const slots = Array.from({ length: this.owner.view.layout.dataBytes / BLOCK }, (_, i) => i);
+    const slots = Array.from({ length: this.owner.view.pool.slots }, (_, i) => i);
     return slots.filter((slot) => this.owner.isRead(textOffsetOf(slot)));
   }
 }
@@ -59,13 +59,13 @@ function textOffsetOf(slot: number): number {
 t.test('Directory gives any worker what the owner has published, protected', (t) => {
   const bench = new DirectoryBench();
   t.ok(bench.publish(3, '/v/1.m4s'));
-  const line = bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s'));
-  t.equal(bench.reader.slot(line), 3);
+  t.ok(bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s')));
+  t.equal(bench.reader.slot, 3);
   t.same(bench.guarded, [3]);
-  t.equal(Buffer.from(bench.reader.body(line)).toString(), 'body of /v/1.m4s');
-  t.equal(Buffer.from(bench.reader.fields(line)).toString(), 'x: y');
-  t.same([bench.reader.bornMs(line), bench.reader.freshUntilMs(line)], [1_000, 2_000]);
-  t.equal(bench.reader.date(line), 2 ** 32 - 1);
+  t.equal(Buffer.from(bench.reader.body()).toString(), 'body of /v/1.m4s');
+  t.equal(Buffer.from(bench.reader.fields()).toString(), 'x: y');
+  t.same([bench.reader.bornMs, bench.reader.freshUntilMs], [1_000, 2_000]);
+  t.equal(bench.reader.date, 2 ** 32 - 1);
   bench.withdraw(3);
   t.same(bench.guarded, [3], 'and stays so, although nobody else finds it');
   bench.reader.view.unprotect();
@@ -76,14 +76,13 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
 });
 
 t.test('Directory serves the first text of an arena and the last', (t) => {
-  const buffer = createArena(4 * BLOCK, 1);
-  const directory = new Directory(new ArenaView(buffer, 0));
+  const directory = new Directory(viewOf(4 * BLOCK), 0);
   const ends = [0, 4 * BLOCK - 64];
   for (const textOffset of ends) {
     const key = `/${textOffset}`;
     const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2, date: 0 };
     t.ok(directory.publish({ slot: 1, bodyBytes: 1, textOffset, text }));
-    t.equal(directory.protect(key, text.hash), textOffset / 64);
+    t.ok(directory.protect(key, text.hash));
     t.ok(directory.isRead(textOffset));
     directory.view.unprotect();
   }
@@ -125,12 +124,12 @@ t.test('Directory finds nothing that was replaced or given up', (t) => {
 t.test('Directory tells keys of the same hash apart', (t) => {
   const bench = new DirectoryBench();
   bench.publish(3, '/v/1.m4s');
-  t.equal(bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s')), -1);
-  t.equal(bench.reader.protect('/v/1.m4', hash32('/v/1.m4s')), -1);
+  t.notOk(bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s')));
+  t.notOk(bench.reader.protect('/v/1.m4', hash32('/v/1.m4s')));
   t.same(bench.guarded, []);
   t.ok(bench.publish(4, '/v/2.m4s', 'the second', hash32('/v/1.m4s')));
-  const line = bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s'));
-  t.equal(Buffer.from(bench.reader.body(line)).toString(), 'the second');
+  t.ok(bench.reader.protect('/v/2.m4s', hash32('/v/1.m4s')));
+  t.equal(Buffer.from(bench.reader.body()).toString(), 'the second');
   bench.reader.view.unprotect();
   t.equal(bench.read('/v/1.m4s'), 'body of /v/1.m4s');
   t.end();
@@ -145,9 +144,8 @@ t.test(
     t.same([...new Set(published.slice(0, 64))], [true]);
     t.same(published.slice(64), [false, false]);
     for (const [slot, key] of keys.entries()) {
-      const line = bench.reader.protect(key, 7);
-      if (published[slot] === true) t.equal(bench.reader.slot(line), slot);
-      else t.equal(line, -1);
+      t.equal(bench.reader.protect(key, 7), published[slot]);
+      if (published[slot] === true) t.equal(bench.reader.slot, slot);
       bench.reader.view.unprotect();
     }
     t.end();
@@ -176,11 +174,9 @@ t.test('Directory neither loses nor gathers cells over a long life', (t) => {
       held.delete(slot);
     }
   }
-  const { buffer, layout } = bench.owner.view;
-  const table = new Int32Array(buffer, layout.tableOffset, layout.tableSize);
-  const lines = layout.dataBytes / 64;
-  const low = 2 ** Math.ceil(Math.log2(lines + 2)) - 1;
-  const used = table.map((entry) => entry & low).filter((line) => line > 0 && line < low);
+  const [table = new Int32Array(0)] = bench.owner.view.pool.tables;
+  const lines = table.filter((_, cell) => cell % ENTRY.cells === ENTRY.line);
+  const used = lines.filter((line) => line > 0);
   t.equal(new Set(used).size, used.length, 'one cell an object');
   t.equal(used.length, held.size);
   for (const key of held.values()) t.equal(bench.read(key), `body of ${key}`);
@@ -190,10 +186,10 @@ t.test('Directory neither loses nor gathers cells over a long life', (t) => {
 t.test('readers see whole objects while their owner reuses the memory', async (t) => {
   const [blocks, keysOf] = [4, 3]; // each place is another key's every time
   const keys = Array.from({ length: blocks * keysOf }, (_, i) => `/v/${i}.m4s`);
-  const buffer = createArena(blocks * BLOCK, 3);
-  const owner = new Directory(new ArenaView(buffer, 0));
+  const pool = smallPool(blocks * BLOCK, 3);
+  const owner = new Directory(new ArenaView(pool, 0), 0);
   const file = new URL('./threads/directory-reader.js', import.meta.url);
-  const readers = await startReaders(t, file, 2, { buffer, keys });
+  const readers = await startReaders(t, file, 2, { pool, keys });
   const bodyBytes = 1_024;
   let held = 0;
   let reuses = 0;
@@ -207,7 +203,7 @@ t.test('readers see whole objects while their owner reuses the memory', async (t
       while (owner.isRead(textOffset));
       const key = keys[slot * keysOf + (Math.floor(reuses / blocks) % keysOf)] ?? '';
       const bornMs = reuses & 0xff;
-      owner.view.data.fill(bornMs, bodyOffset, textOffset);
+      owner.view.bytes(bodyOffset, bodyBytes).fill(bornMs);
       const fields = `${key} ${bornMs}`;
       const text = { key, hash: hash32(key), fields, bornMs, freshUntilMs: 0, date: 0 };
       owner.publish({ slot, bodyBytes, textOffset, text });

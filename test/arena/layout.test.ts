@@ -1,60 +1,47 @@
 import t from 'tap';
-import {
-  arenaLayout,
-  createArena,
-  layoutOf,
-  MIN_BLOCK_BYTES,
-  RECORD_BYTES,
-} from '../../src/arena/layout.js';
+import { bankBytesOf, createPool, MIN_BLOCK_BYTES, slotsOf } from '../../src/arena/layout.js';
 
 const MIB = 1_048_576;
+const GIB = 1_024 * MIB;
 
-t.test('arenaLayout() puts the cells one behind the other, aligned for what they hold', (t) => {
+t.test('createPool() cuts all of the memory into banks, the last one as short as need be', (t) => {
   const rows = [
-    [MIB, 1],
-    [MIB, 3],
-    [5 * MIB + 12_345, 7],
-    [4_096, 64],
-    [1, 1],
+    [MIB, 1, 1],
+    [64 * MIB, 16, 64],
+    [5 * MIB + 12_345, 3, 6],
+    [4_096, 1, 1],
+    [1, 1, 1],
   ] as const;
-  for (const [bytes, workers] of rows) {
-    const layout = arenaLayout(bytes, workers);
-    const { slots, dataBytes } = layout;
-    const why = `${bytes} bytes, ${workers} workers`;
-    t.ok(layout.recordOffset >= layout.hazardOffset + workers * 64, why);
-    t.ok(layout.leaseOffset >= layout.recordOffset + slots * RECORD_BYTES, why);
-    t.ok(layout.hitsOffset >= layout.leaseOffset + slots * workers * 4, why);
-    t.ok(layout.tableOffset >= layout.hitsOffset + slots, why);
-    t.ok(layout.dataOffset >= layout.tableOffset + layout.tableSize * 4, why);
-    t.equal(layout.totalBytes, layout.dataOffset + dataBytes, why);
-    t.equal(dataBytes, Math.max(1, Math.floor(bytes / MIN_BLOCK_BYTES)) * MIN_BLOCK_BYTES, why);
-    t.ok(slots * MIN_BLOCK_BYTES >= dataBytes, 'no block without a slot');
-    for (const at of [layout.hazardOffset, layout.recordOffset, layout.leaseOffset]) {
-      t.equal(at % 64, 0, 'cache lines of their own');
-    }
-    t.equal(layout.dataOffset % 4_096, 0, 'bodies begin on a page');
+  for (const [bytes, shards, banks] of rows) {
+    const pool = createPool({ bytes, shards, workers: 2 });
+    const why = `${bytes} bytes, ${shards} shards`;
+    const blocks = Math.max(1, Math.floor(bytes / MIN_BLOCK_BYTES));
+    t.equal(pool.slots, blocks, why);
+    t.equal(pool.banks.length, banks, why);
+    const sum = pool.banks.reduce((all, { length }) => all + length, 0);
+    t.equal(sum, blocks * MIN_BLOCK_BYTES, why);
+    t.ok(pool.banks.length >= shards || bytes < MIB, 'one for each shard at least');
+    const [from, to] = slotsOf(pool, banks - 1);
+    t.equal((to - from) * MIN_BLOCK_BYTES, pool.banks.at(-1)?.length, why);
+    t.ok(pool.tables.length === shards && pool.pins.length === 2, why);
   }
   t.end();
 });
 
-t.test('layoutOf() reads from an arena what it was made with', (t) => {
-  for (const [bytes, workers] of [
-    [MIB, 2],
-    [3 * MIB + 4_096, 5],
-  ] as const) {
-    const arena = createArena(bytes, workers);
-    t.same(layoutOf(arena), arenaLayout(bytes, workers));
-    t.equal(arena.byteLength, arenaLayout(bytes, workers).totalBytes);
+t.test('bankBytesOf() gives 1 to 64 MiB, and every shard some', (t) => {
+  const rows = [
+    [GIB, 16, 16 * MIB],
+    [GIB, 1, 64 * MIB],
+    [64 * GIB, 16, 64 * MIB],
+    [4_096 * GIB, 64, 64 * MIB],
+    [64 * MIB, 16, MIB],
+    [8 * MIB, 16, MIB / 2],
+    [100 * MIB, 16, MIB],
+    [MIB, 64, 16_384],
+    [1, 1, MIN_BLOCK_BYTES],
+  ] as const;
+  for (const [bytes, shards, want] of rows) {
+    t.equal(bankBytesOf(bytes, shards), want, `${bytes} bytes, ${shards} shards`);
   }
-  t.throws(() => layoutOf(new SharedArrayBuffer(MIB)), RangeError, 'not an arena');
-  t.end();
-});
-
-t.test('an arena beyond 4 GiB keeps its offsets exact', (t) => {
-  const bytes = 6 * 2 ** 30;
-  const layout = arenaLayout(bytes, 64);
-  t.equal(layout.dataBytes, bytes);
-  t.equal(layout.totalBytes, layout.dataOffset + bytes);
-  t.ok(Number.isSafeInteger(layout.totalBytes));
   t.end();
 });

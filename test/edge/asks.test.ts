@@ -154,17 +154,6 @@ t.test('Asks gives back the leases of answers that nobody waits for any more', (
   t.end();
 });
 
-t.test('Asks asks anew when what it heard of lay with a worker that has ended', (t) => {
-  const bench = new AsksBench();
-  const client = bench.ask('/v/1.m4s');
-  const filling = bench.filling(1);
-  if (filling.kind !== 'filling') throw new Error('not what it says');
-  bench.asks.receive({ ...filling, descriptor: { ...filling.descriptor, epoch: 1 } }, 0);
-  t.same(client.heard, ['elect or alone'], 'and the client counts it');
-  t.equal(bench.asks.pending, 0);
-  t.end();
-});
-
 t.test('Asks of a worker that is down wait for its return, but not for ever', (t) => {
   const bench = new AsksBench();
   const key = keyOnWorker(1);

@@ -1,11 +1,10 @@
 import t, { type Test } from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import { type BodySource, BodyWriter, type Piece } from '../../src/edge/body-writer.js';
 import { StallWheel } from '../../src/edge/stall-wheel.js';
 import { Turns } from '../../src/edge/turns.js';
 import { FakeResponse, fakeResponder } from '../support/fake-response.js';
 import { settled } from '../support/shard.js';
+import { viewOf } from '../support/arena.js';
 
 const MIB = 1_048_576;
 const BLOCK = 4_096;
@@ -25,7 +24,7 @@ class WriterBench {
     o: { size: number; written?: number; pieces?: readonly Piece[]; total?: number },
   ) {
     const { size, written = size } = o;
-    const arena = new ArenaView(createArena(size + 2 * BLOCK, 1), 0);
+    const arena = viewOf(size + 2 * BLOCK);
     const cut = Math.min(size, Math.ceil(size / 2 / BLOCK) * BLOCK);
     const extents = [
       { offset: BLOCK, length: cut },
@@ -207,7 +206,7 @@ t.test('BodyWriter goes on from another place with the bytes it has not sent', (
   const bench = new WriterBench(t, { size: 3 * BLOCK, written: BLOCK });
   bench.writer.pump(MIB);
   t.equal(bench.fake.body.length, BLOCK);
-  const arena = new ArenaView(createArena(8 * BLOCK, 1), 0);
+  const arena = viewOf(8 * BLOCK);
   const extents = [{ offset: 4 * BLOCK, length: 3 * BLOCK }];
   arena.write(extents, 0, bench.body);
   bench.writer.continueFrom({ arena, slot: 1, extents, written: 3 * BLOCK, ended: true }, MIB);

@@ -1,14 +1,13 @@
 import t from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { EncodeOrder } from '../../src/cache/messages.js';
 import { Codings } from '../../src/edge/codings.js';
 import { LocalObject } from '../../src/edge/local-object.js';
 import { NearIndex } from '../../src/edge/near-index.js';
 import { describedAs } from '../support/descriptor.js';
+import { viewOf } from '../support/arena.js';
 
-const ARENA = new ArenaView(createArena(262_144, 1), 0);
+const ARENA = viewOf(262_144);
 const TEXT = describedAs({
   ...{ key: '/a/list.m3u8', shard: 3, slot: 5, generation: 2, codable: true },
   contentType: 'text/plain',
@@ -29,7 +28,7 @@ class CodingsBench {
       return !this.full;
     },
     near: this.near,
-    arenaOf: (_shard, epoch) => (epoch === 0 ? ARENA : undefined),
+    arena: ARENA,
     cacheName: 'headgate',
   });
 
@@ -53,7 +52,7 @@ class CodingsBench {
 t.test('a hit that could use a coding has it made by its shard, once', (t) => {
   const bench = new CodingsBench();
   for (let i = 0; i < 3; i += 1) bench.hit(TEXT, 'gzip, br');
-  const body = { epoch: 0, slot: 5, generation: 2 };
+  const body = { slot: 5, generation: 2 };
   t.same(bench.sent, [{ worker: 1, order: { kind: 'encode', shard: 3, body, coding: 'br' } }]);
   bench.hit(TEXT, 'gzip');
   t.equal(bench.sent.length, 2, 'another coding is another matter');
@@ -116,7 +115,6 @@ t.test('an answer about a body that is not here any more changes nothing', (t) =
   const rows: readonly (readonly [Partial<Descriptor>, string])[] = [
     [{ generation: 9 }, 'renewed'],
     [{ slot: 6 }, 'replaced'],
-    [{ epoch: 1 }, 'of another arena'],
   ];
   for (const [facts, why] of rows) {
     const bench = new CodingsBench();

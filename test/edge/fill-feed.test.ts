@@ -1,8 +1,7 @@
 import t from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import { FillFeed, type Follower } from '../../src/edge/fill-feed.js';
 import { describedAs } from '../support/descriptor.js';
+import { viewOf } from '../support/arena.js';
 
 function follower(): Follower {
   return {
@@ -16,7 +15,7 @@ function follower(): Follower {
 }
 
 function feedOf(written = 42): { feed: FillFeed; leases: () => number; deserted: () => number } {
-  const arena = new ArenaView(createArena(65_536, 1), 0);
+  const arena = viewOf(65_536);
   const generation = arena.bumpGeneration(2);
   arena.publishWritten(2, written);
   arena.acquire(2, generation);

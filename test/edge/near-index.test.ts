@@ -1,12 +1,11 @@
 import t from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import { LocalObject } from '../../src/edge/local-object.js';
 import { NearIndex } from '../../src/edge/near-index.js';
 import { secondaryKey } from '../../src/cache/vary.js';
 import { describedAs } from '../support/descriptor.js';
+import { viewOf } from '../support/arena.js';
 
-const ARENA = new ArenaView(createArena(65_536, 1), 0);
+const ARENA = viewOf(65_536);
 
 function objectOf(facts: Parameters<typeof describedAs>[0]): LocalObject {
   return new LocalObject(describedAs(facts), ARENA, 'headgate');
@@ -91,18 +90,6 @@ t.test('NearIndex keeps the newest of a stream that alone is larger than it', (t
   t.end();
 });
 
-t.test('NearIndex.dropShard() forgets what a lost arena held', (t) => {
-  const near = new NearIndex(100);
-  near.put(objectOf({ key: '/a/1', shard: 1 }));
-  near.put(objectOf({ key: '/b/1', shard: 2 }));
-  near.put(inLanguage('/c/1', 'en'));
-  near.dropShard(1);
-  near.dropShard(0);
-  t.equal(near.count, 1);
-  t.ok(near.only('/b/1'));
-  t.end();
-});
-
 t.test('NearIndex is bounded by what its objects take, too', (t) => {
   const near = new NearIndex(1_000, 100_000);
   for (let i = 0; i < 100; i += 1) near.put(objectOf({ key: `/v/${i}?${'x'.repeat(8_000)}` }));
@@ -112,7 +99,5 @@ t.test('NearIndex is bounded by what its objects take, too', (t) => {
   for (let i = 0; i < 100; i += 1) near.put(inLanguage('/w/list.json', `x-${i}${'y'.repeat(90)}`));
   t.ok(near.bytes <= 100_000, 'variants of one name count as well');
   t.ok(near.count > 5, 'and do not all go for one that is too many');
-  near.dropShard(0);
-  t.same([near.count, near.bytes], [0, 0]);
   t.end();
 });

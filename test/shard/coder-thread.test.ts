@@ -18,15 +18,8 @@ t.test('CoderThread makes both codings of what lies in shared memory', async (t)
   const coder = new CoderThread(ENTRY, { br: 5, gzip: 6 });
   t.teardown(() => coder.close());
   const data = shared(TEXT, 16);
-  const whole = { data, extents: [{ offset: 16, length: 8_192 }], bytes: TEXT.length };
-  const pieces = {
-    data,
-    extents: [
-      { offset: 16, length: 4_096 },
-      { offset: 4_112, length: 4_096 },
-    ],
-    bytes: TEXT.length,
-  };
+  const whole = { pieces: [data.subarray(16, 16 + TEXT.length)] };
+  const pieces = { pieces: [data.subarray(16, 4_112), data.subarray(4_112, 16 + TEXT.length)] };
   for (const source of [whole, pieces]) {
     const br = await coder.encode(source, 'br');
     t.equal(brotliDecompressSync(br).toString(), TEXT);
@@ -41,7 +34,6 @@ t.test('CoderThread makes both codings of what lies in shared memory', async (t)
 t.test('CoderThread.close() gives up what is being coded', async (t) => {
   const coder = new CoderThread(ENTRY, { br: 11, gzip: 6 });
   const text = Array.from({ length: 30_000 }, (_, i) => `${i * 7_919},`).join('');
-  const extents = [{ offset: 0, length: text.length }];
-  const coding = coder.encode({ data: shared(text, 0), extents, bytes: text.length }, 'br');
+  const coding = coder.encode({ pieces: [shared(text, 0)] }, 'br');
   await Promise.all([coder.close(), t.rejects(coding)]);
 });

@@ -1,14 +1,12 @@
 import t from 'tap';
 import { ownedCopy } from '../../src/runtime/bytes.js';
-import { ArenaView } from '../../src/arena/arena.js';
-import { BuddyAllocator } from '../../src/arena/buddy.js';
-import { createArena, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
-import { S3Fifo } from '../../src/cache/eviction.js';
+import { createBooks, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { EntryIndex } from '../../src/shard/entry-index.js';
 import { keepStored, NO_ENCODINGS, type Stored, storedIn, unlink } from '../../src/shard/entry.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
-import { ObjectStore } from '../../src/shard/object-store.js';
+import type { ObjectStore } from '../../src/shard/object-store.js';
 import { RestingTexts } from '../../src/shard/resting-texts.js';
+import { storeOf, viewOf, wholeOf } from '../support/arena.js';
 import { describedAs } from '../support/descriptor.js';
 
 const SLOTS = 1_024;
@@ -18,26 +16,19 @@ class IndexBench {
   readonly store: ObjectStore;
   readonly texts: RestingTexts;
   readonly index: EntryIndex;
-  readonly arena = new ArenaView(createArena(ARENA_BYTES, 1), 0);
+  readonly arena = viewOf(ARENA_BYTES);
   readonly givenUp: string[] = [];
 
   constructor() {
     const { arena } = this;
-    this.store = new ObjectStore({
-      arena,
-      allocator: new BuddyAllocator({
-        ...{ sizeBytes: ARENA_BYTES, minBlockBytes: MIN_BLOCK_BYTES, maxBlockBytes: ARENA_BYTES },
-      }),
-      eviction: new S3Fifo({ slots: SLOTS, hits: arena.hits }),
-      onEvicted: (slot) => {
-        const stored = this.index.ownerOf(slot);
-        if (stored !== undefined) this.#leave(stored);
-        return stored?.body;
-      },
+    this.store = storeOf(arena, (slot) => {
+      const stored = this.index.ownerOf(slot);
+      if (stored !== undefined) this.#leave(stored);
+      return stored?.body;
     });
     this.texts = new RestingTexts(arena, this.store);
     this.index = new EntryIndex({
-      ...{ shard: 0, epoch: 0, slots: SLOTS, hits: arena.hits, awakeBytes: 1e9 },
+      ...{ shard: 0, books: arena.pool.books, share: SLOTS, hits: arena.hits, awakeBytes: 1e9 },
       interner: new LineInterner(),
       texts: this.texts,
       giveUp: (stored) => {
@@ -165,10 +156,10 @@ t.test('EntryIndex keeps a text that still holds, and writes anew what has chang
   index.sweep();
   t.equal(index.ownerOf(slot)?.retryAtMs, 17);
   index.sweep();
-  const before = ownedCopy(bench.arena.data);
+  const before = ownedCopy(wholeOf(bench.arena));
   t.ok(index.ownerOf(slot));
   index.sweep();
-  t.same(Buffer.compare(bench.arena.data, before), 0, 'looked at, and not written');
+  t.same(Buffer.compare(wholeOf(bench.arena), before), 0, 'looked at, and not written');
   t.end();
 });
 
@@ -242,7 +233,8 @@ t.test('EntryIndex forgets what is empty', (t) => {
 t.test('EntryIndex rests at once when too much is awake', async (t) => {
   const bench = new IndexBench();
   const index = new EntryIndex({
-    ...{ shard: 0, epoch: 0, slots: SLOTS, hits: bench.arena.hits, awakeBytes: 10_000 },
+    ...{ shard: 0, books: createBooks(SLOTS), share: SLOTS, awakeBytes: 10_000 },
+    hits: bench.arena.hits,
     interner: new LineInterner(),
     texts: bench.texts,
     giveUp: () => undefined,

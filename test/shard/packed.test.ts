@@ -8,7 +8,7 @@ import { LineInterner } from '../../src/shard/line-interner.js';
 import type { Body } from '../../src/shard/object-store.js';
 import { isPackable, packStored, unpackStored } from '../../src/shard/packed.js';
 
-const PLACE = { shard: 3, epoch: 2 };
+const PLACE = { shard: 3 };
 const TIMES = { bornMs: 1_790_000_000_123.5, ttlMs: 60_000, swrMs: 5, sieMs: 7 };
 const FIELDS: readonly FieldLine[] = [
   ['date', 'Sat, 21 Nov 2026 10:00:00 GMT'],

@@ -1,16 +1,15 @@
 import t from 'tap';
-import { ArenaView } from '../../src/arena/arena.js';
 import type { Extent } from '../../src/arena/buddy.js';
-import { createArena } from '../../src/arena/layout.js';
 import type { Body } from '../../src/shard/object-store.js';
 import { RestingTexts } from '../../src/shard/resting-texts.js';
+import { viewOf, wholeOf } from '../support/arena.js';
 
 const BLOCK = 4_096;
 const HEAD_BYTES = 8;
 const BLOCKS = 16;
 
 class TextsBench {
-  readonly arena = new ArenaView(createArena(BLOCKS * BLOCK, 1), 0);
+  readonly arena = viewOf(BLOCKS * BLOCK);
   readonly taken: Extent[] = [];
   readonly texts = new RestingTexts(this.arena, {
     takePiece: (bytes) => {
@@ -27,7 +26,7 @@ class TextsBench {
   isFull = false;
 
   constructor() {
-    this.arena.data.fill(0xaa);
+    wholeOf(this.arena).fill(0xaa);
   }
 }
 
@@ -59,7 +58,7 @@ t.test('RestingTexts keeps a text behind its body, and never within what is used
     t.equal(bench.texts.bytes, length, why);
     let before = used;
     for (const { offset } of body.extents) {
-      const mine = bench.arena.data.subarray(offset, offset + Math.min(before, BLOCK));
+      const mine = bench.arena.bytes(offset, Math.min(before, BLOCK));
       t.ok(
         mine.every((byte) => byte === 0xaa),
         `${why}: what is used stays as it was`,

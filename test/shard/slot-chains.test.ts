@@ -1,11 +1,16 @@
 import t from 'tap';
-import { NO_SLOT, SlotChains } from '../../src/shard/slot-chains.js';
+import { createBooks, NO_SLOT } from '../../src/arena/layout.js';
+import { SlotChains } from '../../src/shard/slot-chains.js';
 import { seededRandom } from '../support/random.js';
+
+function chainsOf(slots: number): SlotChains {
+  return new SlotChains(createBooks(slots), slots);
+}
 
 t.test(
   'SlotChains.digestOf() is the same for the same key, and another in another process',
   (t) => {
-    const [one, other] = [new SlotChains(8), new SlotChains(8)];
+    const [one, other] = [chainsOf(8), chainsOf(8)];
     t.same(one.digestOf('/v/1'), one.digestOf('/v/1'));
     t.notSame(one.digestOf('/v/1'), one.digestOf('/v/2'));
     t.notSame(one.digestOf('/v/1'), other.digestOf('/v/1'), 'no key can be made to collide');
@@ -14,7 +19,7 @@ t.test(
 );
 
 t.test('SlotChains tells keys of one digest apart by looking at them', (t) => {
-  const chains = new SlotChains(8);
+  const chains = chainsOf(8);
   const digest = { low: 5, high: 7 };
   chains.begin(digest, 1);
   chains.begin(digest, 2);
@@ -42,7 +47,7 @@ t.test('SlotChains keeps its chains whole, whatever begins, is appended and leav
   t.comment(`seed ${seed}`);
   const random = seededRandom(seed);
   const slots = 64;
-  const chains = new SlotChains(slots);
+  const chains = chainsOf(slots);
   // Few digests, so that many chains lie in one bucket.
   const digests = Array.from({ length: 12 }, (_, i) => ({ low: i % 3, high: i }));
   const model = digests.map((): number[] => []);

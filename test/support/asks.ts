@@ -1,6 +1,5 @@
 /** The asks of one worker, with clients that note what they hear and a recording `send`. */
 import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { Served, ToEdge, ToShard } from '../../src/cache/messages.js';
 import { type AskHandler, Asks } from '../../src/edge/asks.js';
@@ -9,6 +8,7 @@ import { Turns } from '../../src/edge/turns.js';
 import { hash32, shardOf, workerOf } from '../../src/runtime/hash.js';
 import { describedAs } from './descriptor.js';
 import { askFor } from './shard.js';
+import { smallPool } from './arena.js';
 
 export const MISS: Served = { hit: false, fwd: 'uri-miss' };
 export const HEAD = { status: 200, fields: [] };
@@ -78,8 +78,9 @@ export class Client implements AskHandler {
 }
 
 export class AsksBench {
-  readonly arena = new ArenaView(createArena(65_536, 2), 1);
-  readonly owner = new ArenaView(this.arena.buffer, 0);
+  readonly #pool = smallPool(65_536, 2);
+  readonly arena = new ArenaView(this.#pool, 1);
+  readonly owner = new ArenaView(this.#pool, 0);
   readonly sent: { worker: number; message: ToShard }[] = [];
   readonly filled: Descriptor[] = [];
   readonly deaf = new Set<number>();
@@ -97,7 +98,7 @@ export class AsksBench {
       return true;
     },
     isUp: (worker) => !this.down.has(worker),
-    arenaOf: (_shard, epoch) => (epoch === 0 ? this.arena : undefined),
+    arena: this.arena,
     onFilled: (descriptor) => {
       this.filled.push(descriptor);
     },

@@ -17,7 +17,6 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
   return {
     key,
     shard: 0,
-    epoch: 0,
     slot: 0,
     generation: 0,
     status: 200,

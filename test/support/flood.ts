@@ -2,8 +2,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import pino from 'pino';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Origin } from '../../src/origin/origin.js';
 import { type Coder, CodingQueue } from '../../src/shard/coding-queue.js';
@@ -12,6 +10,7 @@ import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
 import { askFor, settled, testConfig } from './shard.js';
+import { viewOf } from './arena.js';
 
 interface Answer {
   readonly status: number;
@@ -45,15 +44,15 @@ export class FloodBench {
       close: () => Promise.resolve(),
     };
     const config = testConfig({ arenaBytes });
-    const arena = new ArenaView(createArena(arenaBytes, 1), 0);
+    const arena = viewOf(arenaBytes);
     this.shard = openShard({
-      ...{ shard: 0, epoch: 0, config, arena, origin, random: () => 0.5 },
+      ...{ shard: 0, config, arena, origin, random: () => 0.5 },
       clock: { now: () => this.#nowMs, coarse: () => this.#nowMs, wall: () => this.#nowMs },
       log: pino({ level: 'silent' }),
       metrics: new WorkerMetrics(createMetrics(1), 0),
       send: (_, message) => {
         const leased = message.kind === 'object' || message.kind === 'filling';
-        if (leased) arena.release(message.descriptor.slot); // the reader is done at once
+        if (leased) arena.giveBack(0, message.descriptor.slot); // the reader is done at once
         return true;
       },
       hint: () => undefined,

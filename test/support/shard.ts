@@ -1,7 +1,6 @@
 /** A shard on its own: an origin whose answers the test times, a clock turned by hand, a recording `send`. */
 import pino from 'pino';
-import { ArenaView } from '../../src/arena/arena.js';
-import { createArena } from '../../src/arena/layout.js';
+import type { ArenaView } from '../../src/arena/arena.js';
 import type { AskRequest, Coded, ToEdge } from '../../src/cache/messages.js';
 import type { ContentCoding } from '../../src/http/encoding.js';
 import { CodingQueue } from '../../src/shard/coding-queue.js';
@@ -16,6 +15,7 @@ import type { Shard } from '../../src/shard/shard.js';
 import { createMetrics, readMetrics, WorkerMetrics } from '../../src/telemetry/metrics.js';
 import { TimedCoder } from './timed-coder.js';
 import { TimedOrigin } from './timed-origin.js';
+import { viewsOf } from './arena.js';
 
 type Group<N extends keyof Config> = Partial<Config[N]>;
 
@@ -53,8 +53,7 @@ export class ShardBench {
 
   constructor(settings: ShardSettings = {}) {
     const { workers = 2 } = settings;
-    const buffer = createArena(settings.arenaBytes ?? 1_048_576, workers);
-    this.views = Array.from({ length: workers }, (_, worker) => new ArenaView(buffer, worker));
+    this.views = viewsOf(settings.arenaBytes ?? 1_048_576, workers);
     this.config = testConfig(settings);
     this.#metrics = createMetrics(1);
     const clock: Clock = {
@@ -64,7 +63,6 @@ export class ShardBench {
     };
     this.shard = openShard({
       shard: 0,
-      epoch: 0,
       arena: this.view(0),
       config: this.config,
       origin: this.origin,
@@ -81,7 +79,7 @@ export class ShardBench {
         if (this.deaf.has(worker)) return false;
         // As a worker does that has nobody waiting.
         const leased = message.kind === 'object' || message.kind === 'filling';
-        if (leased && !this.keepsLeases) this.view(worker).release(message.descriptor.slot);
+        if (leased && !this.keepsLeases) this.view(worker).giveBack(0, message.descriptor.slot);
         if (message.kind === 'coded') this.coded.push({ worker, message });
         else this.sent.push({ worker, message });
         return true;
@@ -120,8 +118,8 @@ export class ShardBench {
 
   /** Orders a coding of what an ask was answered with. */
   order(id: number, coding: ContentCoding, worker = 0): void {
-    const { epoch, slot, generation } = this.the('object', id, worker).descriptor;
-    const body = { epoch, slot, generation };
+    const { slot, generation } = this.the('object', id, worker).descriptor;
+    const body = { slot, generation };
     this.shard.receive({ kind: 'encode', shard: 0, body, coding }, worker);
   }
 

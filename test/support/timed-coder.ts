@@ -48,7 +48,6 @@ export class TimedCoder implements Coder {
   }
 }
 
-function bytesOf({ data, extents, bytes }: CodingSource): Buffer {
-  const pieces = extents.map(({ offset, length }) => data.subarray(offset, offset + length));
-  return Buffer.concat(pieces).subarray(0, bytes);
+function bytesOf({ pieces }: CodingSource): Buffer {
+  return Buffer.concat(pieces);
 }

@@ -1,16 +1,17 @@
 /** Thread entry of arena.test.ts: leases or protects slots that their owner reuses all the while, and looks at the bytes. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ArenaView } from '../../../src/arena/arena.js';
+import type { Pool } from '../../../src/arena/layout.js';
 
 const BLOCK = 4_096;
-const { buffer, worker, current, stop, slots } = workerData as {
-  buffer: SharedArrayBuffer;
+const { pool, worker, current, stop, slots } = workerData as {
+  pool: Pool;
   worker: number;
   current: SharedArrayBuffer;
   stop: SharedArrayBuffer;
   slots: number;
 };
-const arena = new ArenaView(buffer, worker);
+const arena = new ArenaView(pool, worker);
 const generations = new Int32Array(current);
 const stopped = new Int32Array(stop);
 let reads = 0;

@@ -1,11 +1,12 @@
 /** Prefetches of a key that is there, one that is not, and one whose object is gone; says what changed. */
 import { addonAbsence } from '../../../native/addon.js';
-import { ArenaView } from '../../../src/arena/arena.js';
 import { Directory } from '../../../src/arena/directory.js';
-import { createArena, MIN_BLOCK_BYTES } from '../../../src/arena/layout.js';
+import { MIN_BLOCK_BYTES } from '../../../src/arena/layout.js';
 import { hash32 } from '../../../src/runtime/hash.js';
+import { viewOf, wholeOf } from '../../support/arena.js';
 
-const directory = new Directory(new ArenaView(createArena(65_536, 1), 0));
+const arena = viewOf(65_536);
+const directory = new Directory(arena, 0);
 const keys = ['/v/1.m4s', '/v/gone.m4s', '/v/none.m4s'];
 for (const [slot, key] of keys.slice(0, 2).entries()) {
   const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2, date: 0 };
@@ -13,12 +14,11 @@ for (const [slot, key] of keys.slice(0, 2).entries()) {
 }
 directory.withdraw(MIN_BLOCK_BYTES + 64);
 
-const { buffer } = directory.view;
-const before = Buffer.from(new Uint8Array(buffer));
+const before = Buffer.from(wholeOf(arena));
 for (const key of keys) {
   directory.prefetchEntry(hash32(key));
   directory.prefetchObject(hash32(key));
 }
-const same = before.equals(new Uint8Array(buffer));
-const found = directory.protect('/v/1.m4s', hash32('/v/1.m4s')) >= 0;
+const same = before.equals(wholeOf(arena));
+const found = directory.protect('/v/1.m4s', hash32('/v/1.m4s'));
 console.log(JSON.stringify({ addon: addonAbsence() === undefined, same, found }));

@@ -1,0 +1,96 @@
+/**
+ * Which banks a shard has. One that nobody has is taken by whoever needs room first, without asking; one
+ * that a shard gives back is empty. Owned by the shard's thread.
+ */
+import type { ArenaView } from './arena.js';
+import type { BuddyAllocator } from './buddy.js';
+import {
+  clearBooks,
+  LINE_BYTES,
+  MIN_BLOCK_BYTES,
+  NOBODY,
+  type Pool,
+  RECORD,
+  slotsOf,
+} from './layout.js';
+
+const LINES = MIN_BLOCK_BYTES / LINE_BYTES;
+
+export interface BanksOptions {
+  readonly arena: ArenaView;
+  readonly shard: number;
+  readonly allocator: BuddyAllocator;
+}
+
+export class Banks {
+  readonly #pool: Pool;
+  readonly #arena: ArenaView;
+  readonly #shard: number;
+  readonly #allocator: BuddyAllocator;
+  /** Of the shard's owner that was lost: some worker still reads what lay there. */
+  #left: number[] = [];
+
+  /** With the banks that the shard's last owner had, and one at least if there is one to be had. */
+  constructor({ arena, shard, allocator }: BanksOptions) {
+    this.#pool = arena.pool;
+    this.#arena = arena;
+    this.#shard = shard;
+    this.#allocator = allocator;
+    this.#left = banksOf(this.#pool, shard);
+    for (const bank of this.#left) clearBooks(this.#pool.books, ...slotsOf(this.#pool, bank));
+    this.tick();
+    if (allocator.sizeBytes === 0) this.take();
+  }
+
+  /** Bytes of banks that nobody has. */
+  get freeBytes(): number {
+    let free = 0;
+    for (const [bank, owner] of this.#pool.owners.entries()) {
+      if (owner === NOBODY) free += this.#bytesOf(bank);
+    }
+    return free;
+  }
+
+  /** One bank more. False: nobody has one to spare. */
+  take(): boolean {
+    const { owners } = this.#pool;
+    for (let bank = owners.indexOf(NOBODY); bank >= 0; bank = owners.indexOf(NOBODY, bank + 1)) {
+      if (Atomics.compareExchange(owners, bank, NOBODY, this.#shard) !== NOBODY) continue;
+      this.#allocator.add(bank);
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes up what the last readers have left. */
+  tick(): void {
+    this.#left = this.#left.filter((bank) => {
+      const [from, to] = slotsOf(this.#pool, bank);
+      if (this.#arena.pins.anyIn(from * LINES, to * LINES)) return true;
+      this.#allocator.add(bank);
+      return false;
+    });
+  }
+
+  #bytesOf(bank: number): number {
+    return this.#pool.banks[bank]?.length ?? 0;
+  }
+}
+
+function banksOf({ owners }: Pool, shard: number): number[] {
+  return [...owners.keys()].filter((bank) => owners[bank] === shard);
+}
+
+/**
+ * For a shard whose thread has ended, by whoever has seen the end: nobody finds there any more what it had
+ * stored, and every descriptor of it is void. Who reads goes on reading.
+ */
+export function voidShard(pool: Pool, shard: number): void {
+  pool.tables[shard]?.fill(0);
+  for (const bank of banksOf(pool, shard)) {
+    const [from, to] = slotsOf(pool, bank);
+    for (let slot = from; slot < to; slot += 1) {
+      Atomics.add(pool.records, slot * RECORD.cells + RECORD.generation, 1);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import t from 'tap';
+import { ArenaView } from '../../src/arena/arena.js';
+import { Banks, voidShard } from '../../src/arena/banks.js';
+import { BuddyAllocator, type Extent } from '../../src/arena/buddy.js';
+import { Directory } from '../../src/arena/directory.js';
+import { createPool, MIN_BLOCK_BYTES, NO_SLOT, NOBODY, type Pool } from '../../src/arena/layout.js';
+import { hash32 } from '../../src/runtime/hash.js';
+
+const BLOCK = MIN_BLOCK_BYTES;
+const BANK = 8 * BLOCK;
+
+function poolOf(banks: number, shards: number): Pool {
+  return createPool({ bytes: banks * BANK, shards, workers: 2, bankBytes: BANK });
+}
+
+/** A shard's banks and its allocator, as a worker opens them. */
+function open(pool: Pool, shard: number): { banks: Banks; allocator: BuddyAllocator } {
+  const allocator = new BuddyAllocator({
+    ...{ books: pool.books, bankBytes: BANK, minBlockBytes: BLOCK, maxBlockBytes: BANK },
+  });
+  const arena = new ArenaView(pool, 0);
+  return { banks: new Banks({ arena, shard, allocator }), allocator };
+}
+
+t.test('shards begin with a bank each and take what nobody has', (t) => {
+  const pool = poolOf(5, 2);
+  const [one, other] = [open(pool, 0), open(pool, 1)];
+  t.same([...pool.owners], [0, 1, NOBODY, NOBODY, NOBODY]);
+  t.equal(one.banks.freeBytes, 3 * BANK);
+  t.ok(one.banks.take());
+  t.ok(other.banks.take());
+  t.ok(one.banks.take());
+  t.notOk(one.banks.take(), 'none is left');
+  t.same([...pool.owners], [0, 1, 0, 1, 0]);
+  t.same([one.allocator.sizeBytes, other.allocator.sizeBytes], [3 * BANK, 2 * BANK]);
+  t.end();
+});
+
+t.test('extents of one shard lie in its banks alone, and never across two', (t) => {
+  const pool = poolOf(6, 2);
+  const [one, other] = [open(pool, 0), open(pool, 1)];
+  for (let i = 0; i < 2; i += 1) for (const { banks } of [one, other]) banks.take();
+  const banksOf = (extents: readonly Extent[]): number[] =>
+    extents.map(({ offset, length }) => {
+      const bank = Math.floor(offset / BANK);
+      t.equal(Math.floor((offset + length - 1) / BANK), bank);
+      return bank;
+    });
+  const ones = banksOf(one.allocator.allocate(3 * BANK) ?? []);
+  const others = banksOf(other.allocator.allocate(3 * BANK) ?? []);
+  t.same(
+    ones.map((bank) => pool.owners[bank]),
+    [0, 0, 0],
+  );
+  t.same(
+    others.map((bank) => pool.owners[bank]),
+    [1, 1, 1],
+  );
+  t.end();
+});
+
+t.test('a shard that comes back has its banks, empty, and nobody finds what lay there', (t) => {
+  const pool = poolOf(3, 2);
+  const lost = open(pool, 0);
+  lost.banks.take();
+  open(pool, 1);
+  const reader = new ArenaView(pool, 1);
+  const owner = new ArenaView(pool, 0);
+  const generation = owner.bumpGeneration(0);
+  lost.allocator.allocate(BANK + BLOCK);
+  pool.books.mains[0] = 0;
+  pool.books.homes[0] = 1;
+  pool.books.textLengths[0] = 100;
+  const text = { key: '/a', hash: hash32('/a'), fields: '', bornMs: 1, freshUntilMs: 2, date: 0 };
+  new Directory(owner, 0).publish({ slot: 0, bodyBytes: 1, textOffset: 64, text });
+  const directory = new Directory(reader, 0);
+  t.ok(directory.protect('/a', hash32('/a')));
+  reader.unprotect();
+
+  voidShard(pool, 0);
+  t.notOk(directory.protect('/a', hash32('/a')));
+  t.notOk(reader.acquire(0, generation));
+  const { allocator } = open(pool, 0);
+  t.same([allocator.sizeBytes, allocator.freeBytes], [2 * BANK, 2 * BANK]);
+  const { mains, homes, textLengths } = pool.books;
+  t.same([mains[0], homes[0], textLengths[0]], [NO_SLOT, 0, 0]);
+  t.same([...pool.owners], [0, 0, 1]);
+  t.end();
+});
+
+t.test('a bank that is still read when its shard comes back waits for its readers', (t) => {
+  const pool = poolOf(3, 1);
+  const lost = open(pool, 0);
+  lost.banks.take();
+  const reader = new ArenaView(pool, 1);
+  reader.pin(3); // in the first bank
+  voidShard(pool, 0);
+  const { banks, allocator } = open(pool, 0);
+  t.equal(allocator.sizeBytes, BANK);
+  t.same(allocator.allocate(BANK)?.[0], { offset: BANK, length: BANK }, 'the second');
+  banks.tick();
+  t.equal(allocator.sizeBytes, BANK);
+  reader.release(3);
+  banks.tick();
+  t.equal(allocator.sizeBytes, 2 * BANK);
+  t.same(allocator.allocate(BANK)?.[0], { offset: 0, length: BANK });
+  t.end();
+});
+
+t.test('a shard all of whose banks are read takes one that nobody has', (t) => {
+  const pool = poolOf(2, 1);
+  open(pool, 0);
+  new ArenaView(pool, 1).pin(3);
+  voidShard(pool, 0);
+  const { allocator } = open(pool, 0);
+  t.same(allocator.allocate(BANK)?.[0], { offset: BANK, length: BANK });
+  t.equal(allocator.allocate(1), undefined);
+  t.end();
+});
