@@ -22,6 +22,11 @@ export interface BanksOptions {
   readonly allocator: BuddyAllocator;
 }
 
+/** A bank moves where what is evicted had been kept so many times less long. */
+const UNFAIR = 2;
+/** What others have said may be a second old. */
+const SLACK_MS = 2_000;
+
 export class Banks {
   readonly #pool: Pool;
   readonly #arena: ArenaView;
@@ -29,6 +34,7 @@ export class Banks {
   readonly #allocator: BuddyAllocator;
   /** Of the shard's owner that was lost: some worker still reads what lay there. */
   #left: number[] = [];
+  readonly #held = new Set<number>();
 
   /** With the banks that the shard's last owner had, and one at least if there is one to be had. */
   constructor({ arena, shard, allocator }: BanksOptions) {
@@ -56,20 +62,64 @@ export class Banks {
     const { owners } = this.#pool;
     for (let bank = owners.indexOf(NOBODY); bank >= 0; bank = owners.indexOf(NOBODY, bank + 1)) {
       if (Atomics.compareExchange(owners, bank, NOBODY, this.#shard) !== NOBODY) continue;
-      this.#allocator.add(bank);
+      this.#add(bank);
       return true;
     }
     return false;
   }
 
-  /** Takes up what the last readers have left. */
+  /** Banks that it has and hands out of. */
+  get held(): readonly number[] {
+    return [...this.#held];
+  }
+
+  /** Says how long this shard keeps what it evicts, ms: as one that may give, and as one that may need. */
+  report(keepsMs: number, needsMs: number): void {
+    this.#pool.keeps[this.#shard] = keepsMs;
+    this.#pool.needs[this.#shard] = needsMs;
+  }
+
+  /**
+   * The shard to which this one should give a bank: it keeps things the least long of all, and this one the
+   * longest. Undefined: there is none, or there are banks that nobody has.
+   */
+  get needier(): number | undefined {
+    const { keeps, needs, owners } = this.#pool;
+    if (owners.includes(NOBODY) || this.#held.size < 2) return undefined;
+    const leastMs = Math.min(...needs);
+    const mineMs = keeps[this.#shard] ?? 0;
+    if (mineMs < Math.max(...keeps) || mineMs <= UNFAIR * leastMs + SLACK_MS) return undefined;
+    const least = needs.indexOf(leastMs);
+    return least === this.#shard ? undefined : least;
+  }
+
+  /** The bank from which the allocator hands out nothing any more is that shard's. */
+  give(bank: number, to: number): void {
+    this.#allocator.drop();
+    this.#held.delete(bank);
+    Atomics.store(this.#pool.owners, bank, to);
+  }
+
+  /** Takes up what it was given, and what the last readers have left. */
   tick(): void {
+    this.#takeGiven();
     this.#left = this.#left.filter((bank) => {
       const [from, to] = slotsOf(this.#pool, bank);
       if (this.#arena.pins.anyIn(from * LINES, to * LINES)) return true;
-      this.#allocator.add(bank);
+      this.#add(bank);
       return false;
     });
+  }
+
+  #takeGiven(): void {
+    for (const bank of banksOf(this.#pool, this.#shard)) {
+      if (!this.#held.has(bank) && !this.#left.includes(bank)) this.#add(bank);
+    }
+  }
+
+  #add(bank: number): void {
+    this.#allocator.add(bank);
+    this.#held.add(bank);
   }
 
   #bytesOf(bank: number): number {

@@ -5,6 +5,7 @@
  * power-of-two piece of a handed-out extent, so a wrong or repeated free finds the wrong tag.
  */
 import { GatewayError } from '../errors.js';
+import { at, floorLog2, FREE, FreeBlocks, NONE, USED } from './free-blocks.js';
 import type { Books } from './layout.js';
 
 /** A run of bytes of one bank; both numbers are multiples of the minimum block. */
@@ -16,7 +17,7 @@ export interface Extent {
 /** Banks and the smallest block are powers of two; the largest is rounded down to one. */
 export interface BuddyOptions {
   /** A cell per smallest block of all banks, zeroed for those that come to be added. */
-  readonly books: Pick<Books, 'tags' | 'nextFree' | 'previousFree'>;
+  readonly books: Pick<Books, 'tags' | 'nextFree' | 'previousFree' | 'holders'>;
   readonly bankBytes: number;
   readonly minBlockBytes: number;
   readonly maxBlockBytes: number;
@@ -33,25 +34,20 @@ export const MAX_EXTENTS = 16;
  */
 const SHARES_LOG2 = 4;
 
-const NONE = -1;
-const FREE = 0x40; // tag of a free block: FREE | order
-const USED = 0x80; // tag of a handed-out piece: USED | order
 const MAX_CELLS = 2 ** 31;
 
 export class BuddyAllocator {
   readonly minBlockBytes: number;
   readonly #bankCells: number;
   readonly #cells: number; // of all banks, whoever has them
-  readonly #maxOrder: number;
   readonly #maxExtents: number;
   readonly #tags: Uint8Array;
-  readonly #next: Int32Array; // free lists through the first cell of each free block
-  readonly #prev: Int32Array;
-  readonly #heads: Int32Array; // per order
-  readonly #counts: Int32Array; // per order
-  #orders = 0; // bit k: a free block of order k exists
+  readonly #holders: Int32Array;
+  readonly #free: FreeBlocks;
   #freeCells = 0;
   #heldCells = 0; // of the banks that it has
+  #leaving = NONE; // the bank from which nothing is handed out any more
+  #leavingFree = 0; // cells of it
 
   /** Without a bank yet. @throws GatewayError GW_INTERNAL when the sizes make no arena. */
   constructor(o: BuddyOptions) {
@@ -68,21 +64,97 @@ export class BuddyAllocator {
     this.minBlockBytes = o.minBlockBytes;
     this.#bankCells = bankCells;
     this.#cells = cells;
-    this.#maxOrder = floorLog2(Math.min(bankCells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
+    const maxOrder = floorLog2(Math.min(bankCells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
     this.#maxExtents = o.maxExtents ?? MAX_EXTENTS;
     this.#tags = o.books.tags;
-    this.#next = o.books.nextFree;
-    this.#prev = o.books.previousFree;
-    this.#heads = new Int32Array(this.#maxOrder + 1).fill(NONE);
-    this.#counts = new Int32Array(this.#maxOrder + 1);
+    this.#holders = o.books.holders;
+    this.#free = new FreeBlocks(o.books, maxOrder);
   }
 
   /** A bank of which nothing is handed out; the last one may be shorter than others. */
   add(bank: number): void {
-    const start = bank * this.#bankCells;
-    const end = Math.min(this.#cells, start + this.#bankCells);
+    const [start, end] = this.#cellsOf(bank);
     this.#heldCells += end - start;
     this.#release(start, end);
+  }
+
+  /** Hands out nothing of that bank any more, until `drop` or `keep`. One bank at a time. */
+  leave(bank: number): void {
+    const [start, end] = this.#cellsOf(bank);
+    this.#leavingFree = 0;
+    for (let cell = start; cell < end;) {
+      const tag = at(this.#tags, cell);
+      const order = tag & ~(FREE | USED);
+      if ((tag & FREE) !== 0) {
+        this.#free.remove(cell, order);
+        this.#leavingFree += 2 ** order;
+      }
+      cell += 2 ** order;
+    }
+    this.#freeCells -= this.#leavingFree;
+    this.#leaving = bank;
+  }
+
+  /** Whose the pieces are that are handed out of the bank that is left: none, and it can go. */
+  *leavingHolders(): Generator<number> {
+    if (this.#leaving === NONE) return;
+    const [start, end] = this.#cellsOf(this.#leaving);
+    for (let cell = start; cell < end;) {
+      const tag = at(this.#tags, cell);
+      if ((tag & USED) !== 0) yield at(this.#holders, cell);
+      cell += (tag & USED) === 0 ? 1 : 2 ** (tag & ~USED);
+    }
+  }
+
+  get isLeft(): boolean {
+    const [start, end] = this.#cellsOf(this.#leaving);
+    return this.#leavingFree === end - start;
+  }
+
+  /** The bank that was left, of which nothing is handed out, is another's. */
+  drop(): void {
+    this.#heldCells -= this.#leavingFree;
+    this.#leaving = NONE;
+  }
+
+  /** The bank stays after all. */
+  keep(): void {
+    const [start, end] = this.#cellsOf(this.#leaving);
+    this.#leaving = NONE;
+    for (let cell = start; cell < end;) {
+      const tag = at(this.#tags, cell);
+      if (tag !== 0) {
+        cell += 2 ** (tag & ~USED);
+        continue;
+      }
+      const from = cell;
+      while (cell < end && this.#tags[cell] === 0) cell += 1;
+      this.#release(from, cell);
+    }
+  }
+
+  /** Says whose extents those are: after each `allocate` and each `shrink`. */
+  label(extents: readonly Extent[], holder: number): void {
+    for (const { offset, length } of extents) {
+      const start = offset / this.minBlockBytes;
+      const end = start + length / this.minBlockBytes;
+      for (let cell = start; cell < end; cell += 2 ** this.#pieceOrder(cell, end)) {
+        this.#holders[cell] = holder;
+      }
+    }
+  }
+
+  /** Cells of a bank that are free. */
+  freeIn(bank: number): number {
+    const [start, end] = this.#cellsOf(bank);
+    let free = 0;
+    for (let cell = start; cell < end;) {
+      const tag = at(this.#tags, cell);
+      const size = 2 ** (tag & ~(FREE | USED));
+      if ((tag & FREE) !== 0) free += size;
+      cell += size;
+    }
+    return free;
   }
 
   /** Bytes under management. */
@@ -96,17 +168,18 @@ export class BuddyAllocator {
 
   /** More than an object can have, however much there is. */
   get maxObjectBytes(): number {
-    return this.#maxExtents * 2 ** this.#maxOrder * this.minBlockBytes;
+    return this.#maxExtents * 2 ** this.#free.maxOrder * this.minBlockBytes;
   }
 
   /** Bytes of the largest free block: what one contiguous extent can surely be; 0 when full. */
   get largestFreeBlock(): number {
-    return this.#orders === 0 ? 0 : this.minBlockBytes * 2 ** floorLog2(this.#orders);
+    const order = this.#free.largestOrder;
+    return order === NONE ? 0 : this.minBlockBytes * 2 ** order;
   }
 
   /** How many free blocks there are of each order; index k counts blocks of `minBlockBytes << k`. */
   freeBlockCounts(): number[] {
-    return [...this.#counts];
+    return this.#free.counts;
   }
 
   /**
@@ -121,7 +194,7 @@ export class BuddyAllocator {
     if (left > this.#freeCells) return undefined;
     const extents: Extent[] = [];
     while (left > 0 && extents.length < this.#maxExtents) {
-      const order = this.#orderFor(left);
+      const order = this.#free.orderFor(left);
       const extent = this.#take(order, Math.min(left, 2 ** order));
       left -= extent.length / this.minBlockBytes;
       extents.push(extent);
@@ -139,7 +212,7 @@ export class BuddyAllocator {
   allocateBlock(bytes: number): Extent | undefined {
     const cells = this.#cellsFor(bytes);
     if (cells === 0) throw broken('a block of 0 bytes');
-    const order = this.#orderFor(cells);
+    const order = this.#free.orderFor(cells);
     return order === NONE || 2 ** order < cells ? undefined : this.#take(order, cells);
   }
 
@@ -177,6 +250,11 @@ export class BuddyAllocator {
     for (const extent of extents) this.#cut(extent, 0);
   }
 
+  #cellsOf(bank: number): [number, number] {
+    const start = bank * this.#bankCells;
+    return [start, Math.min(this.#cells, start + this.#bankCells)];
+  }
+
   /** Cells charged for `bytes`. */
   #cellsFor(bytes: number): number {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw broken(`room for ${bytes} bytes`);
@@ -185,18 +263,9 @@ export class BuddyAllocator {
     return Math.ceil(cells / share) * share;
   }
 
-  /** Order to take a block of: the smallest free one that holds `cells`, else the largest free. */
-  #orderFor(cells: number): number {
-    const wanted = Math.min(ceilLog2(cells), this.#maxOrder);
-    const enough = (this.#orders >>> wanted) << wanted;
-    if (enough !== 0) return floorLog2(enough & -enough);
-    return this.#orders === 0 ? NONE : floorLog2(this.#orders);
-  }
-
   /** Hands out the first `cells` of a free block of `order`; what is beyond goes straight back. */
   #take(order: number, cells: number): Extent {
-    const start = at(this.#heads, order);
-    this.#unlink(start, order);
+    const start = this.#free.take(order);
     this.#freeCells -= 2 ** order;
     this.#mark(start, start + cells, USED);
     this.#release(start + cells, start + 2 ** order);
@@ -236,72 +305,27 @@ export class BuddyAllocator {
 
   /** The largest aligned block that starts at `cell` and ends by `end`: any run has one such cut. */
   #pieceOrder(cell: number, end: number): number {
-    const aligned = cell === 0 ? this.#maxOrder : floorLog2(cell & -cell);
-    return Math.min(aligned, floorLog2(end - cell), this.#maxOrder);
+    const aligned = cell === 0 ? this.#free.maxOrder : floorLog2(cell & -cell);
+    return Math.min(aligned, floorLog2(end - cell), this.#free.maxOrder);
   }
 
   /** Puts [start, end) on the free lists, piece by piece, each merged as far up as it goes. */
   #release(start: number, end: number): void {
+    if (Math.floor(start / this.#bankCells) === this.#leaving) {
+      this.#leavingFree += end - start;
+      return;
+    }
     for (let cell = start; cell < end;) {
       const order = this.#pieceOrder(cell, end);
-      this.#merge(cell, order);
+      this.#free.put(cell, order);
       cell += 2 ** order;
     }
     this.#freeCells += end - start;
   }
-
-  #merge(freed: number, freedOrder: number): void {
-    let cell = freed;
-    let order = freedOrder;
-    while (order < this.#maxOrder) {
-      const buddy = cell ^ (1 << order);
-      // Past the end of a bank that is no power of two there is no tag, so nothing to merge with.
-      if (this.#tags[buddy] !== (FREE | order)) break;
-      this.#unlink(buddy, order);
-      cell = Math.min(cell, buddy);
-      order++;
-    }
-    this.#link(cell, order);
-  }
-
-  #link(cell: number, order: number): void {
-    const head = at(this.#heads, order);
-    this.#next[cell] = head;
-    this.#prev[cell] = NONE;
-    if (head !== NONE) this.#prev[head] = cell;
-    this.#heads[order] = cell;
-    this.#tags[cell] = FREE | order;
-    this.#counts[order] = at(this.#counts, order) + 1;
-    this.#orders |= 1 << order;
-  }
-
-  #unlink(cell: number, order: number): void {
-    const next = at(this.#next, cell);
-    const prev = at(this.#prev, cell);
-    if (next !== NONE) this.#prev[next] = prev;
-    if (prev !== NONE) this.#next[prev] = next;
-    else this.#heads[order] = next;
-    this.#tags[cell] = 0;
-    this.#counts[order] = at(this.#counts, order) - 1;
-    if (this.#heads[order] === NONE) this.#orders &= ~(1 << order);
-  }
-}
-
-/** `cells[i]` where `i` is known to be inside. */
-function at(cells: Int32Array, i: number): number {
-  return cells[i] ?? NONE;
 }
 
 function isPowerOfTwo(n: number): boolean {
   return n > 0 && Number.isInteger(Math.log2(n));
-}
-
-function floorLog2(n: number): number {
-  return 31 - Math.clz32(n);
-}
-
-function ceilLog2(n: number): number {
-  return n <= 1 ? 0 : 32 - Math.clz32(n - 1);
 }
 
 function broken(what: string): GatewayError {

@@ -9,6 +9,7 @@
  *   banks        Uint8  [bankBytes] each  bodies; behind those that are        the shard that has the bank
  *                                         published their texts
  *   owners       Int32  [banks]           the shard that has it, or NOBODY     who takes or gives it (banks.ts)
+ *   keeps, needs Float64 [shards]         how long it keeps what it evicts, ms that shard
  *   pins         Int32  [PIN_CELLS] a worker   what it reads (pins.ts)         that worker; who gives back to it
  *   taken        Int32  [workers][workers]     pins that came over from one    the second
  *                                              to the other
@@ -49,6 +50,7 @@ export interface Books {
   readonly tags: Uint8Array;
   readonly nextFree: Int32Array;
   readonly previousFree: Int32Array;
+  readonly holders: Int32Array; // of handed-out pieces: whose they are
   /** entry-index.ts, slot-chains.ts */
   readonly mains: Int32Array; // NO_SLOT: nobody's
   readonly secondaries: Int32Array;
@@ -66,6 +68,8 @@ export interface Books {
   readonly newer: Int32Array;
   readonly sizes: Float64Array;
   readonly hashes: Int32Array;
+  /** object-store.ts */
+  readonly storedMs: Float64Array; // on the shards' clock
 }
 
 export interface Pool {
@@ -74,6 +78,8 @@ export interface Pool {
   readonly bankBytes: number; // a power of two; the last bank may be shorter
   readonly banks: readonly Uint8Array[];
   readonly owners: Int32Array;
+  readonly keeps: Float64Array; // as a giver: since it evicted last, if that is longer
+  readonly needs: Float64Array; // Infinity: it evicts nothing
   readonly pins: readonly Int32Array[];
   readonly taken: Int32Array;
   readonly records: Int32Array;
@@ -106,6 +112,8 @@ export function createPool(plan: PoolPlan): Pool {
     bankBytes,
     banks,
     owners: int32(banks.length).fill(NOBODY),
+    keeps: float64(shards),
+    needs: float64(shards).fill(Infinity),
     pins: Array.from({ length: workers }, () => int32(PIN_CELLS)),
     taken: int32(workers * workers),
     records: int32(slots * RECORD.cells),
@@ -120,6 +128,7 @@ export function createBooks(slots: number): Books {
     tags: uint8(slots),
     nextFree: int32(slots),
     previousFree: int32(slots),
+    holders: int32(slots),
     mains: int32(slots).fill(NO_SLOT),
     secondaries: int32(slots),
     beside: int32(slots),
@@ -134,6 +143,7 @@ export function createBooks(slots: number): Books {
     newer: int32(slots),
     sizes: float64(slots),
     hashes: int32(slots),
+    storedMs: float64(slots),
   };
 }
 

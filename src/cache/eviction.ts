@@ -189,6 +189,13 @@ export class S3Fifo implements Eviction {
     if (slot < this.#home.length) this.#home[slot] = NOWHERE;
   }
 
+  /** As `remove`; false: it is not held. */
+  take(slot: number): boolean {
+    const held = (this.#home[slot] ?? NOWHERE) !== NOWHERE;
+    this.remove(slot);
+    return held;
+  }
+
   victim(skip?: (slot: number) => boolean): number {
     for (let step = 0; ; step++) {
       const slot = this.#candidate(skip);

@@ -12,6 +12,7 @@ import type { EntryIndex } from './entry-index.js';
 import type { KeyMemory } from './key-memory.js';
 import type { LineInterner } from './line-interner.js';
 import type { ObjectStore } from './object-store.js';
+import type { Rebalance } from './rebalance.js';
 
 export interface ShardContext {
   readonly shard: number;
@@ -24,6 +25,7 @@ export interface ShardContext {
   readonly metrics: WorkerMetrics;
   readonly index: EntryIndex;
   readonly store: ObjectStore;
+  readonly rebalance: Rebalance;
   readonly interner: LineInterner;
   readonly codings: CodingQueue; // of all shards of the worker
   readonly memory: KeyMemory;

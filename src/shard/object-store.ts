@@ -9,13 +9,17 @@ import type { BuddyAllocator, Extent } from '../arena/buddy.js';
 import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
 import type { Banks } from '../arena/banks.js';
 import { MIN_BLOCK_BYTES, NO_SLOT } from '../arena/layout.js';
-import type { Eviction } from '../cache/eviction.js';
+import type { S3Fifo } from '../cache/eviction.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;
 const EVICT_MORE_SHARE = 64;
 /** ... by so many evictions: each takes some 10 us of a turn. */
 const MAX_EVICTIONS = 4_096;
+/** Evictions that a mean is of, about. */
+const KEPT_MEAN_OF = 64;
+/** Who has not evicted for so long needs no more memory now. */
+const EVICTS_MS = 10_000;
 
 /** A slot with its bytes. Whoever holds it must `store` or `release` it. */
 export interface Body {
@@ -40,7 +44,8 @@ export interface ObjectStoreOptions {
   readonly shard: number;
   readonly allocator: BuddyAllocator;
   readonly banks: Banks;
-  readonly eviction: Eviction;
+  readonly eviction: S3Fifo;
+  readonly now: () => number;
   /** A stored body is taken for room: forget everything that names it, and give it back. */
   readonly onEvicted: (slot: number) => Body | undefined;
 }
@@ -50,11 +55,16 @@ export class ObjectStore {
   readonly #directory: Directory;
   readonly #allocator: BuddyAllocator;
   readonly #banks: Banks;
-  readonly #eviction: Eviction;
+  readonly #eviction: S3Fifo;
   readonly #onEvicted: ObjectStoreOptions['onEvicted'];
   #retired: Body[] = [];
   #spaceWaiters: (() => void)[] = [];
   #evictions = 0;
+  readonly #now: () => number;
+  readonly #storedMs: Float64Array;
+  #keptMs = 0; // how long what was evicted had been stored: a mean, of late
+  #noted = 0;
+  #evictedMs: number; // the last time; or when this began
   #storedBytes = 0;
   #textBytes = 0;
   #heldBytes = 0; // of the arena, by what may be evicted
@@ -66,6 +76,9 @@ export class ObjectStore {
     this.#banks = options.banks;
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
+    this.#now = options.now;
+    this.#storedMs = options.arena.pool.books.storedMs;
+    this.#evictedMs = options.now();
   }
 
   get count(): number {
@@ -74,6 +87,17 @@ export class ObjectStore {
 
   get evictions(): number {
     return this.#evictions;
+  }
+
+  /** How long it keeps what it evicts; longer, when it has evicted nothing for longer. */
+  get keepsMs(): number {
+    return Math.max(this.#keptMs, this.#now() - this.#evictedMs);
+  }
+
+  /** The same, of a shard that evicts: the shorter, the more a further bank is worth here. Else Infinity. */
+  get needsMs(): number {
+    const evicts = this.#noted > 0 && this.#now() - this.#evictedMs < EVICTS_MS;
+    return evicts ? this.#keptMs : Infinity;
   }
 
   get storedBytes(): number {
@@ -87,6 +111,11 @@ export class ObjectStore {
   /** Bytes of the arena that something lies in: bodies, texts, and what is rounded up. */
   get takenBytes(): number {
     return this.#allocator.sizeBytes - this.#allocator.freeBytes;
+  }
+
+  /** Bytes of the banks that the shard has. */
+  get bankBytes(): number {
+    return this.#allocator.sizeBytes;
   }
 
   /** Bytes of the texts from which workers serve. */
@@ -110,6 +139,7 @@ export class ObjectStore {
     const [first] = extents ?? [];
     if (extents === undefined || first === undefined) return undefined;
     const slot = first.offset / MIN_BLOCK_BYTES;
+    this.#allocator.label(extents, slot);
     this.arena.publishWritten(slot, 0);
     return {
       slot,
@@ -127,6 +157,7 @@ export class ObjectStore {
   grow(body: Body, bytes: number): boolean {
     const more = this.#allocate(bytes);
     if (more === undefined) return false;
+    this.#allocator.label(more, body.slot);
     body.extents = [...body.extents, ...more];
     body.bytes = lengthOf(body.extents);
     return true;
@@ -142,9 +173,11 @@ export class ObjectStore {
     body.used = room === undefined ? bytes : room.offset + room.capacity - from;
     const kept = Math.min(lengthOf(body.extents), Math.max(1, body.used, bytes + body.behind));
     body.extents = this.#allocator.shrink(body.extents, kept);
+    this.#allocator.label(body.extents, body.slot);
     body.bytes = bytes;
     body.text = room;
     this.arena.hits[body.slot] = 0;
+    this.#storedMs[body.slot] = this.#now();
     this.#count(body, 1);
     // Small ones are mostly text, and cost what they take.
     this.#eviction.insert(body.slot, lengthOf(body.extents), keyHash);
@@ -177,16 +210,16 @@ export class ObjectStore {
   }
 
   /**
-   * A piece for what only the owner reads, of at least `bytes`; whatever lies in the slot `butNot` is not
-   * taken for it. Undefined: no room.
+   * A piece for what only the owner reads, of at least `bytes`, that goes with what lies in the slot `of`:
+   * that is not taken for it. Undefined: no room.
    */
-  takePiece(bytes: number, butNot: number): Extent | undefined {
-    const [piece] =
-      this.#makeRoom(bytes, butNot, () => {
-        const block = this.#allocator.allocateBlock(bytes);
-        return block && [block];
-      }) ?? [];
-    return piece;
+  takePiece(bytes: number, of: number): Extent | undefined {
+    const pieces = this.#makeRoom(bytes, of, () => {
+      const block = this.#allocator.allocateBlock(bytes);
+      return block && [block];
+    });
+    if (pieces !== undefined) this.#allocator.label(pieces, of);
+    return pieces?.[0];
   }
 
   givePiece(piece: Extent): void {
@@ -289,12 +322,35 @@ export class ObjectStore {
       (candidate) => candidate === butNot || this.arena.leases(candidate) > 0,
     );
     if (slot === NO_SLOT) return false;
+    this.#noteEviction(slot);
+    this.#giveUp(slot);
+    return true;
+  }
+
+  /**
+   * Evicts what is stored in a slot, for the place where it lies. False: nothing is; what is being filled
+   * or was given up, and is read still, goes in its time.
+   */
+  clear(slot: number): boolean {
+    if (!this.#eviction.take(slot)) return false;
+    this.#giveUp(slot);
+    return true;
+  }
+
+  /** Of a slot that eviction holds no more. */
+  #giveUp(slot: number): void {
     const body = this.#onEvicted(slot);
-    if (body === undefined) return true;
+    if (body === undefined) return;
     this.#evictions += 1;
     this.#count(body, -1);
     this.release(body);
-    return true;
+  }
+
+  #noteEviction(slot: number): void {
+    const nowMs = this.#now();
+    const keptMs = nowMs - (this.#storedMs[slot] ?? nowMs);
+    this.#keptMs += (keptMs - this.#keptMs) / Math.min(++this.#noted, KEPT_MEAN_OF);
+    this.#evictedMs = nowMs;
   }
 }
 

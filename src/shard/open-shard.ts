@@ -2,7 +2,7 @@
 import type { ArenaView } from '../arena/arena.js';
 import { Banks } from '../arena/banks.js';
 import { BuddyAllocator } from '../arena/buddy.js';
-import { MIN_BLOCK_BYTES } from '../arena/layout.js';
+import { MIN_BLOCK_BYTES, type Pool } from '../arena/layout.js';
 import { S3Fifo } from '../cache/eviction.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
@@ -17,6 +17,7 @@ import { KeyMemory } from './key-memory.js';
 import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
 import { RestingTexts } from './resting-texts.js';
+import { Rebalance } from './rebalance.js';
 import { Shard } from './shard.js';
 
 export interface ShardOptions {
@@ -51,34 +52,20 @@ const MAX_REMEMBERED_KEYS = 4_096;
 export function openShard(options: ShardOptions): Shard {
   const { arena, config } = options;
   const { pool } = arena;
-  const { books, slots, bankBytes } = pool;
-  const share = Math.ceil(slots / pool.shards);
+  const share = shareOf(pool);
   const interner = new LineInterner();
   let onEvicted: (slot: number) => Body | undefined = () => undefined;
   let giveUp: (stored: Stored) => void = () => undefined;
-  const allocator = new BuddyAllocator({
-    books,
-    bankBytes,
-    minBlockBytes: MIN_BLOCK_BYTES,
-    maxBlockBytes: Math.min(MAX_BLOCK_BYTES, bankBytes),
-  });
-  const store = new ObjectStore({
-    arena,
-    shard: options.shard,
-    allocator,
-    banks: new Banks({ arena, shard: options.shard, allocator }),
-    eviction: new S3Fifo({ slots, hits: arena.hits, books, share }),
-    onEvicted: (slot) => onEvicted(slot),
-  });
+  const memory = openMemory(options, (slot) => onEvicted(slot));
   const { cache } = config;
   const shard = new Shard({
     index: new EntryIndex({
       shard: options.shard,
-      books,
+      books: pool.books,
       share,
       hits: arena.hits,
       interner,
-      texts: new RestingTexts(arena, store),
+      texts: new RestingTexts(arena, memory.store),
       awakeBytes: Math.max(MIN_AWAKE_BYTES, share * MIN_BLOCK_BYTES * AWAKE_SHARE),
       giveUp: (stored) => {
         giveUp(stored);
@@ -86,7 +73,7 @@ export function openShard(options: ShardOptions): Shard {
     }),
     interner,
     memory: new KeyMemory(MAX_REMEMBERED_KEYS),
-    store,
+    ...memory,
     policy: {
       heuristicFraction: cache.ttl.heuristicFraction,
       heuristicMaxMs: cache.ttl.heuristicMax,
@@ -100,4 +87,31 @@ export function openShard(options: ShardOptions): Shard {
     shard.giveUp(stored);
   };
   return shard;
+}
+
+/** Where its bytes lie, and what moves banks to other shards. */
+function openMemory(
+  { arena, shard, clock, metrics }: ShardOptions,
+  onEvicted: (slot: number) => Body | undefined,
+): Pick<ShardContext, 'store' | 'rebalance'> {
+  const { books, slots, bankBytes } = arena.pool;
+  const allocator = new BuddyAllocator({
+    books,
+    bankBytes,
+    minBlockBytes: MIN_BLOCK_BYTES,
+    maxBlockBytes: Math.min(MAX_BLOCK_BYTES, bankBytes),
+  });
+  const banks = new Banks({ arena, shard, allocator });
+  const eviction = new S3Fifo({ slots, hits: arena.hits, books, share: shareOf(arena.pool) });
+  const now = (): number => clock.now();
+  const store = new ObjectStore({ arena, shard, allocator, banks, eviction, now, onEvicted });
+  const onMoved = (): void => {
+    metrics.add('banksMoved');
+  };
+  return { store, rebalance: new Rebalance({ allocator, banks, store, now, onMoved }) };
+}
+
+/** Slots that a shard has when all have as many. */
+function shareOf({ slots, shards }: Pool): number {
+  return Math.ceil(slots / shards);
 }

@@ -150,8 +150,9 @@ export class Shard {
 
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
   tick(): void {
-    const { store, index } = this.#context;
+    const { store, index, rebalance } = this.#context;
     store.reclaim();
+    rebalance.tick();
     this.#flights.tick();
     index.sweep();
   }

@@ -68,6 +68,10 @@ export const COUNTERS = {
   revalidated: { name: 'headgate_revalidated_total', help: 'Stored responses renewed by a 304.' },
   fillsFailed: { name: 'headgate_fills_failed_total', help: 'Fills that did not end whole.' },
   evictions: { name: 'headgate_evictions_total', help: 'Objects evicted for room.' },
+  banksMoved: {
+    name: 'headgate_cache_banks_moved_total',
+    help: 'Banks of cache memory that went from a shard of the worker to one that needed them more.',
+  },
   purged: { name: 'headgate_purged_total', help: 'Objects purged on order.' },
   prefetched: { name: 'headgate_prefetched_total', help: 'Segments fetched ahead of a request.' },
   beats: {
@@ -107,6 +111,10 @@ export const GAUGES = {
   textBytes: {
     name: 'headgate_cached_text_bytes',
     help: 'Bytes of keys and fields of what is stored, in cache memory with the bodies.',
+  },
+  bankBytes: {
+    name: 'headgate_cache_memory_bytes',
+    help: "Cache memory that the shards of the worker have: the rest is others' or nobody's yet.",
   },
   takenBytes: {
     name: 'headgate_cache_memory_used_bytes',

@@ -26,6 +26,7 @@ const STORAGE: readonly (readonly [GaugeName, (shard: Shard) => number])[] = [
   ['cachedKeys', ({ knownKeys }) => knownKeys],
   ['cachedResponses', ({ index }) => index.responses],
   ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
+  ['bankBytes', ({ store }) => store.bankBytes],
   ['takenBytes', ({ store }) => store.takenBytes],
   ['awakeBytes', ({ index }) => index.heapBytes],
   ['retired', (shard) => shard.store.retiredCount],

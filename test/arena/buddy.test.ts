@@ -3,6 +3,7 @@ import t from 'tap';
 import { BuddyAllocator, MAX_EXTENTS, type Extent } from '../../src/arena/buddy.js';
 import { createBooks } from '../../src/arena/layout.js';
 import { allocatorOf } from '../support/arena.js';
+import { seededRandom } from '../support/random.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -253,3 +254,49 @@ t.test('sizes that make no bank, and no size at all, are refused', (t) => {
   t.throws(() => arena(MIB).allocateBlock(0), { code: 'GW_INTERNAL' }, 'a block of nothing');
   t.end();
 });
+
+t.test(
+  'a bank that is left hands out nothing, and is whole again when it is kept or dropped',
+  (t) => {
+    const bank = 64 * CELL;
+    const random = seededRandom(3);
+    for (let round = 0; round < 50; round += 1) {
+      const sizes = { bankBytes: bank, minBlockBytes: CELL, maxBlockBytes: bank };
+      const allocator = new BuddyAllocator({ ...sizes, books: createBooks(128) });
+      allocator.add(0);
+      allocator.add(1);
+      const model = new Model(allocator);
+      const hold = (bytes: number): Extent[] | undefined => {
+        const extents = allocator.allocate(bytes);
+        if (extents === undefined) return undefined;
+        model.paint(extents, 1);
+        allocator.label(extents, model.objects.push(extents) - 1);
+        return extents;
+      };
+      for (let i = 0; i < 20; i += 1) hold(Math.ceil(random() * 10 * CELL));
+      for (let i = 0; i < 5; i += 1) apply(model, ['shrink', CELL * i, i]);
+      for (const [holder, extents] of model.objects.entries()) allocator.label(extents, holder);
+      const inFirst = (extents: readonly Extent[]): boolean => extents.some((e) => e.offset < bank);
+      allocator.leave(0);
+      const want = [...model.objects.keys()].filter((i) => inFirst(model.objects[i] ?? []));
+      const holders = [...new Set(allocator.leavingHolders())].sort((a, b) => a - b);
+      t.same(holders, want);
+      for (let more = hold(CELL); more !== undefined; more = hold(CELL)) t.notOk(inFirst(more));
+      const leaves = round % 2 === 0;
+      for (const [i, extents] of model.objects.entries()) {
+        if (!inFirst(extents) || (!leaves && i % 2 === 0)) continue;
+        model.paint(extents, 0);
+        allocator.free(extents);
+      }
+      t.equal(allocator.isLeft, leaves || want.every((i) => i % 2 === 1));
+      if (leaves) {
+        allocator.drop();
+        t.equal(allocator.sizeBytes, bank);
+        t.same([...allocator.leavingHolders()], []);
+        allocator.add(0);
+      } else allocator.keep();
+      model.check();
+    }
+    t.end();
+  },
+);

@@ -38,14 +38,18 @@ export function allocatorOf(o: {
 }
 
 /** Of shard 0, with all that nobody has. */
-export function storeOf(arena: ArenaView, onEvicted: ObjectStoreOptions['onEvicted']): ObjectStore {
+export function storeOf(
+  arena: ArenaView,
+  onEvicted: ObjectStoreOptions['onEvicted'],
+  now = (): number => 0,
+): ObjectStore {
   const { books, slots, bankBytes } = arena.pool;
   const allocator = new BuddyAllocator({
     ...{ books, bankBytes, minBlockBytes: MIN_BLOCK_BYTES, maxBlockBytes: bankBytes },
   });
   const banks = new Banks({ arena, shard: 0, allocator });
   const eviction = new S3Fifo({ slots, hits: arena.hits, books });
-  return new ObjectStore({ arena, shard: 0, allocator, banks, eviction, onEvicted });
+  return new ObjectStore({ arena, shard: 0, allocator, banks, eviction, onEvicted, now });
 }
 
 function bankFor(bytes: number): number {

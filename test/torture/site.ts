@@ -7,7 +7,7 @@ import { nowMs, type WorldObject } from './world-object.js';
 
 /** A cache that holds a fraction of the world, in pieces that just hold its largest objects. */
 const ARGS = [
-  ...['--cache-memory', '8MiB', '--shards', '2', '--log-level', 'error'],
+  ...['--cache-memory', '8MiB', '--shards', '3', '--log-level', 'error'],
   ...['--set', `cache.maxObject=${MAX_OBJECT_BYTES}`, '--set', 'origin.connections=256'],
   ...['--set', 'origin.breaker.failures=1000'],
 ] as const;
