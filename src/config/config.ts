@@ -186,7 +186,7 @@ const cache = group({
   memory: size(
     { auto: 'a quarter of RAM, at most 1GiB' },
     ['1MiB', '4TiB'],
-    'Shared memory for cached bodies, keys and fields, divided evenly among the shards.',
+    'Shared memory for cached bodies, keys and fields, lent to the shards as they need it; books take 6 % beside it.',
   ),
   maxObject: size(
     { auto: "half of a shard's memory" },
