@@ -225,7 +225,8 @@ export function worseThanDirectly(rows: readonly Watched[], tolerance = STRICT):
     const faults: string[] = [];
     if (stalls > worstDirect + tolerance.stalls)
       faults.push(`${who}: ${stalls} stalls, directly ${same?.stalls ?? 0}`);
-    if (startStalls > worstStart) faults.push(`${who}: ${startStalls} stalls as it began`);
+    if (startStalls > worstStart + tolerance.stalls)
+      faults.push(`${who}: ${startStalls} stalls as it began`);
     // At the edge of what is there a difference of a frame is none.
     if (!(behindS <= tolerance.behindS)) {
       faults.push(`${who}: ${behindS.toFixed(1)} s behind directly`);

@@ -16,9 +16,15 @@ const FILES: ReadonlyMap<string, URL> = new Map([
     ...['live.html', 'live-page.js'],
   ].map((name): [string, URL] => [`/${name}`, new URL(`pages/${name}`, PAGES)]),
   ['/hls.mjs', new URL('../../node_modules/hls.js/dist/hls.mjs', PAGES)],
-  ['/dash.js', new URL('../../node_modules/dashjs/dist/modern/esm/dash.mediaplayer.min.js', PAGES)],
-  ['/shaka.js', new URL('../../node_modules/shaka-player/dist/shaka-player.compiled.js', PAGES)],
-  ['/video.js', new URL('../../node_modules/video.js/dist/video.min.js', PAGES)],
+  [
+    '/dash.js',
+    new URL('../players/node_modules/dashjs/dist/modern/esm/dash.mediaplayer.min.js', PAGES),
+  ],
+  [
+    '/shaka.js',
+    new URL('../players/node_modules/shaka-player/dist/shaka-player.compiled.js', PAGES),
+  ],
+  ['/video.js', new URL('../players/node_modules/video.js/dist/video.min.js', PAGES)],
 ]);
 
 /** What `window.report()` of such a page gives; times in seconds. */
