@@ -13,12 +13,19 @@ const LINES = MIN_BLOCK_BYTES / LINE_BYTES;
 const NATIVE_COPY_BYTES = 1_024;
 const NOTHING = -1;
 
+/** One bank, as bytes and as cells of numbers. */
+export interface BankView {
+  readonly bytes: Uint8Array;
+  readonly cells: Int32Array;
+  readonly times: Float64Array;
+}
+
 export class ArenaView {
   readonly pool: Pool;
+  readonly banks: readonly BankView[];
   /** Visits per slot, saturating at 3; the eviction hand reads and clears it. */
   readonly hits: Uint8Array;
   readonly pins: Pins;
-  readonly #banks: readonly Uint8Array[];
   readonly #bankBytes: number;
   readonly #records: Int32Array;
   #guarded = NOTHING; // a line
@@ -28,7 +35,11 @@ export class ArenaView {
     this.pool = pool;
     this.hits = pool.hits;
     this.pins = new Pins(pool, worker);
-    this.#banks = pool.banks;
+    this.banks = pool.banks.map((bytes) => ({
+      bytes,
+      cells: new Int32Array(bytes.buffer, 0, bytes.length / 4),
+      times: new Float64Array(bytes.buffer, 0, bytes.length / 8),
+    }));
     this.#bankBytes = pool.bankBytes;
     this.#records = pool.records;
   }
@@ -49,6 +60,7 @@ export class ArenaView {
    * it is published still. One `protect` at a time, of either kind.
    */
   protectLine(line: number): void {
+    this.unprotect();
     this.pins.add(line);
     this.#guarded = line;
   }
@@ -127,7 +139,7 @@ export class ArenaView {
   bytes(offset: number, length: number): Uint8Array {
     const bank = Math.floor(offset / this.#bankBytes);
     const from = offset - bank * this.#bankBytes;
-    const bytes = this.#banks[bank];
+    const bytes = this.banks[bank]?.bytes;
     if (bytes === undefined) throw new RangeError(`no bank has byte ${offset}`);
     return bytes.subarray(from, from + length);
   }
@@ -165,7 +177,7 @@ export class ArenaView {
 
   #copy(bytes: BorrowedBytes, offset: number): void {
     const index = Math.floor(offset / this.#bankBytes);
-    const bank = this.#banks[index];
+    const bank = this.banks[index]?.bytes;
     if (bank === undefined) throw new RangeError(`no bank has byte ${offset}`);
     const at = offset - index * this.#bankBytes;
     if (bytes.length < NATIVE_COPY_BYTES) bank.set(bytes, at);

@@ -100,7 +100,7 @@ export class Banks {
     Atomics.store(this.#pool.owners, bank, to);
   }
 
-  /** Takes up what it was given, and what the last readers have left. */
+  /** About once a second: takes up what it was given, and what the last readers have left. */
   tick(): void {
     this.#takeGiven();
     this.#left = this.#left.filter((bank) => {
@@ -112,8 +112,9 @@ export class Banks {
   }
 
   #takeGiven(): void {
-    for (const bank of banksOf(this.#pool, this.#shard)) {
-      if (!this.#held.has(bank) && !this.#left.includes(bank)) this.#add(bank);
+    for (const [bank, owner] of this.#pool.owners.entries()) {
+      const isNew = owner === this.#shard && !this.#held.has(bank) && !this.#left.includes(bank);
+      if (isNew) this.#add(bank);
     }
   }
 

@@ -56,12 +56,6 @@ export interface Publication {
   readonly text: PublishedText;
 }
 
-interface Bank {
-  readonly bytes: Uint8Array;
-  readonly cells: Int32Array;
-  readonly times: Float64Array;
-}
-
 /** Room for an object's text. */
 export function textBytes({ key, fields }: PublishedText): number {
   return HEAD_BYTES + key.length + fields.length;
@@ -77,7 +71,6 @@ export class Directory {
   readonly #table: Int32Array;
   readonly #mask: number;
   readonly #prefetcher: Prefetcher | undefined;
-  readonly #banks: readonly Bank[];
   readonly #bankLines: number;
   /** The bank of the text that is looked at, and the cell in which it begins. */
   #bank: Uint8Array = new Uint8Array(0);
@@ -95,11 +88,6 @@ export class Directory {
     this.#table = table;
     this.#mask = table.length / ENTRY.cells - 1;
     this.#prefetcher = newPrefetcher(table, banks, hits);
-    this.#banks = banks.map((bytes) => ({
-      bytes,
-      cells: new Int32Array(bytes.buffer, 0, bytes.length / 4),
-      times: new Float64Array(bytes.buffer, 0, bytes.length / 8),
-    }));
     this.#bankLines = view.pool.bankBytes / LINE_BYTES;
   }
 
@@ -123,7 +111,7 @@ export class Directory {
     const slot = Math.floor(line / BLOCK_LINES); // as small as most are
     const visits = this.view.hits[slot] ?? 0;
     const index = Math.floor(line / this.#bankLines); // of no bank, where a cell has changed meanwhile
-    const text = this.#banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;
+    const text = this.view.banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;
     this.#seen = (this.#seen & 1) ^ text ^ visits;
   }
 
@@ -214,7 +202,7 @@ export class Directory {
   /** What the accessors speak of from now on. */
   #goTo(line: number): void {
     const index = Math.floor(line / this.#bankLines);
-    const bank = this.#banks[index];
+    const bank = this.view.banks[index];
     if (bank === undefined) throw new RangeError(`no bank has line ${line}`);
     this.#bank = bank.bytes;
     this.#cells = bank.cells;

@@ -84,14 +84,17 @@ export class Pins {
 
   /** Whether any of many lines is pinned. */
   anyIn(from: number, to: number): boolean {
-    const cells = new Set<number>();
+    const pinned = new Uint8Array(PIN_CELLS);
+    let any = false;
     for (const table of this.#tables) {
       for (let cell = 0; cell < PIN_CELLS; cell += 1) {
-        if (Atomics.load(table, cell) > 0) cells.add(cell);
+        if (Atomics.load(table, cell) === 0) continue;
+        pinned[cell] = 1;
+        any = true;
       }
     }
-    if (cells.size === 0) return false;
-    for (let line = from; line < to; line += 1) if (cells.has(cellOf(line))) return true;
+    if (!any) return false;
+    for (let line = from; line < to; line += 1) if (pinned[cellOf(line)] === 1) return true;
     return false;
   }
 

@@ -232,7 +232,6 @@ export class ObjectStore {
    * could leave.
    */
   reclaim(): void {
-    this.#banks.tick();
     this.#freeRetired();
     const waiters = this.#spaceWaiters;
     this.#spaceWaiters = [];

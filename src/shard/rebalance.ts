@@ -43,6 +43,7 @@ export class Rebalance {
     const nowMs = now();
     if (nowMs - this.#lookMs < LOOK_MS) return;
     this.#lookMs = nowMs;
+    banks.tick();
     banks.report(store.keepsMs, store.needsMs);
     const to = this.#move === undefined ? banks.needier : undefined;
     if (to !== undefined) this.#begin(to, nowMs);
