@@ -248,9 +248,9 @@ export class Exchange implements AskHandler {
     return object;
   }
 
+  /** Also of the whole that was asked for in place of a part: it may be of the version that the range is of. */
   #plan(descriptor: Descriptor): ResponsePlan | undefined {
-    const request = this.#wantsWhole ? { ...this.#request, range: '' } : this.#request;
-    return this.#stored.plan(request, descriptor);
+    return this.#stored.plan(this.#request, descriptor);
   }
 
   /** False: the object is gone or is not what the request wants, so ask. */
