@@ -81,7 +81,7 @@
  * bytes and gives 0.4 to 5.5 of requests. GDSF serves 0.3 to 1.8 more requests at 10 % on live, vod
  * and mix for 0.0 to 6.2 fewer bytes. Seed 2 gives the same winner.
  */
-import { MAX_HITS, S3Fifo, Sieve, type Eviction } from '../src/cache/eviction.js';
+import { MAX_HITS, S3Fifo, Sieve, type Eviction } from '../src/arena/eviction.js';
 import { traces, type Trace } from './eviction-traces.js';
 import { Belady, Fifo, Gdsf, Lru, type HeardEviction } from './eviction-yardsticks.js';
 

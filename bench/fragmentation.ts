@@ -22,7 +22,7 @@
  */
 import { BuddyAllocator, type Extent } from '../src/arena/buddy.js';
 import { createBooks } from '../src/arena/layout.js';
-import { MAX_HITS, S3Fifo } from '../src/cache/eviction.js';
+import { MAX_HITS, S3Fifo } from '../src/arena/eviction.js';
 import { traces, type Trace } from './eviction-traces.js';
 
 const KIB = 1024;

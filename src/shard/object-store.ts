@@ -9,7 +9,7 @@ import type { BuddyAllocator, Extent } from '../arena/buddy.js';
 import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
 import type { Banks } from '../arena/banks.js';
 import { MIN_BLOCK_BYTES, NO_SLOT } from '../arena/layout.js';
-import type { S3Fifo } from '../cache/eviction.js';
+import type { S3Fifo } from '../arena/eviction.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;

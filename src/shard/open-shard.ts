@@ -3,7 +3,7 @@ import type { ArenaView } from '../arena/arena.js';
 import { Banks } from '../arena/banks.js';
 import { BuddyAllocator } from '../arena/buddy.js';
 import { MIN_BLOCK_BYTES, type Pool } from '../arena/layout.js';
-import { S3Fifo } from '../cache/eviction.js';
+import { S3Fifo } from '../arena/eviction.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';

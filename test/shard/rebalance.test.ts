@@ -3,7 +3,7 @@ import { ArenaView } from '../../src/arena/arena.js';
 import { Banks } from '../../src/arena/banks.js';
 import { BuddyAllocator } from '../../src/arena/buddy.js';
 import { createPool, MIN_BLOCK_BYTES, NOBODY, type Pool } from '../../src/arena/layout.js';
-import { S3Fifo } from '../../src/cache/eviction.js';
+import { S3Fifo } from '../../src/arena/eviction.js';
 import { type Body, ObjectStore } from '../../src/shard/object-store.js';
 import { Rebalance } from '../../src/shard/rebalance.js';
 

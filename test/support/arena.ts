@@ -3,7 +3,7 @@ import { ArenaView } from '../../src/arena/arena.js';
 import { Banks } from '../../src/arena/banks.js';
 import { BuddyAllocator } from '../../src/arena/buddy.js';
 import { createBooks, createPool, MIN_BLOCK_BYTES, type Pool } from '../../src/arena/layout.js';
-import { S3Fifo } from '../../src/cache/eviction.js';
+import { S3Fifo } from '../../src/arena/eviction.js';
 import { ObjectStore, type ObjectStoreOptions } from '../../src/shard/object-store.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {

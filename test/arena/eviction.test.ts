@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_HITS, S3Fifo, Sieve, type Eviction } from '../../src/cache/eviction.js';
-import { Ghost } from '../../src/cache/ghost.js';
-import { SlotQueue, slotLinks } from '../../src/cache/slot-queue.js';
+import { MAX_HITS, S3Fifo, Sieve, type Eviction } from '../../src/arena/eviction.js';
+import { Ghost } from '../../src/arena/ghost.js';
+import { SlotQueue, slotLinks } from '../../src/arena/slot-queue.js';
 
 const SLOTS = 12;
 const POLICIES = {
