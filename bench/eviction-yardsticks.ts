@@ -1,6 +1,7 @@
 /** Policies that bench/eviction.ts measures ours against; none of them is used by the gateway. */
 import type { Eviction } from '../src/arena/eviction.js';
-import { NO_SLOT, SlotQueue, slotLinks } from '../src/arena/slot-queue.js';
+import { NO_SLOT } from '../src/arena/layout.js';
+import { SlotQueue, slotLinks } from '../src/arena/slot-queue.js';
 
 /** A policy that wants to hear of every hit, which readers on other threads could not tell it. */
 export interface HeardEviction extends Eviction {

@@ -214,7 +214,7 @@ function withinDescriptors(config: Config, log: Logger): Config {
   if (connections >= config.limits.connections) return config;
   log.warn(
     { allowed, wanted, connections },
-    'too few file descriptors for limits.connections: each worker takes so many; raise LimitNOFILE',
+    'too few file descriptors for limits.connections: each worker takes this many connections; raise LimitNOFILE',
   );
   return { ...config, limits: { ...config.limits, connections } };
 }

@@ -2,8 +2,6 @@
  * clinic and autocannon, which have a folder and a lock file of their own: they are half of all packages,
  * and only who profiles needs them.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -26,12 +24,8 @@ type Autocannon = (options: {
   readonly requests: { readonly average: number }; // a second
 }>;
 
-/** Installs them when they are not there. */
+/** As `npm run profile:*` has installed them. */
 export function profilingTools(): ProfilingTools {
-  if (!existsSync(`${FOLDER}node_modules/.package-lock.json`)) {
-    console.error('Installing what profiles need, once ...');
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: FOLDER, stdio: 'inherit' });
-  }
   const require = createRequire(`${FOLDER}package.json`);
   return {
     clinic: require.resolve('clinic/bin.js'),

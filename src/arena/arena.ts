@@ -135,13 +135,17 @@ export class ArenaView {
     return this.pins.count(slot * LINES);
   }
 
+  bank(index: number): BankView {
+    const bank = this.banks[index];
+    if (bank === undefined) throw new RangeError(`no bank ${index}`);
+    return bank;
+  }
+
   /** `length` bytes of one bank, borrowed: a pin, or being the owner, guards them. */
   bytes(offset: number, length: number): Uint8Array {
-    const bank = Math.floor(offset / this.#bankBytes);
-    const from = offset - bank * this.#bankBytes;
-    const bytes = this.banks[bank]?.bytes;
-    if (bytes === undefined) throw new RangeError(`no bank has byte ${offset}`);
-    return bytes.subarray(from, from + length);
+    const index = Math.floor(offset / this.#bankBytes);
+    const from = offset - index * this.#bankBytes;
+    return this.bank(index).bytes.subarray(from, from + length);
   }
 
   /** Owner only: copies `bytes` into the extents, `at` bytes into the object. */
@@ -177,8 +181,7 @@ export class ArenaView {
 
   #copy(bytes: BorrowedBytes, offset: number): void {
     const index = Math.floor(offset / this.#bankBytes);
-    const bank = this.banks[index]?.bytes;
-    if (bank === undefined) throw new RangeError(`no bank has byte ${offset}`);
+    const bank = this.bank(index).bytes;
     const at = offset - index * this.#bankBytes;
     if (bytes.length < NATIVE_COPY_BYTES) bank.set(bytes, at);
     else copyBytes(bank, at, forThisCall(bytes));

@@ -80,16 +80,11 @@ export class BuddyAllocator {
 
   /** Hands out nothing of that bank any more, until `drop` or `keep`. One bank at a time. */
   leave(bank: number): void {
-    const [start, end] = this.#cellsOf(bank);
     this.#leavingFree = 0;
-    for (let cell = start; cell < end;) {
-      const tag = at(this.#tags, cell);
-      const order = tag & ~(FREE | USED);
-      if ((tag & FREE) !== 0) {
-        this.#free.remove(cell, order);
-        this.#leavingFree += 2 ** order;
-      }
-      cell += 2 ** order;
+    for (const [cell, tag] of this.#pieces(bank)) {
+      if ((tag & FREE) === 0) continue;
+      this.#free.remove(cell, orderOf(tag));
+      this.#leavingFree += 2 ** orderOf(tag);
     }
     this.#freeCells -= this.#leavingFree;
     this.#leaving = bank;
@@ -98,12 +93,7 @@ export class BuddyAllocator {
   /** Whose the pieces are that are handed out of the bank that is left: none, and it can go. */
   *leavingHolders(): Generator<number> {
     if (this.#leaving === NONE) return;
-    const [start, end] = this.#cellsOf(this.#leaving);
-    for (let cell = start; cell < end;) {
-      const tag = at(this.#tags, cell);
-      if ((tag & USED) !== 0) yield at(this.#holders, cell);
-      cell += (tag & USED) === 0 ? 1 : 2 ** (tag & ~USED);
-    }
+    for (const [cell] of this.#pieces(this.#leaving)) yield at(this.#holders, cell);
   }
 
   get isLeft(): boolean {
@@ -119,18 +109,15 @@ export class BuddyAllocator {
 
   /** The bank stays after all. */
   keep(): void {
-    const [start, end] = this.#cellsOf(this.#leaving);
+    const bank = this.#leaving;
     this.#leaving = NONE;
-    for (let cell = start; cell < end;) {
-      const tag = at(this.#tags, cell);
-      if (tag !== 0) {
-        cell += 2 ** (tag & ~USED);
-        continue;
-      }
-      const from = cell;
-      while (cell < end && this.#tags[cell] === 0) cell += 1;
+    const [start, end] = this.#cellsOf(bank);
+    let from = start;
+    for (const [cell, tag] of this.#pieces(bank)) {
       this.#release(from, cell);
+      from = cell + 2 ** orderOf(tag);
     }
+    this.#release(from, end);
   }
 
   /** Says whose extents those are: after each `allocate` and each `shrink`. */
@@ -146,14 +133,8 @@ export class BuddyAllocator {
 
   /** Cells of a bank that are free. */
   freeIn(bank: number): number {
-    const [start, end] = this.#cellsOf(bank);
     let free = 0;
-    for (let cell = start; cell < end;) {
-      const tag = at(this.#tags, cell);
-      const size = 2 ** (tag & ~(FREE | USED));
-      if ((tag & FREE) !== 0) free += size;
-      cell += size;
-    }
+    for (const [, tag] of this.#pieces(bank)) if ((tag & FREE) !== 0) free += 2 ** orderOf(tag);
     return free;
   }
 
@@ -250,6 +231,19 @@ export class BuddyAllocator {
     for (const extent of extents) this.#cut(extent, 0);
   }
 
+  /**
+   * First cells of a bank's free blocks and of its pieces that are handed out, with their tags. Of the bank that
+   * is left what is free has none. What comes may be freed or taken out before the next one does.
+   */
+  *#pieces(bank: number): Generator<[cell: number, tag: number]> {
+    const [start, end] = this.#cellsOf(bank);
+    for (let cell = start; cell < end;) {
+      const tag = at(this.#tags, cell);
+      if (tag !== 0) yield [cell, tag];
+      cell += tag === 0 ? 1 : 2 ** orderOf(tag);
+    }
+  }
+
   #cellsOf(bank: number): [number, number] {
     const start = bank * this.#bankCells;
     return [start, Math.min(this.#cells, start + this.#bankCells)];
@@ -322,6 +316,10 @@ export class BuddyAllocator {
     }
     this.#freeCells += end - start;
   }
+}
+
+function orderOf(tag: number): number {
+  return tag & ~(FREE | USED);
 }
 
 function isPowerOfTwo(n: number): boolean {

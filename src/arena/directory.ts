@@ -202,8 +202,7 @@ export class Directory {
   /** What the accessors speak of from now on. */
   #goTo(line: number): void {
     const index = Math.floor(line / this.#bankLines);
-    const bank = this.view.banks[index];
-    if (bank === undefined) throw new RangeError(`no bank has line ${line}`);
+    const bank = this.view.bank(index);
     this.#bank = bank.bytes;
     this.#cells = bank.cells;
     this.#times = bank.times;

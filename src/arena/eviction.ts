@@ -8,7 +8,8 @@
  */
 import { GatewayError } from '../errors.js';
 import { Ghost } from './ghost.js';
-import { NO_SLOT, type SlotLinks, SlotQueue, slotLinks } from './slot-queue.js';
+import { type Books, NO_SLOT } from './layout.js';
+import { SlotQueue, slotLinks } from './slot-queue.js';
 
 /** Hits are counted to here: S3-FIFO's two bits. */
 export const MAX_HITS = 3;
@@ -104,12 +105,8 @@ const IN_MAIN = 2;
 /** Tiny objects cost no bytes but a slot each: past this share of the table they queue like others. */
 const ROOMY = 0.75;
 
-/** Cells by slot; only those of what is held mean anything, and `homes` is 0 for all else. */
-export interface S3FifoBooks extends SlotLinks {
-  readonly homes: Uint8Array;
-  readonly sizes: Float64Array;
-  readonly hashes: Int32Array;
-}
+/** Only cells of what is held mean anything, and `homes` is 0 for all else. */
+type S3FifoBooks = Pick<Books, 'older' | 'newer' | 'homes' | 'sizes' | 'hashes'>;
 
 export interface S3FifoOptions extends EvictionOptions {
   /** Of its own unless given. */

@@ -10,10 +10,9 @@
  *   reader: pins, then looks whether what it pinned is still what it wants
  *   owner:  makes it what nobody wants any more, then looks for pins
  */
+import { spread } from '../runtime/hash.js';
 import { PIN_CELLS, type Pool } from './layout.js';
 
-/** Knuth's: it brings all bits into the high ones. */
-const GOLDEN = 0x9e_37_79_b1;
 const SHIFT = 32 - Math.log2(PIN_CELLS);
 
 export class Pins {
@@ -126,5 +125,5 @@ export function clearPins({ pins }: Pool, worker: number): void {
 }
 
 function cellOf(line: number): number {
-  return Math.imul(line, GOLDEN) >>> SHIFT;
+  return spread(line) >>> SHIFT;
 }

@@ -2,14 +2,13 @@
  * A FIFO of slot numbers, oldest to newest, linked through two cells per slot. Queues that share
  * one `SlotLinks` move a slot from one to the other for free; a slot is in one of them at a time.
  */
+import { NO_SLOT } from './layout.js';
 
 /** Cells per slot for every queue built on them. */
 export interface SlotLinks {
   readonly older: Int32Array;
   readonly newer: Int32Array;
 }
-
-export const NO_SLOT = -1;
 
 export function slotLinks(slots: number): SlotLinks {
   return { older: new Int32Array(slots).fill(NO_SLOT), newer: new Int32Array(slots).fill(NO_SLOT) };

@@ -20,7 +20,6 @@ import { refuse } from './refusal.js';
 import { RelayedAnswer } from './relayed-answer.js';
 import { StoredAnswer } from './stored-answer.js';
 import type { Responder } from './responder.js';
-import type { ResponsePlan } from './response-plan.js';
 
 /** A leader's answer may be his alone, a part not the one that is wanted, a worker be lost. */
 const MAX_ASKS = 3;
@@ -93,7 +92,7 @@ export class Exchange implements AskHandler {
       this.#askAlone();
       return;
     }
-    const plan = this.#plan(descriptor);
+    const plan = this.#stored.plan(this.#request, descriptor);
     if (plan === undefined) {
       this.#wantsWhole = true;
       this.#ask();
@@ -248,14 +247,9 @@ export class Exchange implements AskHandler {
     return object;
   }
 
-  /** Also of the whole that was asked for in place of a part: it may be of the version that the range is of. */
-  #plan(descriptor: Descriptor): ResponsePlan | undefined {
-    return this.#stored.plan(this.#request, descriptor);
-  }
-
   /** False: the object is gone or is not what the request wants, so ask. */
   #serve(object: LocalObject, served: Served, near: boolean): boolean {
-    const plan = this.#plan(object.descriptor);
+    const plan = this.#stored.plan(this.#request, object.descriptor);
     if (plan === undefined) {
       // A part cannot answer; that the shard sent it means it was asked with the range.
       if (!near) this.#wantsWhole = true;

@@ -8,15 +8,19 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-/** Knuth's: it brings all bits of a hash into the high ones. */
 const GOLDEN = 0x9e_37_79_b1;
+
+/** Knuth's multiplicative hash: brings all bits of an integer into the high ones of 32. */
+export function spread(n: number): number {
+  return Math.imul(n, GOLDEN) >>> 0;
+}
 
 /**
  * The shard that decides about a key with that hash, on any node with that many shards. By the high bits of
  * a product: a shard's own table goes by the low bits of the hash, and would have most places empty.
  */
 export function shardOf(hash: number, shards: number): number {
-  return Math.floor(((Math.imul(hash, GOLDEN) >>> 0) / 2 ** 32) * shards);
+  return Math.floor((spread(hash) / 2 ** 32) * shards);
 }
 
 /** The worker on which a shard lives. */

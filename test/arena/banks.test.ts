@@ -1,10 +1,11 @@
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
-import { Banks, voidShard } from '../../src/arena/banks.js';
-import { BuddyAllocator, type Extent } from '../../src/arena/buddy.js';
+import { voidShard } from '../../src/arena/banks.js';
+import type { Extent } from '../../src/arena/buddy.js';
 import { Directory } from '../../src/arena/directory.js';
 import { createPool, MIN_BLOCK_BYTES, NO_SLOT, NOBODY, type Pool } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
+import { openBanks } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 const BANK = 8 * BLOCK;
@@ -13,14 +14,8 @@ function poolOf(banks: number, shards: number): Pool {
   return createPool({ bytes: banks * BANK, shards, workers: 2, bankBytes: BANK });
 }
 
-/** A shard's banks and its allocator, as a worker opens them. */
-function open(pool: Pool, shard: number): { banks: Banks; allocator: BuddyAllocator } {
-  const allocator = new BuddyAllocator({
-    ...{ books: pool.books, bankBytes: BANK, minBlockBytes: BLOCK, maxBlockBytes: BANK },
-  });
-  const arena = new ArenaView(pool, 0);
-  return { banks: new Banks({ arena, shard, allocator }), allocator };
-}
+const open = (pool: Pool, shard: number): ReturnType<typeof openBanks> =>
+  openBanks(new ArenaView(pool, 0), shard);
 
 t.test('shards begin with a bank each and take what nobody has', (t) => {
   const pool = poolOf(5, 2);

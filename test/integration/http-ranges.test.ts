@@ -183,6 +183,25 @@ t.test('parts of a large file are kept, joined and at last are the whole', async
   t.equal(origin.count(path), 5, 'without another request');
 });
 
+t.test(
+  'If-Range of a newer version than that of the part that is here gets its range',
+  async (t) => {
+    const path = '/parts/replaced.mp4';
+    const [old, fresh] = [patterned(5_000, 13), patterned(6_000, 17)];
+    const fields = { 'Content-Type': 'video/mp4', 'Cache-Control': 'max-age=600' };
+    origin.on(path, fileScript(old, { ...fields, ETag: '"old"' }));
+    t.equal((await ranged(path, 'bytes=1000-1999')).status, 206);
+    origin.on(path, fileScript(fresh, { ...fields, ETag: '"fresh"' }));
+    const answer = await ranged(path, 'bytes=1200-1299', 'If-Range: "fresh"');
+    t.equal(answer.status, 206);
+    t.equal(answer.fields.get('content-range'), 'bytes 1200-1299/6000');
+    t.ok(answer.body.equals(fresh.subarray(1_200, 1_300)));
+    const other = await ranged(path, 'bytes=1200-1299', 'If-Range: "old"');
+    t.equal(other.status, 200, 'and of an older one all of it');
+    t.ok(other.body.equals(fresh));
+  },
+);
+
 t.test('a suffix and several ranges of a large file that is not here', async (t) => {
   const path = '/parts/suffix.mp4';
   const body = patterned(500_000, 5);

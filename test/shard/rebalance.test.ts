@@ -1,11 +1,11 @@
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
-import { Banks } from '../../src/arena/banks.js';
-import { BuddyAllocator } from '../../src/arena/buddy.js';
+import type { Banks } from '../../src/arena/banks.js';
 import { createPool, MIN_BLOCK_BYTES, NOBODY, type Pool } from '../../src/arena/layout.js';
 import { S3Fifo } from '../../src/arena/eviction.js';
 import { type Body, ObjectStore } from '../../src/shard/object-store.js';
 import { Rebalance } from '../../src/shard/rebalance.js';
+import { openBanks } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 const BANK_BLOCKS = 64;
@@ -21,12 +21,10 @@ class ShardBench {
   moved = 0;
 
   constructor(pool: Pool, shard: number, now: () => number) {
-    const { books, bankBytes, slots } = pool;
+    const { books, slots } = pool;
     this.arena = new ArenaView(pool, 0);
-    const allocator = new BuddyAllocator({
-      ...{ books, bankBytes, minBlockBytes: BLOCK, maxBlockBytes: bankBytes },
-    });
-    this.banks = new Banks({ arena: this.arena, shard, allocator });
+    const { allocator, banks } = openBanks(this.arena, shard);
+    this.banks = banks;
     this.store = new ObjectStore({
       ...{ arena: this.arena, shard, allocator, banks: this.banks, now },
       eviction: new S3Fifo({ slots, hits: pool.hits, books }),

@@ -37,17 +37,26 @@ export function allocatorOf(o: {
   return allocator;
 }
 
+/** A shard's banks and its allocator, as a worker opens them. */
+export function openBanks(
+  arena: ArenaView,
+  shard: number,
+): { banks: Banks; allocator: BuddyAllocator } {
+  const { books, bankBytes } = arena.pool;
+  const allocator = new BuddyAllocator({
+    ...{ books, bankBytes, minBlockBytes: MIN_BLOCK_BYTES, maxBlockBytes: bankBytes },
+  });
+  return { banks: new Banks({ arena, shard, allocator }), allocator };
+}
+
 /** Of shard 0, with all that nobody has. */
 export function storeOf(
   arena: ArenaView,
   onEvicted: ObjectStoreOptions['onEvicted'],
   now = (): number => 0,
 ): ObjectStore {
-  const { books, slots, bankBytes } = arena.pool;
-  const allocator = new BuddyAllocator({
-    ...{ books, bankBytes, minBlockBytes: MIN_BLOCK_BYTES, maxBlockBytes: bankBytes },
-  });
-  const banks = new Banks({ arena, shard: 0, allocator });
+  const { books, slots } = arena.pool;
+  const { allocator, banks } = openBanks(arena, 0);
   const eviction = new S3Fifo({ slots, hits: arena.hits, books });
   return new ObjectStore({ arena, shard: 0, allocator, banks, eviction, onEvicted, now });
 }
