@@ -7,7 +7,10 @@ import { nextRhythm } from '../media/rhythm.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from './describe.js';
+import type { Stored } from './entry.js';
 import type { Fill } from './fill.js';
+import { readBody } from './read-body.js';
+import type { BorrowedBytes } from '../runtime/bytes.js';
 
 export interface Arrival extends ExchangeTimes {
   readonly response: OriginResponse;
@@ -56,4 +59,23 @@ export function planOf(
       ...(isMaybeLive(kind, facts.manifest) ? { staleWhileRevalidateMs: 0 } : {}),
     },
   );
+}
+
+/** What a body means, where that decides its lifetime. */
+export type FactsOf = (
+  object: { path: string; kind: string },
+  status: number,
+  body: BorrowedBytes,
+) => ObjectFacts;
+
+/** Only manifests are looked into. */
+export function factsOfStored(
+  { store }: ShardContext,
+  { kind, descriptor }: Pick<Stored, 'kind' | 'descriptor'>,
+  factsOf: FactsOf,
+): ObjectFacts {
+  const { key, status, extents, storedBytes } = descriptor;
+  if (kind !== 'playlist' && kind !== 'mpd') return { status };
+  const bytes = readBody(store.arena, extents, storedBytes);
+  return factsOf({ path: pathOf(key), kind }, status, bytes);
 }

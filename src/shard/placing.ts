@@ -1,0 +1,139 @@
+/** Gives an origin's answer its place in the shard: room as it begins, and what is told of it as it ends. */
+import { mayShare } from '../cache/audience.js';
+import { secondaryKey } from '../cache/vary.js';
+import { mediaKind } from '../media/kind.js';
+import type { OriginResponse } from '../origin/origin.js';
+import { hash32 } from '../runtime/hash.js';
+import type { Answers } from './answers.js';
+import type { ShardContext } from './context.js';
+import { describe, pathOf, type StoringPlan } from './describe.js';
+import { withCodable } from './encoder.js';
+import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
+import { type Fill, rekey, type Waiter } from './fill.js';
+import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
+import type { Body } from './object-store.js';
+import { publishedText, roomForText } from './publication.js';
+import { type Span, spanOf } from './span.js';
+
+/** An object of unknown length begins with so much and grows by doubling. */
+const FIRST_GROWTH_BYTES = 65_536;
+
+export interface PlacingHooks {
+  /** A waiter must be decided anew: the answer that came does not suit it. */
+  readonly redecide: (waiter: Waiter) => void;
+  readonly onStored: (stored: Stored) => void;
+  readonly discard: (stored: Stored) => void;
+  readonly factsOf: FactsOf;
+}
+
+export class Placing {
+  readonly #context: ShardContext;
+  readonly #answers: Answers;
+  readonly #hooks: PlacingHooks;
+
+  constructor(context: ShardContext, answers: Answers, hooks: PlacingHooks) {
+    this.#context = context;
+    this.#answers = answers;
+    this.#hooks = hooks;
+  }
+
+  /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
+  accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
+    const { config, shard } = this.#context;
+    const span = spanOf(fill, response);
+    if (span === undefined) return 'partial';
+    if (span.length > config.cache.maxObject) return 'too-large';
+    const body = this.#reserve(fill, response, span);
+    if (body === undefined) return 'no-room';
+    const { entry, leader } = fill;
+    const { vary } = plan;
+    this.#adoptVary(entry, vary);
+    const secondary = secondaryKey(vary, leader.request.headers);
+    fill.body = body;
+    fill.phase = 'filling';
+    rekey(fill, secondary);
+    fill.sentExtents = body.extents.length;
+    fill.descriptor = withCodable(
+      this.#context,
+      describe(response.status, response.headers, plan, {
+        key: entry.key,
+        ...{ shard, secondary },
+        slot: body.slot,
+        generation: body.generation,
+        extents: body.extents,
+        firstByte: span.first,
+        storedBytes: span.length,
+        totalBytes: span.total,
+        codable: false,
+        keep: false,
+      }),
+    );
+    const strangers: Waiter[] = [];
+    for (const [asker, waiter] of fill.waiters) {
+      const { headers, credentialed } = waiter.request;
+      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
+      fill.waiters.delete(asker);
+      strangers.push(waiter);
+    }
+    this.#answers.filling(fill, response.status);
+    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    return undefined;
+  }
+
+  #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
+    const { store } = this.#context;
+    const room = roomForText(fill.entry.key, headers, length);
+    return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
+  }
+
+  /** A resource that varies differently from before: what was stored under the old rule is no guide. */
+  #adoptVary(entry: Entry, vary: readonly string[]): void {
+    if (entry.vary.join() === vary.join()) return;
+    for (const variant of entry.variants.values()) {
+      for (const stored of storedIn(variant)) this.#hooks.discard(stored);
+    }
+    entry.vary = vary;
+  }
+
+  finish(fill: Fill, arrival: Arrival): void {
+    const { store, index } = this.#context;
+    const { body, descriptor, entry } = fill;
+    if (body === undefined || descriptor === undefined) return;
+    const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
+    const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
+    const facts = withRhythm(
+      { fill, arrival },
+      factsOfStored(this.#context, { kind, descriptor: placed }, this.#hooks.factsOf),
+    );
+    const plan = planOf(this.#context, { fill, arrival }, facts);
+    const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
+    if (!plan.store || fill.purged || fill.ring.bytes > 0) {
+      this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
+      fill.body = undefined;
+      store.release(body);
+      return;
+    }
+    const originFields = this.#context.interner.lines(arrival.response.headers);
+    const described = withCodable(
+      this.#context,
+      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+    );
+    const text = publishedText(described);
+    store.store(body, fill.written, hash32(entry.key), text);
+    const stored: Stored = {
+      entry,
+      secondary: descriptor.secondary,
+      kind,
+      body,
+      encodings: NO_ENCODINGS,
+      originFields,
+      descriptor: { ...described, extents: body.extents, published: body.published },
+      rhythm: facts.rhythm?.of,
+      retryAtMs: 0,
+    };
+    index.own(body.slot, stored);
+    keepStored(stored, this.#hooks.discard);
+    this.#hooks.onStored(stored);
+    this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
+  }
+}
