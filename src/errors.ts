@@ -36,6 +36,7 @@ export const ERRORS = {
   GW_ORIGIN_TIMEOUT: { source: 'upstream', status: 504, retryable: true },
   GW_ORIGIN_PROTOCOL: { source: 'upstream', status: 502, retryable: true },
   GW_ORIGIN_BODY_SHORT: { source: 'upstream', status: 502, retryable: true },
+  GW_ORIGIN_CHANGED: { source: 'upstream', status: 502, retryable: true },
   GW_ORIGIN_BREAKER_OPEN: { source: 'upstream', status: 502, retryable: true },
   GW_ORIGIN_BUSY: { source: 'gateway', status: 503, retryable: true },
   GW_ORIGIN_STATUS: { source: 'upstream', status: 502, retryable: true },

@@ -21,6 +21,7 @@ export interface Descriptor {
   readonly firstByte: number; // offset of the stored bytes in the representation; 0 unless partial
   readonly storedBytes: number; // -1 while a fill of unknown length goes on
   readonly totalBytes: number; // length of the whole representation; -1 unknown
+  readonly sliceBytes: number; // its bytes lie in slices of so many, each an object of its own; 0: they lie here
   readonly fields: FieldLines; // what every response carries: no Age, Date, Content-Length, Cache-Status
   readonly etag: string; // '' when there is none
   readonly lastModifiedMs: number; // NaN when there is none

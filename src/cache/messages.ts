@@ -12,6 +12,7 @@ import type { FieldLines } from '../http/fields.js';
 import type { Lane } from '../runtime/lanes.js';
 import type { ForwardReason } from './cache-status.js';
 import type { Descriptor, StoredExtent } from './descriptor.js';
+import type { SliceOf } from './slices.js';
 
 /** Why an answer is what it is; becomes our Cache-Status member (RFC 9211). */
 export type Served = (
@@ -36,9 +37,16 @@ export interface AskRequest {
   readonly credentialed: boolean;
   /** The range reaches past the end of what is stored: it may have grown. */
   readonly beyond: boolean;
+  /** The key is that of a slice, and this is which; the range says so, too. */
+  readonly slice: SliceOf | undefined;
+  /** What has this validator is no longer what the resource is; ''. */
+  readonly outdated: string;
   /** Leaders it has waited for in vain. */
   readonly elections: number;
 }
+
+/** What most asks are: for the object, as it is. */
+export const PLAIN_ASK = { beyond: false, slice: undefined, outdated: '', elections: 0 } as const;
 
 /** One body. A generation has one content for good: a coding of it is of no other. */
 export interface BodyName {

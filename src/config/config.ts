@@ -191,7 +191,12 @@ const cache = group({
   maxObject: size(
     { auto: "half of a shard's memory" },
     ['4KiB', '1TiB'],
-    'Largest object that is kept; larger ones pass through.',
+    'Largest object that is kept whole; larger ones are sliced, or pass through.',
+  ),
+  sliceSize: size(
+    { auto: '1MiB, or cache.maxObject' },
+    ['0B', '64MiB'],
+    'Objects of more than eight of these, or than cache.maxObject, are fetched and kept in such slices, where origins give ranges; 0: never.',
   ),
   nearIndex: count(
     4_096,

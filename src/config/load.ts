@@ -134,7 +134,11 @@ function complete(values: ReadonlyMap<string, unknown>, around: Surroundings): C
     SETTINGS.get(path)?.schema.parse(written.get(path)) as number;
   const half = Math.floor(read('cache.memory') / read('shards') / 2);
   const maxObject = { 'cache.maxObject': Math.min(MAX_OBJECT_BYTES, Math.max(4096, half)) };
-  const all = { ...maxObject, ...Object.fromEntries(written) };
+  const whole = written.has('cache.maxObject')
+    ? read('cache.maxObject')
+    : maxObject['cache.maxObject'];
+  const sliceSize = { 'cache.sliceSize': Math.min(MIB, whole) };
+  const all = { ...maxObject, ...sliceSize, ...Object.fromEntries(written) };
   const config = CONFIG_SCHEMA.parse(nested(all));
   // What is sent is keyed: where the origin hears the Host, no answer is for another one.
   const key = { ...config.key, host: config.key.host || config.origin.preserveHost };

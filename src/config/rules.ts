@@ -11,8 +11,8 @@ interface Rule {
 }
 
 const MIN_SHARD_BYTES = 65_536;
-/** One typed array views all of an arena. */
-const MAX_SHARD_BYTES = 4_294_967_296;
+/** In less, an origin is asked more often than its bytes are worth. */
+const MIN_SLICE_BYTES = 65_536;
 /** A body's length is counted in 31 bits of shared memory. */
 export const MAX_OBJECT_BYTES = 2_147_479_552;
 
@@ -65,17 +65,6 @@ const RULES: readonly Rule[] = [
           },
   },
   {
-    reads: ['cache.memory', 'shards'],
-    find: ({ cache, shards }) =>
-      cache.memory / shards <= MAX_SHARD_BYTES
-        ? undefined
-        : {
-            path: 'shards',
-            want: `at least ${Math.ceil(cache.memory / MAX_SHARD_BYTES)}, as a shard holds 4GiB at most`,
-            got: String(shards),
-          },
-  },
-  {
     reads: ['cache.maxObject'],
     find: ({ cache }) =>
       cache.maxObject <= MAX_OBJECT_BYTES
@@ -96,6 +85,18 @@ const RULES: readonly Rule[] = [
             want: `at most ${formatSize(Math.floor(cache.memory / shards))}, the memory of one shard`,
             got: formatSize(cache.maxObject),
           },
+  },
+  {
+    reads: ['cache.sliceSize', 'cache.maxObject'],
+    find: ({ cache: { sliceSize, maxObject } }) => {
+      const least = Math.min(MIN_SLICE_BYTES, maxObject);
+      if (sliceSize === 0 || (sliceSize >= least && sliceSize <= maxObject)) return undefined;
+      return {
+        path: 'cache.sliceSize',
+        want: `0, or ${formatSize(least)} to ${formatSize(maxObject)}, the value of cache.maxObject`,
+        got: formatSize(sliceSize),
+      };
+    },
   },
   {
     reads: ['limits.url', 'limits.header'],

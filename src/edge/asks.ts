@@ -464,7 +464,8 @@ const LOST: FillEnd = { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker h
 const RELAYING = '\0relaying';
 
 /** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
-function joinKeyOf({ key, headers, range, credentialed, beyond }: AskRequest): string {
+function joinKeyOf(request: AskRequest): string {
+  const { key, headers, range, credentialed, beyond, outdated } = request;
   const encoding = fieldValue(headers, 'accept-encoding') ?? '';
-  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;
+  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}\n${outdated}`;
 }

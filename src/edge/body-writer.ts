@@ -3,9 +3,8 @@
  * and this object, never a copy of ours. Phases: running → stalled (the client) or starved (the
  * fill) → running … → over.
  */
-import type { ArenaView } from '../arena/arena.js';
-import type { StoredExtent } from '../cache/descriptor.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
+import type { BodySource } from './body-source.js';
 import type { Responder } from './responder.js';
 import type { Turns } from './turns.js';
 import type { StallWheel, Stalled } from './stall-wheel.js';
@@ -14,16 +13,6 @@ import type { StallWheel, Stalled } from './stall-wheel.js';
 export type Piece =
   | { readonly from: number; readonly length: number } // offset into the stored bytes
   | { readonly bytes: Uint8Array };
-
-/** What is read from: the slot is leased by whoever made the writer, and released by it. */
-export interface BodySource {
-  readonly arena: ArenaView;
-  readonly slot: number;
-  extents: readonly StoredExtent[];
-  written: number; // bytes in place; grows while a fill goes on
-  ended: boolean; // no more will come
-  ringBytes?: number; // byte n lies at n modulo this, the last so many are there; 0: all are
-}
 
 export interface BodyWriterOptions {
   readonly responder: Responder;
@@ -199,7 +188,7 @@ export class BodyWriter implements Stalled {
     if (total < 0) {
       if (this.#sent < source.written) {
         const count = Math.min(limit, UNKNOWN_LENGTH_CHUNK, source.written - this.#sent);
-        const chunk = this.#view(this.#sent, count);
+        const chunk = source.view(this.#sent, count);
         if (chunk !== undefined) return chunk;
       }
       if (source.ended && this.#sent >= source.written) this.responder.end('');
@@ -223,20 +212,9 @@ export class BodyWriter implements Stalled {
       if ('bytes' in piece) return piece.bytes.subarray(skip, Math.min(length, skip + limit));
       const from = piece.from + skip;
       const count = Math.min(limit, length - skip, source.written - from);
-      return count > 0 ? this.#view(from, count) : undefined;
+      return count > 0 ? source.view(from, count) : undefined;
     }
     return undefined;
-  }
-
-  /** Undefined: `written`, read from shared memory, is ahead of the extents that a message brings. */
-  #view(from: number, count: number): BorrowedBytes | undefined {
-    const { arena, extents, ringBytes = 0 } = this.source;
-    if (ringBytes === 0) {
-      const view = arena.view(extents, from, count);
-      return view.length > 0 ? view : undefined;
-    }
-    const at = from % ringBytes;
-    return arena.view(extents, at, Math.min(count, ringBytes - at));
   }
 
   /** Re-read after a call that may have changed it: the compiler believes otherwise. */

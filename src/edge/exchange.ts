@@ -10,6 +10,7 @@ import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
 import { reachOf } from '../http/range.js';
 import type { AskHandler } from './asks.js';
+import { ArenaBody } from './body-source.js';
 import type { BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
@@ -18,6 +19,7 @@ import { LocalObject } from './local-object.js';
 import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
 import { RelayedAnswer } from './relayed-answer.js';
+import { SlicedAnswer } from './sliced-answer.js';
 import { StoredAnswer } from './stored-answer.js';
 import type { Responder } from './responder.js';
 
@@ -37,6 +39,7 @@ export class Exchange implements AskHandler {
   #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
   #beyond = false; // its range may reach what has been written since
+  #outdated = ''; // validator of what proved to be gone
   #elections = 0; // leaders it has waited for in vain
   #relayed: RelayedAnswer | undefined;
   #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
@@ -103,7 +106,9 @@ export class Exchange implements AskHandler {
       this.#stored.endBodyless(descriptor, served, plan);
       return;
     }
-    const writer = this.#stored.writerFor(descriptor, { plan, served, source });
+    const writer = this.#stored.writerFor(plan, source, () => {
+      this.#stored.writeHead(descriptor, served, plan);
+    });
     this.#follow(feed, writer);
     if (source.written > 0) writer.pump(quantum);
   }
@@ -226,6 +231,8 @@ export class Exchange implements AskHandler {
       background: false,
       credentialed,
       beyond: this.#beyond,
+      slice: undefined,
+      outdated: this.#outdated,
       elections: this.#elections,
     };
   }
@@ -259,6 +266,9 @@ export class Exchange implements AskHandler {
       this.#beyond = true;
       return false;
     }
+    if (object.descriptor.sliceBytes > 0 && !plan.bodyless) {
+      return this.#sliced().serve(object, plan, { served, near });
+    }
     if (this.#stored.serve(object, plan, { served, near })) {
       this.#context.codings.served(object.descriptor, plan, this.#request.fields);
       return true;
@@ -268,6 +278,25 @@ export class Exchange implements AskHandler {
     const plainer = { ...object.descriptor, encodings: [], keep: false };
     const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
     return this.#serve(identity, served, near);
+  }
+
+  #sliced(): SlicedAnswer {
+    return new SlicedAnswer({
+      context: this.#context,
+      request: this.#request,
+      responder: this.#responder,
+      stored: this.#stored,
+      onOutdated: (validator) => {
+        this.#outdated = validator;
+        this.#ask();
+      },
+      onAlone: () => {
+        this.alone();
+      },
+      onFailed: (code) => {
+        this.#failed(code);
+      },
+    });
   }
 
   /** The range reaches past what is stored: of a file that was just being written, more may be there. */
@@ -330,13 +359,18 @@ export class Exchange implements AskHandler {
       writer.continueFrom(feed.source, turns.quantum);
       return;
     }
-    const { slot, extents, storedBytes } = descriptor;
+    const { slot, extents, storedBytes, sliceBytes } = descriptor;
+    if (sliceBytes > 0) {
+      this.#responder.close();
+      return;
+    }
     arena.pin(slot);
     this.#interrupted = undefined;
     this.#responder.whenGone(() => {
       arena.release(slot);
     });
-    writer.continueFrom({ arena, slot, extents, written: storedBytes, ended: true }, turns.quantum);
+    const source = new ArenaBody({ arena, slot, extents, written: storedBytes, ended: true });
+    writer.continueFrom(source, turns.quantum);
   }
 
   /** What has been sent must not look whole; where nothing was sent yet, say what happened. */

@@ -5,7 +5,7 @@
 import type { ArenaView } from '../arena/arena.js';
 import type { Descriptor } from '../cache/descriptor.js';
 import type { ErrorCode } from '../errors.js';
-import type { BodySource } from './body-writer.js';
+import { ArenaBody } from './body-source.js';
 import type { Writer } from './turns.js';
 
 export interface Follower extends Writer {
@@ -26,7 +26,7 @@ export class FillFeed {
   readonly id: number;
   readonly worker: number; // whose shard fills
   readonly descriptor: Descriptor;
-  readonly source: BodySource;
+  readonly source: ArenaBody;
   readonly followers = new Set<Follower>();
   /** The asks that led here, to be cancelled together. */
   readonly asks = new Set<{ readonly id: number; readonly shard: number }>();
@@ -42,14 +42,9 @@ export class FillFeed {
     this.worker = worker;
     this.descriptor = descriptor;
     this.#arena = arena;
-    this.source = {
-      arena,
-      slot: descriptor.slot,
-      extents: descriptor.extents,
-      written: arena.written(descriptor.slot),
-      ended: false,
-      ringBytes: 0,
-    };
+    const { slot, extents } = descriptor;
+    const written = arena.written(slot);
+    this.source = new ArenaBody({ arena, slot, extents, written, ended: false });
   }
 
   /** Runs what lets followers in: the first may have all it wants before the second is there. */

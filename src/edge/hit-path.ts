@@ -7,6 +7,7 @@ import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { ArenaView } from '../arena/arena.js';
 import type { Directory } from '../arena/directory.js';
 import { C } from '../telemetry/metrics.js';
+import { ArenaBody } from './body-source.js';
 import { BodyWriter } from './body-writer.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject, PlainBody } from './local-object.js';
@@ -175,7 +176,7 @@ export class HitPath {
     });
     const writer = new BodyWriter({
       responder,
-      source: { arena, slot, extents: [], written: 0, ended: true },
+      source: new ArenaBody({ arena, slot, extents: [], written: 0, ended: true }),
       pieces: [{ bytes: body }],
       total: body.length,
       turns,

@@ -6,7 +6,8 @@ import type { Descriptor } from '../cache/descriptor.js';
 import type { Served } from '../cache/messages.js';
 import { sentDate, servedStatus } from '../cache/render.js';
 import { ageSeconds } from '../cache/reuse.js';
-import { type BodySource, BodyWriter } from './body-writer.js';
+import { ArenaBody, type BodySource } from './body-source.js';
+import { BodyWriter } from './body-writer.js';
 import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 import type { LocalObject } from './local-object.js';
@@ -45,13 +46,8 @@ export class StoredAnswer {
     arena.touch(slot);
     if (how.near) metrics.add('nearHits');
     this.count(how.served, plan.status);
-    const source: BodySource = {
-      arena,
-      slot,
-      extents,
-      written: plan.encoded?.bytes ?? descriptor.storedBytes,
-      ended: true,
-    };
+    const written = plan.encoded?.bytes ?? descriptor.storedBytes;
+    const source = new ArenaBody({ arena, slot, extents, written, ended: true });
     this.#deliver(descriptor, { plan, served: how.served, source });
     return true;
   }
@@ -59,7 +55,7 @@ export class StoredAnswer {
   /** The lease is held; it goes back here or when the writer is over. */
   #deliver(
     descriptor: Descriptor,
-    what: { plan: ResponsePlan; served: Served; source: BodySource },
+    what: { plan: ResponsePlan; served: Served; source: ArenaBody },
   ): void {
     const { plan, source } = what;
     const { arena, slot, extents } = source;
@@ -74,14 +70,16 @@ export class StoredAnswer {
       const view = arena.view(extents, piece.from, piece.length);
       if (view.length === piece.length) {
         this.#responder.cork(() => {
-          this.#writeHead(descriptor, what.served, plan);
+          this.writeHead(descriptor, what.served, plan);
           this.#responder.end(view);
         });
         arena.release(slot);
         return;
       }
     }
-    const writer = this.writerFor(descriptor, what);
+    const writer = this.writerFor(plan, source, () => {
+      this.writeHead(descriptor, what.served, plan);
+    });
     this.#responder.whenGone(() => {
       arena.release(slot);
     });
@@ -89,10 +87,7 @@ export class StoredAnswer {
   }
 
   /** The writer of a body that the caller keeps leased. */
-  writerFor(
-    descriptor: Descriptor,
-    { plan, served, source }: { plan: ResponsePlan; served: Served; source: BodySource },
-  ): BodyWriter {
+  writerFor(plan: ResponsePlan, source: BodySource, writeHead: () => void): BodyWriter {
     const { turns, wheel } = this.#context;
     return new BodyWriter({
       responder: this.#responder,
@@ -101,9 +96,7 @@ export class StoredAnswer {
       total: plan.total,
       turns,
       wheel,
-      writeHead: () => {
-        this.#writeHead(descriptor, served, plan);
-      },
+      writeHead,
     });
   }
 
@@ -112,12 +105,12 @@ export class StoredAnswer {
     const { status, total } = plan;
     const length = status === 304 || status === 204 || total < 0 ? undefined : total;
     this.#responder.cork(() => {
-      this.#writeHead(descriptor, served, plan);
+      this.writeHead(descriptor, served, plan);
       this.#responder.endWithoutBody(length);
     });
   }
 
-  #writeHead(descriptor: Descriptor, served: Served, plan: ResponsePlan): void {
+  writeHead(descriptor: Descriptor, served: Served, plan: ResponsePlan): void {
     const { config, clock, metrics } = this.#context;
     const nowMs = clock.now();
     const { freshness, upstreamStatus } = descriptor;

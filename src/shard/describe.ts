@@ -1,5 +1,6 @@
 /** From an origin's answer to what workers serve: which fields stay, and the facts beside them. */
 import type { Descriptor } from '../cache/descriptor.js';
+import { objectKey } from '../cache/slices.js';
 import type { StorePlan } from '../cache/policy.js';
 import type { Freshness } from '../cache/reuse.js';
 import { parseHttpDate } from '../http/date.js';
@@ -27,6 +28,7 @@ export interface Placement {
   readonly firstByte: number;
   readonly storedBytes: number;
   readonly totalBytes: number;
+  readonly sliceBytes: number;
   readonly secondary: string;
   readonly codable: boolean;
   readonly keep: boolean;
@@ -58,6 +60,7 @@ export function describe(
     firstByte: place.firstByte,
     storedBytes: place.storedBytes,
     totalBytes: place.totalBytes,
+    sliceBytes: place.sliceBytes,
     secondary: place.secondary,
     codable: place.codable,
     keep: place.keep,
@@ -81,8 +84,9 @@ export function freshnessOf(plan: Freshness): Freshness {
   return { bornMs, ttlMs, swrMs, sieMs, mustRevalidate, alwaysRevalidate, anonymousOnly };
 }
 
-/** The path of a key, without what its query adds. */
+/** The path of a key, without what its query adds or what makes it a slice's. */
 export function pathOf(key: string): string {
-  const query = key.indexOf('?');
-  return query < 0 ? key : key.slice(0, query);
+  const whole = objectKey(key);
+  const query = whole.indexOf('?');
+  return query < 0 ? whole : whole.slice(0, query);
 }

@@ -10,6 +10,7 @@ import { type Entry, newEntry, type Stored, storedIn, type Variant } from './ent
 import type { LineInterner } from './line-interner.js';
 import { isPackable, packStored, unpackStored } from './packed.js';
 import type { RestingTexts } from './resting-texts.js';
+import { SliceKeys } from './slice-keys.js';
 import { type KeyDigest, SlotChains } from './slot-chains.js';
 
 /**
@@ -55,6 +56,7 @@ export class EntryIndex {
   readonly #options: EntryIndexOptions;
   readonly #chains: SlotChains;
   readonly #known = new Map<string, Known>();
+  readonly #slices = new SliceKeys();
   readonly #awake = new Map<number, Awake>();
   /** By slot: whose body, or a coding of it, lies there: the slot of that body. */
   readonly #mains: Int32Array;
@@ -108,6 +110,11 @@ export class EntryIndex {
     const digest = this.#chains.digestOf(key);
     const head = this.#headOf(key, digest);
     return head === NO_SLOT ? undefined : this.#know(key, { digest, head });
+  }
+
+  /** Keys of what it holds of an object's slices. */
+  slicesOf(key: string): string[] {
+    return this.#slices.of(key);
   }
 
   ensure(key: string): Entry {
@@ -263,6 +270,7 @@ export class EntryIndex {
     if (known.head === NO_SLOT) {
       this.#chains.begin(known.digest, slot);
       known.head = slot;
+      this.#slices.add(entry.key);
     } else if (this.#chains.append(known.head, slot) > MAX_RESPONSES) {
       this.#giveUpOne(known, slot);
     }
@@ -278,6 +286,7 @@ export class EntryIndex {
     this.#setAsleep(known, slot);
     this.#responses -= 1;
     known.head = this.#chains.remove(known.head, slot);
+    if (known.head === NO_SLOT) this.#slices.remove(known.entry.key);
     this.#options.texts.forget(slot);
   }
 

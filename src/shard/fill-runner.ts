@@ -2,6 +2,8 @@
  * Runs fills: asks the origin, decides what its answer may become, and moves the bytes into the
  * arena while followers read them. All of it on the shard's thread; the awaits are the origin's.
  */
+import type { StorePlan } from '../cache/policy.js';
+import { judgeSlice } from '../cache/slices.js';
 import { secondaryKey } from '../cache/vary.js';
 import { asGatewayError, ERRORS, GatewayError, type ErrorCode } from '../errors.js';
 import { viewersScheme } from '../http/forwarding.js';
@@ -16,7 +18,7 @@ import { type Arrival, type FactsOf, planOf } from './fill-plan.js';
 import { Placing } from './placing.js';
 import { Relay } from './relay.js';
 import { Revalidation } from './revalidation.js';
-import { aftermathOf, LEADERS_FAULT } from './sharing.js';
+import { aftermathOf, LEADERS_FAULT, lessonOf } from './sharing.js';
 import { upstreamRequest } from './upstream-request.js';
 
 const STALE_ON_STATUS = new Set([500, 502, 503, 504]);
@@ -94,7 +96,9 @@ export class FillRunner {
         range: fill.range,
         storedFields: validate?.originFields,
         // Behind the end of what there was, another state of it is wanted.
-        ifRange: part === undefined || fill.range === '' || request.beyond ? '' : strongEtag(part),
+        ifRange:
+          request.slice?.validator ??
+          (part === undefined || fill.range === '' || request.beyond ? '' : strongEtag(part)),
         scheme: viewersScheme(config),
       },
       (status, fields) => {
@@ -128,6 +132,14 @@ export class FillRunner {
       return;
     }
     const plan = planOf(this.#context, { fill, arrival }, { status: response.status });
+    if (fill.leader.request.slice !== undefined) {
+      await this.#onSlice(fill, arrival, plan);
+      return;
+    }
+    if (plan.store && this.#placing.keepHead(fill, arrival, plan)) {
+      discardBody(response.body);
+      return;
+    }
     const refusal = plan.store ? this.#placing.accept(fill, arrival, plan) : plan.reason;
     if (refusal !== undefined) {
       await this.#relay.run(fill, response, refusal);
@@ -135,6 +147,41 @@ export class FillRunner {
     }
     await this.#body.pump(fill, response);
     this.#placing.finish(fill, arrival);
+  }
+
+  /** A slice is stored, or is nobody's: who waits fetches it for himself then. */
+  async #onSlice(fill: Fill, arrival: Arrival, plan: StorePlan): Promise<void> {
+    const { response } = arrival;
+    const { slice } = fill.leader.request;
+    const verdict = slice === undefined ? 'failed' : judgeSlice(slice, response);
+    if (verdict === 'fits' && plan.store) {
+      if (this.#placing.accept(fill, arrival, plan) === undefined) {
+        await this.#body.pump(fill, response);
+        this.#placing.finish(fill, arrival);
+        return;
+      }
+    }
+    discardBody(response.body);
+    const detail = `a slice was answered ${response.status}`;
+    if (verdict === 'changed') throw new GatewayError('GW_ORIGIN_CHANGED', detail);
+    if (verdict === 'failed') {
+      this.#refuseSlice(fill, response.status, detail);
+      return;
+    }
+    this.#context.memory.noteUnshared(fill.entry.key, 'everybody', this.#context.clock.now());
+    for (const waiter of fill.waiters.values()) this.#answers.alone(waiter);
+    fill.waiters.clear();
+  }
+
+  /** As a status is about its leader's request alone, the others ask anew. */
+  #refuseSlice(fill: Fill, status: number, detail: string): void {
+    const { credentialed } = fill.leader.request;
+    const lesson = lessonOf({ status, credentialed, large: false });
+    this.#relay.partOthers(fill, lesson, detail);
+    const leader = presentLeader(fill);
+    if (leader === undefined) return;
+    const others = aftermathOf(lesson, { elections: leader.elections, credentialed });
+    this.#answers.refuse([leader], { code: 'GW_ORIGIN_STATUS', detail, others });
   }
 
   #fail(fill: Fill, reason: unknown): void {

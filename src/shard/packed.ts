@@ -29,7 +29,7 @@ type Packed = [
     retryAtMs: number | null,
   ],
   flags: number,
-  span: [firstByte: number, totalBytes: number],
+  span: [firstByte: number, totalBytes: number, sliceBytes: number],
   body: PackedBody,
   encodings: [EncodedBody['coding'], PackedBody][],
   rhythm?: PackedRhythm,
@@ -62,7 +62,7 @@ export function isPackable({ descriptor }: Stored): boolean {
 
 export function packStored(stored: Stored, interner: LineInterner): string {
   const { descriptor, body, originFields, kind, retryAtMs, secondary, encodings, rhythm } = stored;
-  const { status, fields, freshness, firstByte, totalBytes } = descriptor;
+  const { status, fields, freshness, firstByte, totalBytes, sliceBytes } = descriptor;
   const { bornMs, ttlMs, swrMs, sieMs } = freshness;
   const kept = new Set(fields.map(([name]) => name));
   const strip = originFields.flatMap(([name]) =>
@@ -76,7 +76,7 @@ export function packStored(stored: Stored, interner: LineInterner): string {
     strip,
     [bornMs, ttlMs, swrMs, sieMs, retryAtMs], // JSON makes null of Infinity
     ruleFlags(freshness) | (body.published ? PUBLISHED : 0) | codingFlags(descriptor),
-    [firstByte, totalBytes],
+    [firstByte, totalBytes, sliceBytes],
     packBody(body),
     [...encodings].map(([coding, encoded]) => [coding, packBody(encoded)]),
   ];
@@ -97,7 +97,7 @@ export function unpackStored(
   const [bornMs = 0, ttlMs = 0, swrMs = 0, sieMs = 0, retryAtMs = 0] = times.map(
     (ms) => ms ?? Infinity,
   );
-  const [firstByte, totalBytes] = span;
+  const [firstByte, totalBytes, sliceBytes] = span;
   const { key, vary } = entry;
   const originFields = lines.map((line) => (typeof line === 'number' ? interner.at(line) : line));
   const lasting = { bornMs, ttlMs, swrMs, sieMs };
@@ -105,9 +105,9 @@ export function unpackStored(
   const published = (flags & PUBLISHED) !== 0;
   const body = unpackBody(packed, published);
   const { slot, generation, extents, bytes } = body;
-  const place = { key, shard, slot, generation, extents, firstByte, totalBytes };
+  const place = { key, shard, slot, generation, extents, firstByte, totalBytes, sliceBytes };
   const described = describe(status, originFields, facts, {
-    storedBytes: bytes,
+    storedBytes: sliceBytes > 0 ? totalBytes : bytes,
     secondary,
     codable: (flags & CODABLE) !== 0,
     keep: true,

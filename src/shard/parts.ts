@@ -35,7 +35,8 @@ export function isOneRange(range: string): boolean {
  * fetched whole, since the next viewer wants the rest; large files may be only looked into.
  */
 export function fillRange(request: AskRequest): string {
-  const { range } = request;
+  const { range, slice } = request;
+  if (slice !== undefined) return range;
   if (range === '' || FROM_START.test(range) || !isOneRange(range)) return '';
   const path = pathOf(request.key);
   const kind = mediaKind(path);

@@ -2,6 +2,8 @@
 import { mayShare } from '../cache/audience.js';
 import { secondaryKey } from '../cache/vary.js';
 import { mediaKind } from '../media/kind.js';
+import { withoutContentDigests } from '../http/digest.js';
+import type { FieldLines } from '../http/fields.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { hash32 } from '../runtime/hash.js';
 import type { Answers } from './answers.js';
@@ -13,6 +15,7 @@ import { type Fill, rekey, type Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { publishedText, roomForText } from './publication.js';
+import { isSliced } from './slicing.js';
 import { type Span, spanOf } from './span.js';
 
 /** An object of unknown length begins with so much and grows by doubling. */
@@ -64,20 +67,77 @@ export class Placing {
         firstByte: span.first,
         storedBytes: span.length,
         totalBytes: span.total,
+        sliceBytes: 0,
         codable: false,
         keep: false,
       }),
     );
-    const strangers: Waiter[] = [];
-    for (const [asker, waiter] of fill.waiters) {
-      const { headers, credentialed } = waiter.request;
-      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
-      fill.waiters.delete(asker);
-      strangers.push(waiter);
-    }
+    const strangers = partStrangers(fill, plan, secondary);
     this.#answers.filling(fill, response.status);
     for (const waiter of strangers) this.#hooks.redecide(waiter);
     return undefined;
+  }
+
+  /**
+   * Keeps what is told of an object whose bytes are to be fetched in slices, and answers all whom it
+   * suits. False: it is none.
+   */
+  keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
+    const { config, shard, store, index, interner } = this.#context;
+    const { entry, leader } = fill;
+    const span = spanOf(fill, response);
+    if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
+    const fields = headFields(response);
+    const body = store.reserve(0, roomForText(entry.key, fields, span.total));
+    if (body === undefined) return false;
+    const { vary } = plan;
+    this.#adoptVary(entry, vary);
+    const secondary = secondaryKey(vary, leader.request.headers);
+    rekey(fill, secondary);
+    const originFields = interner.lines(fields);
+    const place = {
+      key: entry.key,
+      shard,
+      secondary,
+      slot: body.slot,
+      generation: body.generation,
+      extents: [],
+      firstByte: 0,
+      storedBytes: span.total,
+      totalBytes: span.total,
+      sliceBytes: config.cache.sliceSize,
+      codable: false,
+      keep: true,
+    };
+    const descriptor = describe(200, originFields, plan, place);
+    const strangers = partStrangers(fill, plan, secondary);
+    if (!fill.purged) {
+      store.store(body, 0, hash32(entry.key));
+      const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
+      const stored: Stored = {
+        entry,
+        secondary,
+        kind,
+        body,
+        encodings: NO_ENCODINGS,
+        originFields,
+        descriptor,
+        retryAtMs: 0,
+      };
+      index.own(body.slot, stored);
+      keepStored(stored, this.#hooks.discard);
+      this.#hooks.onStored(stored);
+    }
+    const fwd = fill.stored === undefined ? 'uri-miss' : 'stale';
+    this.#answers.objectToAll(fill, descriptor, {
+      hit: false,
+      fwd,
+      fwdStatus: response.status,
+      stored: true,
+    });
+    if (fill.purged) store.release(body);
+    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    return true;
   }
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
@@ -136,4 +196,23 @@ export class Placing {
     this.#hooks.onStored(stored);
     this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
   }
+}
+
+/** Takes out of the fill those whom its answer does not suit. */
+function partStrangers(fill: Fill, plan: StoringPlan, secondary: string): Waiter[] {
+  const strangers: Waiter[] = [];
+  for (const [asker, waiter] of fill.waiters) {
+    const { headers, credentialed } = waiter.request;
+    if (secondaryKey(plan.vary, headers) === secondary && mayShare(plan, credentialed)) continue;
+    fill.waiters.delete(asker);
+    strangers.push(waiter);
+  }
+  return strangers;
+}
+
+/** Of a part, what is told of the whole as well. */
+function headFields({ status, headers }: OriginResponse): FieldLines {
+  if (status === 200) return headers;
+  const whole = withoutContentDigests(headers);
+  return whole.filter(([name]) => name !== 'content-range' && name !== 'content-length');
 }

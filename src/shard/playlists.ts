@@ -1,5 +1,5 @@
 /** What playlists say: how long they live, and which segment a player asks for next. */
-import type { AskRequest } from '../cache/messages.js';
+import { type AskRequest, PLAIN_ASK } from '../cache/messages.js';
 import { parseMpd } from '../media/dash.js';
 import type { ObjectFacts } from '../media/defaults.js';
 import { followingUris, type HlsMediaPlaylist, parsePlaylist } from '../media/hls.js';
@@ -55,7 +55,7 @@ export class Playlists {
     if (next === undefined) return undefined;
     const { target } = splitHost(config.key.host, next);
     const headers = request.headers.filter(([name]) => OF_ANYBODY.has(name));
-    const asker = { headers, credentialed: false, beyond: false, elections: 0 };
+    const asker = { headers, credentialed: false, ...PLAIN_ASK };
     return { key: next, target, range: '', lane: 2, background: true, ...asker };
   }
 

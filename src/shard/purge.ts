@@ -1,4 +1,5 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
+import { objectKey } from '../cache/slices.js';
 import { splitHost } from '../http/key.js';
 import type { ShardContext } from './context.js';
 import { type Entry, type Stored, storedIn } from './entry.js';
@@ -67,13 +68,17 @@ function* entriesOf(
     yield* index.walk(named);
     return;
   }
-  for (const key of new Set(order.keys)) yield index.get(key);
+  for (const key of new Set(order.keys)) {
+    yield index.get(key);
+    for (const slice of index.slicesOf(key)) yield index.get(slice);
+  }
 }
 
-/** For whole keys, with the host they may begin with. */
+/** For whole keys, with the host they may begin with; a slice goes with its object. */
 function targetTest(order: PurgeOrder): (key: string) => boolean {
   const named = nameTest(order);
-  return order.everyHost === true ? (key) => named(splitHost(true, key).target) : named;
+  if (order.everyHost === true) return (key) => named(splitHost(true, objectKey(key)).target);
+  return (key) => named(objectKey(key));
 }
 
 function nameTest(order: PurgeOrder): (name: string) => boolean {

@@ -3,9 +3,16 @@
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
 import { mayShare } from '../cache/audience.js';
-import { judge, mayServeOnError, NO_DIRECTIVES, requestDirectives } from '../cache/reuse.js';
+import {
+  judge,
+  mayServeOnError,
+  NO_DIRECTIVES,
+  requestDirectives,
+  type Verdict,
+} from '../cache/reuse.js';
 import { secondaryKey } from '../cache/vary.js';
 import { isOld } from '../cache/descriptor.js';
+import { validatorOf } from '../cache/slices.js';
 import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './answers.js';
@@ -195,6 +202,7 @@ export class Shard {
     const { index, clock } = this.#context;
     const { request, directives } = waiter;
     const nowMs = clock.now();
+    if (request.outdated !== '') this.#forgetOutdated(request);
     const entry = index.get(request.key);
     const variant = sharedVariant(
       entry?.variants.get(secondaryKey(entry.vary, request.headers)),
@@ -214,6 +222,14 @@ export class Shard {
     if (how === 'began') this.#prefetchAfter(waiter);
   }
 
+  /** The origin has another version than the one of which a slice was asked for. */
+  #forgetOutdated({ key, headers, outdated }: AskRequest): void {
+    const entry = this.#context.index.get(key);
+    const stored = entry?.variants.get(secondaryKey(entry.vary, headers))?.whole;
+    if (stored === undefined || stored.descriptor.sliceBytes === 0) return;
+    if (validatorOf(stored.descriptor) === outdated) this.#discard(stored);
+  }
+
   /** True: to wait for another's answer is in vain, or what comes would be too large to share. */
   #goesAlone({ request }: Waiter, entry: Entry | undefined, nowMs: number): boolean {
     const { memory } = this.#context;
@@ -226,13 +242,12 @@ export class Shard {
 
   /** True when the waiter was answered from what is stored. */
   #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
-    const { request, directives } = waiter;
+    const { request } = waiter;
     const stored =
       variant.whole ?? coveringPart(this.#context, variant, request.range, this.#discard);
     if (stored === undefined) return false;
-    if (request.beyond && !this.#isAtEnd(stored, nowMs)) return false;
-    const { freshness } = stored.descriptor;
-    switch (judge(freshness, directives, nowMs)) {
+    if (request.beyond && this.#mayHaveGrown(stored, nowMs)) return false;
+    switch (verdictOf(waiter, stored, nowMs)) {
       case 'fresh':
         if (request.background) return true;
         this.#hit(waiter, stored);
@@ -281,11 +296,11 @@ export class Shard {
     this.#prefetchAfter(waiter);
   }
 
-  /** The origin has just said that nothing lies behind what is stored; of what grows, that says nothing. */
-  #isAtEnd({ descriptor }: Stored, nowMs: number): boolean {
-    if (!isOld(descriptor)) return false;
+  /** Unless the origin has just said that nothing lies behind what is stored; of what grows, that says nothing. */
+  #mayHaveGrown({ descriptor }: Stored, nowMs: number): boolean {
+    if (!isOld(descriptor)) return true;
     const end = this.#context.memory.endOf(descriptor.key, nowMs);
-    return end !== undefined && end <= descriptor.totalBytes;
+    return end === undefined || end > descriptor.totalBytes;
   }
 
   #refresh(waiter: Waiter, variant: Variant): void {
@@ -318,6 +333,13 @@ export class Shard {
     metrics.add('prefetched');
     this.#ask(0, request, -1);
   }
+}
+
+/** A slice's key names a version, of which its bytes are for good: whether that is current, the head knows. */
+function verdictOf({ request, directives }: Waiter, stored: Stored, nowMs: number): Verdict {
+  return request.slice === undefined
+    ? judge(stored.descriptor.freshness, directives, nowMs)
+    : 'fresh';
 }
 
 /** Takes the coding that lies in `slot` out of what is told of an object, and gives its body. */

@@ -99,6 +99,7 @@ t.test('every setting can be set from its environment variable', (t) => {
       workers: '2',
       'cache.memory': '1GiB',
       'cache.maxObject': '1MiB',
+      'cache.sliceSize': '512KiB',
       'front.addresses': '10.0.0.0/8, ::1',
     }[path];
     const value = written ?? (facts.initial || '/videos');
@@ -192,11 +193,12 @@ t.test('each fault names its path and where it came from', (t) => {
       ':1:36',
       'more than a length in shared memory counts',
     ],
+    ['cache: { sliceSize: 1KiB }', 'cache.sliceSize', ':1:21', 'slices of next to nothing'],
     [
-      'cache: { memory: 64GiB, maxObject: 1MiB }\nshards: 4',
-      'shards',
-      ':2:9',
-      'more than one view shows',
+      'cache: { maxObject: 1MiB, sliceSize: 2MiB }',
+      'cache.sliceSize',
+      ':1:38',
+      'larger than an object',
     ],
     ['limits: { url: 32KiB }', 'limits.url', ':1:16', 'longer than the head'],
     ['compression: { maxSize: 1KiB, minSize: 1MiB }', 'compression.minSize', ':1:40', 'crossed'],

@@ -62,6 +62,7 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
       ...{ ...PLACE, key, slot: 9, generation: -5, extents, firstByte },
       ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, keep: true },
       codable: facts.codable === true,
+      sliceBytes: 0,
     },
   );
   const stored: Stored = {

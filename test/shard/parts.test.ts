@@ -211,7 +211,7 @@ t.test('the whole, once stored, takes the place of its parts', async (t) => {
 });
 
 t.test('parts stay apart where the joined one would be larger than an object may be', async (t) => {
-  const bench = new PartsBench({ cache: { maxObject: 12 } });
+  const bench = new PartsBench({ cache: { maxObject: 12, sliceSize: 0 } });
   await bench.fetch(0, 9);
   await bench.fetch(10, 19);
   t.equal(bench.shard.store.count, 2);

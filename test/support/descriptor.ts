@@ -24,6 +24,7 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
     firstByte: 0,
     storedBytes: 100,
     totalBytes: 100,
+    sliceBytes: 0,
     fields: [['content-type', 'video/iso.segment']],
     etag: '',
     lastModifiedMs: NaN,

@@ -1,7 +1,7 @@
 /** A shard on its own: an origin whose answers the test times, a clock turned by hand, a recording `send`. */
 import pino from 'pino';
 import type { ArenaView } from '../../src/arena/arena.js';
-import type { AskRequest, Coded, ToEdge } from '../../src/cache/messages.js';
+import { type AskRequest, type Coded, PLAIN_ASK, type ToEdge } from '../../src/cache/messages.js';
 import type { ContentCoding } from '../../src/http/encoding.js';
 import { CodingQueue } from '../../src/shard/coding-queue.js';
 import type { Config } from '../../src/config/config.js';
@@ -182,7 +182,7 @@ export class ShardBench {
 export function askFor(key: string, more: Partial<AskRequest> = {}): AskRequest {
   const { headers = [] } = more;
   const asked = { key, target: key, headers, range: '', background: false };
-  const asker = { credentialed: isCredentialed(headers), beyond: false, elections: 0 };
+  const asker = { credentialed: isCredentialed(headers), ...PLAIN_ASK };
   return { ...asked, ...asker, lane: 0, ...more };
 }
 

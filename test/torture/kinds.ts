@@ -45,8 +45,10 @@ export type Trouble =
 const KIB = 1_024;
 const MIB = 1_048_576;
 
-/** Larger than this is not kept. */
+/** What is larger is sliced, or passes. */
 export const MAX_OBJECT_BYTES = MIB;
+/** The large objects have five to eleven. */
+export const SLICE_BYTES = 256 * KIB;
 
 const PLAIN: Omit<Kind, 'name'> = {
   site: 'http',

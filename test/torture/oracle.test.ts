@@ -289,6 +289,13 @@ t.test('a whole that is none, and one that was cut, are found', (t) => {
   t.strictSame(world.judge(world.ask(), cut), ['cut-whole']);
   const lost = { lagMs: 0, workerLost: true };
   t.strictSame(world.judge(world.ask(), cut, lost), [], 'unless a worker was lost');
+  const large = new Case('large');
+  const whole = large.answer();
+  const sliced = { ...whole, body: whole.body.subarray(0, 262_144), whole: false };
+  t.strictSame(large.judge(large.ask(), sliced), ['cut-whole']);
+  large.object.advance();
+  const late = { ...sliced, endMs: nowMs() };
+  t.strictSame(large.judge(large.ask(), late), [], 'unless what is sliced became another');
   const head = withField({ ...right, body: Buffer.alloc(0) }, 'content-length', '100');
   t.strictSame(world.judge(world.ask({ method: 'HEAD' }), head), ['false-whole'], 'told by a HEAD');
   const part = world.answer({ range: [0, 49] });

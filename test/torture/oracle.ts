@@ -6,6 +6,7 @@ import { fieldFaults } from './judge-fields.js';
 import { ruleFaults } from './judge-rules.js';
 import { timeFaults, type Circumstances } from './judge-time.js';
 import { Deliveries, viewerFaults } from './judge-viewer.js';
+import { type Kind, MAX_OBJECT_BYTES, SLICE_BYTES } from './kinds.js';
 import { readTag } from './truth.js';
 import { nowMs, type WorldObject } from './world-object.js';
 
@@ -44,7 +45,8 @@ export class Oracle {
   /** Has an object cost its origin far more than was asked for? */
   countRequests(objects: Iterable<WorldObject>): void {
     for (const { kind, path, originRequests, clientRequests } of objects) {
-      if (originRequests <= clientRequests * ORIGIN_REQUESTS_EACH + ORIGIN_REQUESTS_SPARE) continue;
+      const each = ORIGIN_REQUESTS_EACH + slicesOf(kind);
+      if (originRequests <= clientRequests * each + ORIGIN_REQUESTS_SPARE) continue;
       const what = `${path}: ${originRequests} requests to the origin for ${clientRequests}`;
       this.#findings.add({ class: 'origin-loop', kind: kind.name, what, trace: [] }, nowMs());
     }
@@ -65,7 +67,7 @@ export class Oracle {
     if (version !== undefined && faults.length === 0) {
       all.push(...timeFaults(ask, version, around), ...validatorFaults(ask, answer, version));
     }
-    if (cutForNothing(ask, answer, around)) {
+    if (cutForNothing(ask, answer, around) && !isReplacedSliced(ask, answer, version)) {
       all.push({ class: 'cut-whole', what: `ended early after ${answer.body.length} bytes` });
     }
     return all;
@@ -83,6 +85,12 @@ export class Oracle {
     }
     this.bytes += answer.body.length;
   }
+}
+
+/** In how many requests an origin is asked for all of an object, at most; 0: it is not sliced. */
+function slicesOf({ ranges, sizes }: Kind): number {
+  const [, most] = sizes;
+  return ranges && most > MAX_OBJECT_BYTES ? Math.ceil(most / SLICE_BYTES) : 0;
 }
 
 /** An answer of the object, not a refusal. */
@@ -139,6 +147,16 @@ function tagFaults(
 }
 
 /** Nobody left, no worker was lost, the origin gave it whole. */
+/** The rest of a large object can no longer be had once it is another one: the cut says so. */
+function isReplacedSliced(
+  { object }: Ask,
+  { endMs }: Answer,
+  version: number | undefined,
+): boolean {
+  const { size = 0, untilMs = Infinity } = object.version(version ?? 0) ?? {};
+  return object.kind.ranges && size > MAX_OBJECT_BYTES && untilMs <= endMs;
+}
+
 function cutForNothing({ object, method }: Ask, answer: Answer, around: Circumstances): boolean {
   if (answer.whole || answer.left !== 'no' || around.workerLost || method === 'HEAD') return false;
   const { kind } = object;

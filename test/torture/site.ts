@@ -2,14 +2,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FAULTY_CLI, type Gateway, startGateway, workersOf } from '../support/gateway.js';
 import { RawClient } from '../support/raw-client.js';
-import { MAX_OBJECT_BYTES } from './kinds.js';
+import { MAX_OBJECT_BYTES, SLICE_BYTES } from './kinds.js';
 import { nowMs, type WorldObject } from './world-object.js';
 
 /** A cache that holds a fraction of the world, in pieces that just hold its largest objects. */
 const ARGS = [
   ...['--cache-memory', '8MiB', '--shards', '3', '--log-level', 'error'],
   ...['--set', `cache.maxObject=${MAX_OBJECT_BYTES}`, '--set', 'origin.connections=256'],
-  ...['--set', 'origin.breaker.failures=1000'],
+  ...['--set', 'origin.breaker.failures=1000', '--set', `cache.sliceSize=${SLICE_BYTES}`],
 ] as const;
 /** Slow readers stall their writers, which hold leases, instead of the kernel. */
 const ENV = { SEND_BUFFER: '32768' } as const;

@@ -1,0 +1,119 @@
+/** Answers one request from a large object: its head is stored as one, its bytes as slices. */
+import type { Served } from '../cache/messages.js';
+import type { Descriptor } from '../cache/descriptor.js';
+import { validatorOf } from '../cache/slices.js';
+import type { ErrorCode } from '../errors.js';
+import type { ClientRequest } from './client-request.js';
+import type { EdgeContext } from './context.js';
+import type { LocalObject } from './local-object.js';
+import type { Responder } from './responder.js';
+import type { ResponsePlan } from './response-plan.js';
+import { SlicedBody } from './sliced-body.js';
+import type { StoredAnswer } from './stored-answer.js';
+
+export interface SlicedAnswerOptions {
+  readonly context: EdgeContext;
+  readonly request: ClientRequest;
+  readonly responder: Responder;
+  readonly stored: StoredAnswer;
+  /** Nothing was sent: what has that validator is gone, so ask for what there is now. */
+  readonly onOutdated: (validator: string) => void;
+  /** Nothing was sent: what the origin has to say is not about the object. */
+  readonly onAlone: () => void;
+  /** The bytes will not come. */
+  readonly onFailed: (code: ErrorCode) => void;
+}
+
+export class SlicedAnswer {
+  readonly #options: SlicedAnswerOptions;
+
+  constructor(options: SlicedAnswerOptions) {
+    this.#options = options;
+  }
+
+  /** False: the head has gone, and nothing was begun. `near`: nobody's lease keeps it. */
+  serve(
+    object: LocalObject,
+    plan: ResponsePlan,
+    how: { readonly served: Served; readonly near: boolean },
+  ): boolean {
+    const { context, responder, stored } = this.#options;
+    const { descriptor: head, arena } = object;
+    if (how.near) {
+      if (!arena.acquire(head.slot, head.generation)) {
+        context.near.drop(object);
+        return false;
+      }
+      arena.release(head.slot);
+      context.metrics.add('nearHits');
+    }
+    arena.touch(head.slot);
+    const body = this.#bodyOf(head, plan);
+    const writer = stored.writerFor(plan, body, () => {
+      const served = servedTogether(how.served, body.served);
+      stored.count(served, plan.status);
+      stored.writeHead(head, served, plan);
+    });
+    body.writer = writer;
+    responder.whenGone(() => {
+      body.close();
+    });
+    writer.pump(context.turns.quantum);
+    return true;
+  }
+
+  #bodyOf(head: Descriptor, { pieces }: ResponsePlan): SlicedBody {
+    const { context, request, responder } = this.#options;
+    const body = new SlicedBody({
+      context,
+      request,
+      clientAddress: responder.clientAddress,
+      head,
+      pieces,
+      onFailed: (code) => {
+        body.close();
+        body.writer?.abandon();
+        this.#fail(head, code);
+      },
+    });
+    return body;
+  }
+
+  /** What was sent must not look whole; where nothing was sent yet, there is another answer. */
+  #fail(head: Descriptor, code: ErrorCode): void {
+    const { responder, onOutdated, onAlone, onFailed } = this.#options;
+    if (code === 'GW_ORIGIN_CHANGED') {
+      if (!responder.headSent) {
+        onOutdated(validatorOf(head));
+        return;
+      }
+      responder.close();
+      this.#forget(head);
+    } else if (code === 'GW_ORIGIN_STATUS' && !responder.headSent) onAlone();
+    else onFailed(code);
+  }
+
+  /** Who comes next gets what there is now. */
+  #forget(head: Descriptor): void {
+    const { context, request } = this.#options;
+    context.asks.refresh({
+      key: request.key,
+      target: request.upstreamTarget,
+      headers: request.fields,
+      range: '',
+      lane: 2,
+      background: true,
+      credentialed: request.credentialed,
+      beyond: false,
+      slice: undefined,
+      outdated: validatorOf(head),
+      elections: 0,
+    });
+  }
+}
+
+/** A hit is what came from the cache alone: the head, and the first of the bytes. */
+function servedTogether(head: Served, slice: Served): Served {
+  if (!head.hit || slice.hit) return head;
+  return { ...slice, hit: false, fwd: 'partial' };
+}

@@ -1,0 +1,33 @@
+/** Which objects are kept in slices. */
+import type { Config } from '../config/config.js';
+import { givesRanges, slicesAbove, strongValidator } from '../cache/slices.js';
+import { parseHttpDate } from '../http/date.js';
+import { fieldValue } from '../http/fields.js';
+import { mediaKind } from '../media/kind.js';
+import type { OriginResponse } from '../origin/origin.js';
+import { pathOf } from './describe.js';
+import type { Span } from './span.js';
+
+/** What was written so short a time before may still be being written: each slice would be of another state. */
+const SETTLED_MS = 60_000;
+
+/** True for what is large and settled, and whose origin gives ranges that a strong validator binds together. */
+export function isSliced(
+  { cache }: Config,
+  key: string,
+  { status, headers, settling }: OriginResponse,
+  { total }: Span,
+): boolean {
+  if ((status !== 200 && status !== 206) || settling === true) return false;
+  if (cache.sliceSize === 0 || total <= slicesAbove(cache.sliceSize, cache.maxObject)) return false;
+  const kind = mediaKind(pathOf(key), fieldValue(headers, 'content-type'));
+  if (kind === 'playlist' || kind === 'mpd') return false; // looked into as a whole
+  return strongValidator(headers) !== '' && givesRanges(status, headers) && !isRecent(headers);
+}
+
+function isRecent(headers: OriginResponse['headers']): boolean {
+  const [dateMs = NaN, modifiedMs = NaN] = ['date', 'last-modified'].map((name) =>
+    parseHttpDate(fieldValue(headers, name) ?? ''),
+  );
+  return dateMs - modifiedMs < SETTLED_MS;
+}
