@@ -12,11 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { herd } from './herd.js';
 import { hits } from './hits.js';
+import { large } from './large.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
 import { misses } from './misses.js';
 import { scale } from './scale.js';
 import { slowReaders } from './slow-readers.js';
+import { thrash } from './thrash.js';
 import { stopAllChildren } from './support/children.js';
 import { h2o } from './support/h2o.js';
 import { headgate } from './support/headgate.js';
@@ -33,6 +35,8 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   live,
   'slow-readers': slowReaders,
   misses,
+  thrash,
+  large,
   scale,
   memory,
 };

@@ -22,6 +22,8 @@ export interface ServerPlan {
 export interface RunningServer {
   readonly port: number;
   readonly pid: number; // root of the process tree that is charged for the CPU
+  /** What its cache holds now, where that can be looked at from outside. */
+  readonly heldBytes?: () => number;
   /** Of a server without an origin: when it began to answer, on the monotonic clock. */
   readonly answeredNs?: () => Promise<string>;
   stop(): Promise<void>;

@@ -1,4 +1,4 @@
-/** nginx as a caching proxy, tuned as its documentation advises; sendfile on or off. */
+/** nginx as a caching proxy, tuned as its documentation advises; sendfile on or off. What is large is sliced. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,9 +30,22 @@ export function nginx(sendfile: 'on' | 'off'): Contender {
       execFileSync('chmod', ['-R', 'a+rwX', folder]); // its workers may run as another user
       writeFileSync(config, nginxConfig(plan, { folder, port, sendfile }));
       const args = ['-c', config, '-p', folder, '-e', 'stderr', '-g', 'daemon off;'];
-      return launch({ command: program ?? 'nginx', args, core: plan.core, port, folder });
+      const server = await launch({
+        command: program ?? 'nginx',
+        args,
+        core: plan.core,
+        port,
+        folder,
+      });
+      return { ...server, heldBytes: () => sizeOf(join(folder, 'cache')) };
     },
   };
+}
+
+/** Bytes of all files below a folder, of which some may go meanwhile. */
+function sizeOf(folder: string): number {
+  const { stdout } = spawnSync('du', ['-sb', folder], { encoding: 'utf8' });
+  return Number.parseInt(stdout, 10);
 }
 
 function nginxConfig(
@@ -69,6 +82,17 @@ http {
   upstream origin { server 127.0.0.1:${plan.originPort}; keepalive 64; }
   server {
     listen 127.0.0.1:${place.port} backlog=4096${plan.workers > 1 ? ' reuseport' : ''};
+    location /large/ {
+      slice 1m;
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Range $slice_range;
+      proxy_cache segments;
+      proxy_cache_key $uri$is_args$args$slice_range;
+      proxy_cache_valid 200 206 24h;
+      proxy_cache_lock on;
+    }
     location / {
       limit_req zone=viewers burst=1000000 nodelay;
       proxy_pass http://origin;

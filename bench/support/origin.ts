@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bodyOf } from './bodies.js';
+import { MIB } from './options.js';
 import {
   livePlaylist,
   newestSegment,
@@ -32,6 +33,7 @@ interface Facts {
 
 const epochMs = Date.now() - (WINDOW + 2) * 2_000; // a full window from the start
 let requests = 0;
+let objects = 0;
 let lastPath = '';
 let herdFirstByteNs = 0n;
 
@@ -39,9 +41,11 @@ const server = createServer((request, response) => {
   requests += 1;
   const url = request.url ?? '/';
   lastPath = url;
+  if (url.startsWith('/obj/')) objects += 1;
   const exchange = { request, response };
   if (url.startsWith('/obj/')) answerObject(exchange, url);
   else if (url.startsWith('/herd/')) answerHerd(exchange, url);
+  else if (url.startsWith('/large/')) answerLarge(exchange, url);
   else if (url.startsWith('/live/')) answerLive(exchange, url);
   else response.writeHead(404, { 'Content-Length': 0 }).end();
 });
@@ -55,10 +59,16 @@ serveCalls({
         resolve((server.address() as AddressInfo).port);
       });
     }),
-  counts: (): OriginCounts => ({ requests, lastPath, herdFirstByteNs: String(herdFirstByteNs) }),
+  counts: (): OriginCounts => ({
+    requests,
+    objects,
+    lastPath,
+    herdFirstByteNs: String(herdFirstByteNs),
+  }),
   epoch: () => epochMs,
   reset: () => {
     requests = 0;
+    objects = 0;
     herdFirstByteNs = 0n;
   },
 });
@@ -66,6 +76,37 @@ serveCalls({
 function answerObject(exchange: Exchange, url: string): void {
   const [, , size = '', , n = ''] = url.split('/');
   sendBody(exchange, bodyOf(Number(size), Number(n)), { ...IMMUTABLE, etag: `"${size}-${n}"` });
+}
+
+/** /large/SIZE: one object of any size, whole or one range of it, a body of its own each MiB. */
+function answerLarge({ request, response }: Exchange, url: string): void {
+  const size = Number(url.split('/')[2]);
+  const fields = {
+    'Content-Type': 'video/mp4',
+    'Cache-Control': IMMUTABLE.cacheControl,
+    'Accept-Ranges': 'bytes',
+    ETag: `"large-${size}"`,
+  };
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+  const first = Number(from ?? 0);
+  const last = to === undefined || to === '' ? size - 1 : Math.min(size - 1, Number(to));
+  response.writeHead(from === undefined ? 200 : 206, {
+    ...fields,
+    'Content-Length': last - first + 1,
+    ...(from === undefined ? {} : { 'Content-Range': `bytes ${first}-${last}/${size}` }),
+  });
+  let at = first;
+  const more = (): void => {
+    while (at <= last && !response.destroyed) {
+      const number = Math.floor(at / MIB);
+      const piece = bodyOf(MIB, number).subarray(at - number * MIB, last + 1 - number * MIB);
+      at += piece.length;
+      if (!response.write(piece)) return;
+    }
+    response.end();
+  };
+  response.on('drain', more);
+  more();
 }
 
 function answerHerd(exchange: Exchange, url: string): void {

@@ -114,8 +114,9 @@ function parseHead(head: string): { status: number; length: number } | undefined
 }
 
 /** A request as bytes, made once and sent often. */
-export function renderRequest(path: string): Buffer {
-  return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n`, 'latin1');
+export function renderRequest(path: string, lines: readonly string[] = []): Buffer {
+  const head = [`GET ${path} HTTP/1.1`, 'Host: bench', 'User-Agent: bench', ...lines];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
 /** Opens `count` connections, a few hundred at a time, so that no listen queue overflows. */

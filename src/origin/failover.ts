@@ -79,7 +79,8 @@ class Failover implements FailoverOrigin, Field {
   }
 
   /** Those that are well, those that rest, those that are down; each in the order configured. */
-  ranked(): GuardedOrigin[] {
+  ranked(): readonly GuardedOrigin[] {
+    if (!this.hasSeveral) return this.#origins;
     const among = (standing: string): GuardedOrigin[] =>
       this.#origins.filter(({ health }) => health.standing === standing);
     return [...among('well'), ...among('resting'), ...among('down')];

@@ -8,7 +8,8 @@ import { type Books, NO_SLOT } from '../arena/layout.js';
 import { hash32 } from '../runtime/hash.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { LineInterner } from './line-interner.js';
-import { isPackable, packStored, unpackStored } from './packed.js';
+import type { Body } from './object-store.js';
+import { isPackable, packStored, unpackBodies, unpackStored } from './packed.js';
 import type { RestingTexts } from './resting-texts.js';
 import { SliceKeys } from './slice-keys.js';
 import { type KeyDigest, SlotChains } from './slot-chains.js';
@@ -141,6 +142,24 @@ export class EntryIndex {
   /** False: it was purged, replaced or evicted, and its slot may be another object's. */
   isHeld(stored: Stored): boolean {
     return this.#awake.get(stored.body.slot)?.stored === stored;
+  }
+
+  /**
+   * Forgets a response that rests, without waking it: its body, and those of its codings, which the caller
+   * gives back. Undefined: what lies in the slot does not rest, or is not the first of its key.
+   */
+  takeResting(slot: number): Body[] | undefined {
+    if (this.#mains[slot] !== slot || this.#awake.has(slot)) return undefined;
+    const { texts } = this.#options;
+    if (!this.#chains.isHead(slot)) return undefined;
+    const key = texts.key(slot);
+    if (this.#known.has(key)) return undefined;
+    const bodies = unpackBodies(texts.pack(slot));
+    for (const body of bodies) this.#mains[body.slot] = NO_SLOT;
+    this.#responses -= 1;
+    if (this.#chains.remove(slot, slot) === NO_SLOT) this.#slices.remove(key);
+    texts.forget(slot);
+    return bodies;
   }
 
   own(slot: number, stored: Stored | undefined): void {

@@ -132,6 +132,13 @@ export function unpackStored(
   };
 }
 
+/** Of a pack, only where its bytes lie: the body, then its codings. */
+export function unpackBodies(text: string): Body[] {
+  const [, , , , , , flags, , packed, coded] = JSON.parse(text) as Packed;
+  const body = unpackBody(packed, (flags & PUBLISHED) !== 0);
+  return [body, ...coded.map(([, one]) => unpackBody(one, false))];
+}
+
 function unpackRhythm([content, sinceMs, seenMs, afterMs]: PackedRhythm): Rhythm {
   return { content, sinceMs, seenMs, afterMs: afterMs ?? NaN };
 }

@@ -134,8 +134,14 @@ export class Shard {
   /** A body is taken for room: its object goes, or loses that coding. */
   onEvicted(slot: number): Body | undefined {
     const { metrics, store, index } = this.#context;
-    const stored = index.ownerOf(slot);
     metrics.add('evictions');
+    const resting = index.takeResting(slot);
+    if (resting !== undefined) {
+      const [body, ...codings] = resting;
+      for (const coding of codings) store.discard(coding);
+      return body;
+    }
+    const stored = index.ownerOf(slot);
     if (stored === undefined) return undefined;
     index.own(slot, undefined);
     if (stored.body.slot !== slot) return withoutEncoding(stored, slot);

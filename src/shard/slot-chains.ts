@@ -72,6 +72,13 @@ export class SlotChains {
     return NO_SLOT;
   }
 
+  /** Whether a slot is the first of a chain. */
+  isHead(slot: number): boolean {
+    let head = at(this.#buckets, at(this.#low, slot) & this.#mask);
+    while (head !== slot && head !== NO_SLOT) head = at(this.#beside, head);
+    return head === slot;
+  }
+
   /** The next slot of the same key. */
   after(slot: number): number {
     return at(this.#next, slot);

@@ -219,6 +219,30 @@ t.test('EntryIndex leaves awake what is held on to, and looks at it again', (t) 
   t.end();
 });
 
+t.test('EntryIndex.takeResting() forgets what rests without waking it, and nothing else', (t) => {
+  const bench = new IndexBench();
+  const { index, store, texts } = bench;
+  const alone = bench.keep('/alone');
+  const varied = bench.keep('/varied', { secondary: 'a', vary: ['x'] });
+  bench.keep('/varied', { secondary: 'b', vary: ['x'] });
+  const { slot, extents } = alone.body;
+  t.equal(index.takeResting(slot), undefined, 'it is awake');
+  index.sweep();
+  const [body, ...codings] = index.takeResting(slot) ?? [];
+  t.match(body, { slot, extents: extents.map((extent) => ({ ...extent })) });
+  t.same(codings, []);
+  t.equal(index.ownerOf(slot), undefined);
+  t.equal(index.get('/alone'), undefined);
+  t.equal(index.responses, 2);
+  t.equal(index.takeResting(slot), undefined, 'only once');
+  if (body !== undefined) store.discard(body);
+  t.ok(index.takeResting(varied.body.slot), 'the first of several');
+  t.equal(index.get('/varied')?.variants.get('b')?.whole?.secondary, 'b');
+  t.equal(index.get('/varied')?.variants.get('a'), undefined);
+  t.ok(texts.bytes > 0);
+  t.end();
+});
+
 t.test('EntryIndex forgets what is empty', (t) => {
   const { index } = new IndexBench();
   const entry = index.ensure('/v/1.m4s');

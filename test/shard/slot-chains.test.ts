@@ -42,6 +42,23 @@ t.test('SlotChains tells keys of one digest apart by looking at them', (t) => {
   t.end();
 });
 
+t.test('SlotChains knows the first of a chain', (t) => {
+  const chains = chainsOf(8);
+  chains.begin({ low: 5, high: 7 }, 1);
+  chains.begin({ low: 5 + 16, high: 7 }, 3); // perhaps in the same bucket
+  chains.append(1, 2);
+  t.same(
+    [1, 2, 3, 4].map((slot) => chains.isHead(slot)),
+    [true, false, true, false],
+  );
+  chains.remove(1, 1);
+  t.same(
+    [1, 2, 3].map((slot) => chains.isHead(slot)),
+    [false, true, true],
+  );
+  t.end();
+});
+
 t.test('SlotChains keeps its chains whole, whatever begins, is appended and leaves', (t) => {
   const seed = Date.now() | 0;
   t.comment(`seed ${seed}`);
