@@ -13,7 +13,8 @@ t.test(
     t.comment(commandOf(recipe));
     const { findings, counts, judged, exits, disturbed, bytes } = await runRecipe({ recipe });
     t.comment(JSON.stringify({ ...Object.fromEntries(judged), bytes, ...disturbed }));
-    t.strictSame([...counts], [], JSON.stringify(findings, undefined, 2));
+    const logs = exits.map(({ log }) => log.slice(-2_000)); // says which workers were lost, and when
+    t.strictSame([...counts], [], JSON.stringify({ findings, logs }, undefined, 2));
     for (const { code, log } of exits) t.equal(code, 0, log.slice(-2_000));
     for (const { name } of KINDS) t.ok(judged.get(`kind ${name}`), `${name} was looked at`);
     for (const what of [
