@@ -64,7 +64,10 @@ export function mayMake(descriptor: Descriptor, coding: ContentCoding): boolean 
 const JUST_WRITTEN_MS = 60_000;
 
 /** It says when it was written, and that this was but a moment before. */
-export function isJustWritten({ dateMs, lastModifiedMs }: Descriptor): boolean {
+export function isJustWritten({
+  dateMs,
+  lastModifiedMs,
+}: Pick<Descriptor, 'dateMs' | 'lastModifiedMs'>): boolean {
   return dateMs - lastModifiedMs < JUST_WRITTEN_MS;
 }
 
@@ -89,6 +92,7 @@ export function isSameBytes(a: Descriptor, b: Descriptor): boolean {
     a.status === b.status &&
     a.totalBytes === b.totalBytes &&
     a.firstByte === b.firstByte &&
-    a.storedBytes === b.storedBytes
+    a.storedBytes === b.storedBytes &&
+    a.sliceBytes === b.sliceBytes
   );
 }

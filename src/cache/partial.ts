@@ -77,7 +77,7 @@ function wholeLength(headers: FieldLines): number | undefined {
 }
 
 /** Last-Modified, when Date shows it was not this very second: RFC 9110 section 8.8.2.2. */
-function strongModified(headers: FieldLines): number | undefined {
+export function strongModified(headers: FieldLines): number | undefined {
   const modifiedMs = parseHttpDate(fieldValue(headers, 'last-modified') ?? '');
   const dateMs = parseHttpDate(fieldValue(headers, 'date') ?? '');
   if (modifiedMs === undefined || dateMs === undefined) return undefined;

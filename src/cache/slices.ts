@@ -3,9 +3,9 @@
  * validator, each an object of its own. What the object itself keeps is its head: fields, length, freshness.
  */
 import { fieldValue, listMembers, type FieldLines } from '../http/fields.js';
-import { parseHttpDate } from '../http/date.js';
 import { digestOf } from '../runtime/digest.js';
 import type { Descriptor } from './descriptor.js';
+import { strongModified } from './partial.js';
 
 /** Objects of at most so many slices are kept whole. */
 const WHOLE_SLICES = 8;
@@ -32,11 +32,7 @@ export function slicesAbove(sliceBytes: number, maxObject: number): number {
 export function strongValidator(fields: FieldLines): string {
   const etag = fieldValue(fields, 'etag');
   if (etag !== undefined) return etag.startsWith('"') ? etag : '';
-  const modified = fieldValue(fields, 'last-modified') ?? '';
-  const modifiedMs = parseHttpDate(modified);
-  const dateMs = parseHttpDate(fieldValue(fields, 'date') ?? '');
-  if (modifiedMs === undefined || dateMs === undefined) return '';
-  return dateMs - modifiedMs >= 1_000 ? modified : '';
+  return strongModified(fields) === undefined ? '' : (fieldValue(fields, 'last-modified') ?? '');
 }
 
 /** As `strongValidator`, of what a head's fields have become. */

@@ -2,6 +2,7 @@
 import { judgeSlice, type SliceOf, sliceRange } from '../cache/slices.js';
 import type { Descriptor } from '../cache/descriptor.js';
 import { asGatewayError, type ErrorCode, GatewayError } from '../errors.js';
+import { RANGE_AND_CONDITIONS } from '../http/conditions.js';
 import { fieldValue, type FieldLine } from '../http/fields.js';
 import type { OriginRequest } from '../origin/origin.js';
 import { discardBody } from '../origin/resilient.js';
@@ -10,16 +11,7 @@ import type { ClientRequest } from './client-request.js';
 import type { EdgeContext } from './context.js';
 
 /** Of the client's fields, what is said anew for the slice. */
-const REPLACED: ReadonlySet<string> = new Set([
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'accept-encoding',
-  'expect',
-]);
+const REPLACED = new Set([...RANGE_AND_CONDITIONS, 'accept-encoding', 'expect']);
 
 export interface DirectSliceOptions {
   readonly request: ClientRequest;

@@ -359,11 +359,7 @@ export class Exchange implements AskHandler {
       writer.continueFrom(feed.source, turns.quantum);
       return;
     }
-    const { slot, extents, storedBytes, sliceBytes } = descriptor;
-    if (sliceBytes > 0) {
-      this.#responder.close();
-      return;
-    }
+    const { slot, extents, storedBytes } = descriptor;
     arena.pin(slot);
     this.#interrupted = undefined;
     this.#responder.whenGone(() => {

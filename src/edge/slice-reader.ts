@@ -14,6 +14,7 @@ import type { AskRequest, Served } from '../cache/messages.js';
 import { type SliceOf, sliceRange } from '../cache/slices.js';
 import { secondaryKey } from '../cache/vary.js';
 import type { ErrorCode } from '../errors.js';
+import { RANGE_AND_CONDITIONS } from '../http/conditions.js';
 import type { FieldLines } from '../http/fields.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
 import type { AskHandler } from './asks.js';
@@ -26,14 +27,7 @@ import { LocalObject } from './local-object.js';
 /** A purge, a lost worker, an origin that broke off: asked for again so often. */
 const MAX_ASKS = 4;
 /** These govern the object; its head has been judged by them. */
-const OF_THE_HEAD: ReadonlySet<string> = new Set([
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-]);
+const OF_THE_HEAD = new Set(RANGE_AND_CONDITIONS);
 /** These, too; but whoever wants nothing from the origin wants no slice from it. */
 const DIRECTIVES: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
 

@@ -4,6 +4,16 @@
  */
 import { parseHttpDate } from './date.js';
 
+/** Request fields that ask for a part, or only if something holds (RFC 9110 sections 13.1 and 14.2). */
+export const RANGE_AND_CONDITIONS: readonly string[] = [
+  'range',
+  'if-range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+];
+
 export interface Conditions {
   readonly method: string;
   readonly ifMatch?: string | undefined;

@@ -3,6 +3,7 @@
  * `Range` under the same strong validator, so that not a byte of another version can follow.
  */
 import { asGatewayError, ERRORS } from '../errors.js';
+import { RANGE_AND_CONDITIONS } from '../http/conditions.js';
 import { contentLength, fieldValue } from '../http/fields.js';
 import type { FieldLine, FieldLines } from '../http/fields.js';
 import { copyOf } from './origin.js';
@@ -37,14 +38,7 @@ interface Place {
 
 const MAX_RESUMPTIONS = 2;
 /** Conditions were met when the body began; the rest is asked for by range. */
-const REPLACED = new Set([
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-]);
+const REPLACED = new Set(RANGE_AND_CONDITIONS);
 
 /** `response`, whose body resumes; itself where nothing would vouch for a second part. */
 export function resumable(response: OriginResponse, options: ResumeOptions): OriginResponse {

@@ -48,13 +48,10 @@ export class Placing {
     if (span.length > config.cache.maxObject) return 'too-large';
     const body = this.#reserve(fill, response, span);
     if (body === undefined) return 'no-room';
-    const { entry, leader } = fill;
-    const { vary } = plan;
-    this.#adoptVary(entry, vary);
-    const secondary = secondaryKey(vary, leader.request.headers);
+    const { entry } = fill;
+    const { secondary, strangers } = this.#select(fill, plan);
     fill.body = body;
     fill.phase = 'filling';
-    rekey(fill, secondary);
     fill.sentExtents = body.extents.length;
     fill.descriptor = withCodable(
       this.#context,
@@ -72,7 +69,6 @@ export class Placing {
         keep: false,
       }),
     );
-    const strangers = partStrangers(fill, plan, secondary);
     this.#answers.filling(fill, response.status);
     for (const waiter of strangers) this.#hooks.redecide(waiter);
     return undefined;
@@ -83,17 +79,14 @@ export class Placing {
    * suits. False: it is none.
    */
   keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
-    const { config, shard, store, index, interner } = this.#context;
-    const { entry, leader } = fill;
+    const { config, shard, store, interner } = this.#context;
+    const { entry } = fill;
     const span = spanOf(fill, response);
     if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
     const fields = headFields(response);
     const body = store.reserve(0, roomForText(entry.key, fields, span.total));
     if (body === undefined) return false;
-    const { vary } = plan;
-    this.#adoptVary(entry, vary);
-    const secondary = secondaryKey(vary, leader.request.headers);
-    rekey(fill, secondary);
+    const { secondary, strangers } = this.#select(fill, plan);
     const originFields = interner.lines(fields);
     const place = {
       key: entry.key,
@@ -110,11 +103,10 @@ export class Placing {
       keep: true,
     };
     const descriptor = describe(200, originFields, plan, place);
-    const strangers = partStrangers(fill, plan, secondary);
     if (!fill.purged) {
       store.store(body, 0, hash32(entry.key));
       const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
-      const stored: Stored = {
+      this.#keep({
         entry,
         secondary,
         kind,
@@ -123,10 +115,7 @@ export class Placing {
         originFields,
         descriptor,
         retryAtMs: 0,
-      };
-      index.own(body.slot, stored);
-      keepStored(stored, this.#hooks.discard);
-      this.#hooks.onStored(stored);
+      });
     }
     const fwd = fill.stored === undefined ? 'uri-miss' : 'stale';
     this.#answers.objectToAll(fill, descriptor, {
@@ -146,6 +135,28 @@ export class Placing {
     return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
+  #keep(stored: Stored): void {
+    this.#context.index.own(stored.body.slot, stored);
+    keepStored(stored, this.#hooks.discard);
+    this.#hooks.onStored(stored);
+  }
+
+  /** By what the answer is selected from now on; takes out of the fill those whom it does not suit. */
+  #select(fill: Fill, plan: StoringPlan): { secondary: string; strangers: Waiter[] } {
+    const { vary } = plan;
+    this.#adoptVary(fill.entry, vary);
+    const secondary = secondaryKey(vary, fill.leader.request.headers);
+    rekey(fill, secondary);
+    const strangers: Waiter[] = [];
+    for (const [asker, waiter] of fill.waiters) {
+      const { headers, credentialed } = waiter.request;
+      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
+      fill.waiters.delete(asker);
+      strangers.push(waiter);
+    }
+    return { secondary, strangers };
+  }
+
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
@@ -156,7 +167,7 @@ export class Placing {
   }
 
   finish(fill: Fill, arrival: Arrival): void {
-    const { store, index } = this.#context;
+    const { store } = this.#context;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
@@ -191,23 +202,9 @@ export class Placing {
       rhythm: facts.rhythm?.of,
       retryAtMs: 0,
     };
-    index.own(body.slot, stored);
-    keepStored(stored, this.#hooks.discard);
-    this.#hooks.onStored(stored);
+    this.#keep(stored);
     this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
   }
-}
-
-/** Takes out of the fill those whom its answer does not suit. */
-function partStrangers(fill: Fill, plan: StoringPlan, secondary: string): Waiter[] {
-  const strangers: Waiter[] = [];
-  for (const [asker, waiter] of fill.waiters) {
-    const { headers, credentialed } = waiter.request;
-    if (secondaryKey(plan.vary, headers) === secondary && mayShare(plan, credentialed)) continue;
-    fill.waiters.delete(asker);
-    strangers.push(waiter);
-  }
-  return strangers;
 }
 
 /** Of a part, what is told of the whole as well. */

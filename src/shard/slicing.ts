@@ -1,5 +1,6 @@
 /** Which objects are kept in slices. */
 import type { Config } from '../config/config.js';
+import { isJustWritten } from '../cache/descriptor.js';
 import { givesRanges, slicesAbove, strongValidator } from '../cache/slices.js';
 import { parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
@@ -7,9 +8,6 @@ import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
 import { pathOf } from './describe.js';
 import type { Span } from './span.js';
-
-/** What was written so short a time before may still be being written: each slice would be of another state. */
-const SETTLED_MS = 60_000;
 
 /** True for what is large and settled, and whose origin gives ranges that a strong validator binds together. */
 export function isSliced(
@@ -19,15 +17,16 @@ export function isSliced(
   { total }: Span,
 ): boolean {
   if ((status !== 200 && status !== 206) || settling === true) return false;
-  if (cache.sliceSize === 0 || total <= slicesAbove(cache.sliceSize, cache.maxObject)) return false;
+  if (total <= slicesAbove(cache.sliceSize, cache.maxObject)) return false;
   const kind = mediaKind(pathOf(key), fieldValue(headers, 'content-type'));
   if (kind === 'playlist' || kind === 'mpd') return false; // looked into as a whole
   return strongValidator(headers) !== '' && givesRanges(status, headers) && !isRecent(headers);
 }
 
+/** Each slice of what may still be being written would be of another state. */
 function isRecent(headers: OriginResponse['headers']): boolean {
-  const [dateMs = NaN, modifiedMs = NaN] = ['date', 'last-modified'].map((name) =>
+  const [dateMs = NaN, lastModifiedMs = NaN] = ['date', 'last-modified'].map((name) =>
     parseHttpDate(fieldValue(headers, name) ?? ''),
   );
-  return dateMs - modifiedMs < SETTLED_MS;
+  return isJustWritten({ dateMs, lastModifiedMs });
 }

@@ -5,6 +5,7 @@
 import { upstreamAcceptEncoding } from '../cache/vary.js';
 import { conditionalFields } from '../cache/validate.js';
 import type { AskRequest } from '../cache/messages.js';
+import { RANGE_AND_CONDITIONS } from '../http/conditions.js';
 import { forwardingLines, type Scheme } from '../http/forwarding.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
 import { guessTypeOf, isCompressible, mediaKind } from '../media/kind.js';
@@ -13,12 +14,7 @@ import { pathOf } from './describe.js';
 
 /** Conditions and ranges are between the client and us: the fill wants the object (RFC 9111 4.3.1). */
 const OURS = new Set([
-  'if-none-match',
-  'if-modified-since',
-  'if-match',
-  'if-unmodified-since',
-  'if-range',
-  'range',
+  ...RANGE_AND_CONDITIONS,
   'accept-encoding',
   'expect',
   'content-encoding',

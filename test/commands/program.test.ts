@@ -126,3 +126,14 @@ t.test('the real binary prints its version, and ends with the exit code', async 
     t.match(text, output);
   }
 });
+
+t.test('whoever stops reading what the real binary prints does no harm', async (t) => {
+  const cli = new URL('../../src/cli.js', import.meta.url).pathname;
+  const args = [...process.execArgv, cli, 'config', 'schema'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  t.equal((await once(child, 'close'))[0], 0);
+  t.equal(said, '');
+});
