@@ -63,6 +63,11 @@ export class FillRunner {
   /** Never rejects: whatever happens, every waiter is answered and the fill ends. */
   async run(fill: Fill): Promise<void> {
     try {
+      const { slice } = fill.leader.request;
+      if (slice !== undefined && !this.#placing.reserveSlice(fill, slice)) {
+        this.#sendAlone(fill); // before the origin is asked, or it would be asked twice
+        return;
+      }
       let validated = fill.stored;
       let arrival = await this.#request(fill, validated);
       if (
@@ -80,6 +85,7 @@ export class FillRunner {
     } catch (reason) {
       this.#fail(fill, reason);
     } finally {
+      this.#placing.giveUp(fill);
       fill.phase = 'done';
       this.#hooks.onEnd(fill);
     }
@@ -169,6 +175,10 @@ export class FillRunner {
       return;
     }
     this.#context.memory.noteUnshared(fill.entry.key, 'everybody', this.#context.clock.now());
+    this.#sendAlone(fill);
+  }
+
+  #sendAlone(fill: Fill): void {
     for (const waiter of fill.waiters.values()) this.#answers.alone(waiter);
     fill.waiters.clear();
   }

@@ -45,6 +45,7 @@ export interface Fill {
   readonly askers: Set<string>; // by which the shard finds it: all that an ask has not left yet
   phase: 'requesting' | 'filling' | 'ringing' | 'relaying' | 'done';
   purged: boolean; // purged under way: serve those who asked before, keep nothing
+  reserved: Body | undefined; // room taken before the origin is asked: of a slice
   body: Body | undefined;
   descriptor: Descriptor | undefined;
   written: number;

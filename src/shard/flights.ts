@@ -240,6 +240,7 @@ export class Flights {
       askers: new Set(),
       phase: 'requesting',
       purged: false,
+      reserved: undefined,
       body: undefined,
       descriptor: undefined,
       written: 0,

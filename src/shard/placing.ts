@@ -1,5 +1,6 @@
 /** Gives an origin's answer its place in the shard: room as it begins, and what is told of it as it ends. */
 import { mayShare } from '../cache/audience.js';
+import type { SliceOf } from '../cache/slices.js';
 import { secondaryKey } from '../cache/vary.js';
 import { mediaKind } from '../media/kind.js';
 import { withoutContentDigests } from '../http/digest.js';
@@ -40,14 +41,29 @@ export class Placing {
     this.#hooks = hooks;
   }
 
+  /** Takes the room of a slice before its origin is asked. False: readers hold too much. */
+  reserveSlice(fill: Fill, { first, last }: SliceOf): boolean {
+    const { store } = this.#context;
+    const bytes = last - first + 1;
+    fill.reserved = store.reserve(bytes, roomForText(fill.entry.key, [], bytes));
+    return fill.reserved !== undefined;
+  }
+
+  /** Gives back what was reserved in vain. */
+  giveUp(fill: Fill): void {
+    if (fill.reserved !== undefined) this.#context.store.release(fill.reserved);
+    fill.reserved = undefined;
+  }
+
   /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
   accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
     const { config, shard } = this.#context;
     const span = spanOf(fill, response);
     if (span === undefined) return 'partial';
     if (span.length > config.cache.maxObject) return 'too-large';
-    const body = this.#reserve(fill, response, span);
+    const body = fill.reserved ?? this.#reserve(fill, response, span);
     if (body === undefined) return 'no-room';
+    fill.reserved = undefined;
     const { entry } = fill;
     const { secondary, strangers } = this.#select(fill, plan);
     fill.body = body;

@@ -98,6 +98,40 @@ t.test('an answer that is no slice of that version is told of as such', async (t
   }
 });
 
+t.test('a slice without room is for its asker alone, and its origin is not asked', async (t) => {
+  const bench = benchOf();
+  bench.keepsLeases = true;
+  const slices = bench.view(0).pool.slots; // more than fit
+  for (let id = 1; id < slices && bench.kinds(id - 1)[0] !== 'alone'; id += 1) {
+    const first = id * SLICE;
+    const slice = { ...OF, first, last: first + SLICE - 1, total: slices * SLICE };
+    const range = `bytes=${slice.first}-${slice.last}`;
+    const key = sliceKeys(FILE, '"v1"')(id);
+    const asked = bench.origin.requests.length;
+    bench.ask(id, key, { target: FILE, range, headers: [['range', range]], slice });
+    if (bench.kinds(id)[0] === 'alone') {
+      t.equal(bench.origin.requests.length, asked);
+      t.ok(id > 8, `behind ${id - 1} slices`);
+      continue;
+    }
+    const told = `bytes ${slice.first}-${slice.last}/${slice.total}`;
+    await bench.fill([...KEEP, ['content-range', told]], BYTES, 206);
+    t.same(bench.kinds(id)[0], 'filling');
+  }
+  t.ok(bench.sent.some(({ message }) => message.kind === 'alone'));
+});
+
+t.test('room that was taken for a slice in vain is given back', async (t) => {
+  const bench = benchOf();
+  const { freeBytes, bankBytes } = bench.shard.store;
+  t.equal(freeBytes, bankBytes);
+  askSlice(bench, 1);
+  t.ok(bench.shard.store.takenBytes >= SLICE);
+  bench.origin.next().answer(503, []);
+  await settled();
+  t.equal(bench.shard.store.takenBytes, 0);
+});
+
 t.test('a head that proved to be outdated goes, and no other', async (t) => {
   const bench = benchOf();
   await head(bench, 1, [
