@@ -5,13 +5,11 @@
 import { copyBytes } from '../../native/addon.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import type { Extent } from './buddy.js';
-import { LINE_BYTES, MIN_BLOCK_BYTES, type Pool, RECORD } from './layout.js';
+import { LINES_A_BLOCK, type Pool, RECORD } from './layout.js';
 import { Pins } from './pins.js';
 
-const LINES = MIN_BLOCK_BYTES / LINE_BYTES;
 /** Below, the call costs more than it saves. */
 const NATIVE_COPY_BYTES = 1_024;
-const NOTHING = -1;
 
 /** One bank, as bytes and as cells of numbers. */
 export interface BankView {
@@ -28,7 +26,6 @@ export class ArenaView {
   readonly pins: Pins;
   readonly #bankBytes: number;
   readonly #records: Int32Array;
-  #guarded = NOTHING; // a line
 
   /** `worker` is the index of the thread that holds this view. */
   constructor(pool: Pool, worker: number) {
@@ -49,7 +46,7 @@ export class ArenaView {
    * before another `protect`. False: gone, ask the owner.
    */
   protect(slot: number, generation: number): boolean {
-    this.protectLine(slot * LINES);
+    this.protectLine(slot * LINES_A_BLOCK);
     if (this.generation(slot) === generation) return true;
     this.unprotect();
     return false;
@@ -60,49 +57,45 @@ export class ArenaView {
    * it is published still. One `protect` at a time, of either kind.
    */
   protectLine(line: number): void {
-    this.unprotect();
-    this.pins.add(line);
-    this.#guarded = line;
+    this.pins.guard(line);
   }
 
   /** Once for each protect that gave true, and each `protectLine`. */
   unprotect(): void {
-    if (this.#guarded === NOTHING) return;
-    this.pins.remove(this.#guarded);
-    this.#guarded = NOTHING;
+    this.pins.unguard();
   }
 
   /** Pins the slot if it still holds that generation. False: gone, ask the owner. */
   acquire(slot: number, generation: number): boolean {
-    this.pins.add(slot * LINES);
+    this.pins.add(slot * LINES_A_BLOCK);
     if (this.generation(slot) === generation) return true;
-    this.pins.remove(slot * LINES);
+    this.pins.remove(slot * LINES_A_BLOCK);
     return false;
   }
 
   /** As `acquire`, of a slot that another pin keeps as it is: that may have a new generation. */
   pin(slot: number): void {
-    this.pins.add(slot * LINES);
+    this.pins.add(slot * LINES_A_BLOCK);
   }
 
   /** Once for each acquire that gave true, and each `pin`. */
   release(slot: number): void {
-    this.pins.remove(slot * LINES);
+    this.pins.remove(slot * LINES_A_BLOCK);
   }
 
   /** Owner only: a lease that goes to that worker with a message. */
   leaseTo(worker: number, slot: number): void {
-    this.pins.lend(worker, slot * LINES);
+    this.pins.lend(worker, slot * LINES_A_BLOCK);
   }
 
   /** Owner only: the worker could not be told. */
   takeBack(worker: number, slot: number): void {
-    this.pins.takeBack(worker, slot * LINES);
+    this.pins.takeBack(worker, slot * LINES_A_BLOCK);
   }
 
   /** Once for each lease that came from that worker with a message. */
   giveBack(from: number, slot: number): void {
-    this.pins.giveBack(from, slot * LINES);
+    this.pins.giveBack(from, slot * LINES_A_BLOCK);
   }
 
   /** Marks a visit for the eviction hand. A lost race costs one visit, so no atomics. */
@@ -132,7 +125,7 @@ export class ArenaView {
 
   /** Owner only: readers of the slot on all workers, at most. Meaningful after a bump. */
   leases(slot: number): number {
-    return this.pins.count(slot * LINES);
+    return this.pins.count(slot * LINES_A_BLOCK);
   }
 
   bank(index: number): BankView {

@@ -3,18 +3,8 @@
  * that a shard gives back is empty. Owned by the shard's thread.
  */
 import type { ArenaView } from './arena.js';
-import type { BuddyAllocator } from './buddy.js';
-import {
-  clearBooks,
-  LINE_BYTES,
-  MIN_BLOCK_BYTES,
-  NOBODY,
-  type Pool,
-  RECORD,
-  slotsOf,
-} from './layout.js';
-
-const LINES = MIN_BLOCK_BYTES / LINE_BYTES;
+import { type BuddyAllocator, holdersIn } from './buddy.js';
+import { clearBooks, LINES_A_BLOCK, NOBODY, type Pool, RECORD, slotsOf } from './layout.js';
 
 export interface BanksOptions {
   readonly arena: ArenaView;
@@ -43,7 +33,6 @@ export class Banks {
     this.#shard = shard;
     this.#allocator = allocator;
     this.#left = banksOf(this.#pool, shard);
-    for (const bank of this.#left) clearBooks(this.#pool.books, ...slotsOf(this.#pool, bank));
     this.tick();
     if (allocator.sizeBytes === 0) this.take();
   }
@@ -103,12 +92,23 @@ export class Banks {
   /** About once a second: takes up what it was given, and what the last readers have left. */
   tick(): void {
     this.#takeGiven();
+    if (this.#left.length === 0) return;
+    const isPinned = this.#arena.pins.look();
     this.#left = this.#left.filter((bank) => {
-      const [from, to] = slotsOf(this.#pool, bank);
-      if (this.#arena.pins.anyIn(from * LINES, to * LINES)) return true;
+      if (this.#isRead(bank, isPinned)) return true;
+      clearBooks(this.#pool.books, ...slotsOf(this.#pool, bank));
       this.#add(bank);
       return false;
     });
+  }
+
+  /** What lies in several banks is pinned in one of them: the books of the lost owner say whose each piece was. */
+  #isRead(bank: number, isPinned: (line: number) => boolean): boolean {
+    const [from, to] = slotsOf(this.#pool, bank);
+    if (this.#arena.pins.isGuarded(from, to)) return true;
+    for (const slot of holdersIn(this.#pool.books, from, to))
+      if (isPinned(slot * LINES_A_BLOCK)) return true;
+    return false;
   }
 
   #takeGiven(): void {

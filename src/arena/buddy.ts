@@ -231,17 +231,8 @@ export class BuddyAllocator {
     for (const extent of extents) this.#cut(extent, 0);
   }
 
-  /**
-   * First cells of a bank's free blocks and of its pieces that are handed out, with their tags. Of the bank that
-   * is left what is free has none. What comes may be freed or taken out before the next one does.
-   */
-  *#pieces(bank: number): Generator<[cell: number, tag: number]> {
-    const [start, end] = this.#cellsOf(bank);
-    for (let cell = start; cell < end;) {
-      const tag = at(this.#tags, cell);
-      if (tag !== 0) yield [cell, tag];
-      cell += tag === 0 ? 1 : 2 ** orderOf(tag);
-    }
+  #pieces(bank: number): Generator<[cell: number, tag: number]> {
+    return pieces(this.#tags, ...this.#cellsOf(bank));
   }
 
   #cellsOf(bank: number): [number, number] {
@@ -315,6 +306,33 @@ export class BuddyAllocator {
       cell += 2 ** order;
     }
     this.#freeCells += end - start;
+  }
+}
+
+/**
+ * First cells of the free blocks from `start` up to `end` and of the pieces that are handed out, with their tags.
+ * Of a bank that is left what is free has none. What comes may be freed or taken out before the next one does.
+ */
+function* pieces(
+  tags: Uint8Array,
+  start: number,
+  end: number,
+): Generator<[cell: number, tag: number]> {
+  for (let cell = start; cell < end;) {
+    const tag = at(tags, cell);
+    if (tag !== 0) yield [cell, tag];
+    cell += tag === 0 ? 1 : 2 ** orderOf(tag);
+  }
+}
+
+/** Whose the pieces are that were handed out between two cells, by whoever had them. */
+export function* holdersIn(
+  { tags, holders }: Pick<Books, 'tags' | 'holders'>,
+  start: number,
+  end: number,
+): Generator<number> {
+  for (const [cell, tag] of pieces(tags, start, end)) {
+    if ((tag & USED) !== 0) yield at(holders, cell);
   }
 }
 

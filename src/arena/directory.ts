@@ -14,7 +14,7 @@
  */
 import { newPrefetcher, type Prefetcher } from '../../native/addon.js';
 import { ArenaView } from './arena.js';
-import { ENTRY, LINE_BYTES, MIN_BLOCK_BYTES } from './layout.js';
+import { ENTRY, LINE_BYTES, LINES_A_BLOCK, MIN_BLOCK_BYTES } from './layout.js';
 
 /** Cells of a text's head, by number: Int32 but for `born` and `freshUntil`, which are Float64. */
 const TEXT = {
@@ -29,7 +29,6 @@ const TEXT = {
 } as const;
 const HEAD_BYTES = 40;
 const CELLS = LINE_BYTES / 4;
-const BLOCK_LINES = MIN_BLOCK_BYTES / LINE_BYTES;
 
 /** What stands for a line. */
 const EMPTY = 0;
@@ -108,7 +107,7 @@ export class Directory {
     const entry = hash & this.#mask;
     const line = this.#lineAt(entry);
     if (line < 0) return;
-    const slot = Math.floor(line / BLOCK_LINES); // as small as most are
+    const slot = Math.floor(line / LINES_A_BLOCK); // as small as most are
     const visits = this.view.hits[slot] ?? 0;
     const index = Math.floor(line / this.#bankLines); // of no bank, where a cell has changed meanwhile
     const text = this.view.banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;

@@ -11,6 +11,7 @@
  *   owners       Int32  [banks]           the shard that has it, or NOBODY     who takes or gives it (banks.ts)
  *   keeps, needs Float64 [shards]         how long it keeps what it evicts, ms that shard
  *   pins         Int32  [PIN_CELLS] a worker   what it reads (pins.ts)         that worker; who gives back to it
+ *   guards       Int32  [workers]         the block that it looks at now      that worker
  *   taken        Int32  [workers][workers]     pins that came over from one    the second
  *                                              to the other
  *   records      Int32  [slots][2]        generation, bytes written            owner
@@ -24,6 +25,7 @@
 export const MIN_BLOCK_BYTES = 2_048;
 /** A cache line: what texts are aligned to. */
 export const LINE_BYTES = 64;
+export const LINES_A_BLOCK = MIN_BLOCK_BYTES / LINE_BYTES;
 /** Cells of a record, by number. */
 export const RECORD = {
   generation: 0, // how often the slot was given out or voided
@@ -81,6 +83,7 @@ export interface Pool {
   readonly keeps: Float64Array; // as a giver: since it evicted last, if that is longer
   readonly needs: Float64Array; // Infinity: it evicts nothing
   readonly pins: readonly Int32Array[];
+  readonly guards: Int32Array; // NO_SLOT: none
   readonly taken: Int32Array;
   readonly records: Int32Array;
   readonly hits: Uint8Array;
@@ -115,6 +118,7 @@ export function createPool(plan: PoolPlan): Pool {
     keeps: float64(shards),
     needs: float64(shards).fill(Infinity),
     pins: Array.from({ length: workers }, () => int32(PIN_CELLS)),
+    guards: int32(workers).fill(NO_SLOT),
     taken: int32(workers * workers),
     records: int32(slots * RECORD.cells),
     hits: uint8(slots),

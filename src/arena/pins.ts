@@ -3,7 +3,8 @@
  *
  * Each worker has a table of counts, and a line of the memory is counted in one of its cells by hash:
  * some lines share a cell. So a pin costs nothing for each object, and what shares a cell with one that is
- * read is now and then taken to be read, too: with 5,000 readers, one in thirteen.
+ * read is now and then taken to be read, too: with 5,000 readers, one in thirteen. What is read and left
+ * within a turn has a cell of its own, the guard, which names its block.
  *
  * A pin and a retirement race like this, and one side always sees the other (sequentially consistent
  * atomics; Michael 2004, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects"):
@@ -11,7 +12,7 @@
  *   owner:  makes it what nobody wants any more, then looks for pins
  */
 import { spread } from '../runtime/hash.js';
-import { PIN_CELLS, type Pool } from './layout.js';
+import { LINES_A_BLOCK, NO_SLOT, PIN_CELLS, type Pool } from './layout.js';
 
 const SHIFT = 32 - Math.log2(PIN_CELLS);
 
@@ -19,15 +20,17 @@ export class Pins {
   readonly #worker: number;
   readonly #tables: readonly Int32Array[];
   readonly #taken: Int32Array;
+  readonly #guards: Int32Array;
   readonly #mine: Int32Array;
   readonly #lent: Lent[];
 
-  constructor({ pins, taken }: Pool, worker: number) {
+  constructor({ pins, taken, guards }: Pool, worker: number) {
     const mine = pins[worker];
     if (mine === undefined) throw new RangeError(`no pins of worker ${worker}`);
     this.#worker = worker;
     this.#tables = pins;
     this.#taken = taken;
+    this.#guards = guards;
     this.#mine = mine;
     this.#lent = pins.map((_, to) => ({ lines: [], taken: this.#takenBy(to) }));
   }
@@ -38,6 +41,24 @@ export class Pins {
 
   remove(line: number): void {
     Atomics.sub(this.#mine, cellOf(line), 1);
+  }
+
+  /** Pins the block in which a line lies, until the next guard. */
+  guard(line: number): void {
+    Atomics.store(this.#guards, this.#worker, blockOf(line));
+  }
+
+  unguard(): void {
+    Atomics.store(this.#guards, this.#worker, NO_SLOT);
+  }
+
+  /** Whether a worker guards one of the blocks from `from` up to `to`. */
+  isGuarded(from: number, to: number): boolean {
+    for (let worker = 0; worker < this.#guards.length; worker += 1) {
+      const block = Atomics.load(this.#guards, worker);
+      if (block >= from && block < to) return true;
+    }
+    return false;
   }
 
   /**
@@ -76,25 +97,27 @@ export class Pins {
   /** Readers on all workers, at most. */
   count(line: number): number {
     const cell = cellOf(line);
+    const block = blockOf(line);
     let sum = 0;
-    for (const table of this.#tables) sum += Atomics.load(table, cell);
+    for (const [worker, table] of this.#tables.entries()) {
+      sum += Atomics.load(table, cell);
+      if (Atomics.load(this.#guards, worker) === block) sum += 1;
+    }
     return sum;
   }
 
-  /** Whether any of many lines is pinned. */
-  anyIn(from: number, to: number): boolean {
+  /** Tells of many lines whether they are read, as `count` does of one. */
+  look(): (line: number) => boolean {
     const pinned = new Uint8Array(PIN_CELLS);
-    let any = false;
     for (const table of this.#tables) {
       for (let cell = 0; cell < PIN_CELLS; cell += 1) {
-        if (Atomics.load(table, cell) === 0) continue;
-        pinned[cell] = 1;
-        any = true;
+        if (Atomics.load(table, cell) !== 0) pinned[cell] = 1;
       }
     }
-    if (!any) return false;
-    for (let line = from; line < to; line += 1) if (pinned[cellOf(line)] === 1) return true;
-    return false;
+    return (line) => {
+      const block = blockOf(line);
+      return pinned[cellOf(line)] === 1 || this.isGuarded(block, block + 1);
+    };
   }
 
   /** Forgets what has come back, and gave back its pin itself. */
@@ -117,11 +140,16 @@ interface Lent {
 }
 
 /** Forgets the pins of a worker whose thread has ended, and for which nobody pins any more. */
-export function clearPins({ pins }: Pool, worker: number): void {
+export function clearPins({ pins, guards }: Pool, worker: number): void {
+  Atomics.store(guards, worker, NO_SLOT);
   const table = pins[worker];
   for (let cell = 0; table !== undefined && cell < PIN_CELLS; cell += 1) {
     Atomics.store(table, cell, 0);
   }
+}
+
+function blockOf(line: number): number {
+  return Math.floor(line / LINES_A_BLOCK);
 }
 
 function cellOf(line: number): number {

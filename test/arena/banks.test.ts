@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import { voidShard } from '../../src/arena/banks.js';
-import type { Extent } from '../../src/arena/buddy.js';
+import type { BuddyAllocator, Extent } from '../../src/arena/buddy.js';
 import { Directory } from '../../src/arena/directory.js';
 import { createPool, MIN_BLOCK_BYTES, NO_SLOT, NOBODY, type Pool } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
@@ -16,6 +16,14 @@ function poolOf(banks: number, shards: number): Pool {
 
 const open = (pool: Pool, shard: number): ReturnType<typeof openBanks> =>
   openBanks(new ArenaView(pool, 0), shard);
+
+/** Its slot. */
+function objectIn(allocator: BuddyAllocator): number {
+  const extents = allocator.allocate(BLOCK) ?? [];
+  const slot = (extents[0]?.offset ?? NaN) / BLOCK;
+  allocator.label(extents, slot);
+  return slot;
+}
 
 t.test('shards begin with a bank each and take what nobody has', (t) => {
   const pool = poolOf(5, 2);
@@ -86,26 +94,54 @@ t.test('a shard that comes back has its banks, empty, and nobody finds what lay 
 t.test('a bank that is still read when its shard comes back waits for its readers', (t) => {
   const pool = poolOf(3, 1);
   const lost = open(pool, 0);
+  const slot = objectIn(lost.allocator);
   lost.banks.take();
   const reader = new ArenaView(pool, 1);
-  reader.pin(3); // in the first bank
+  t.ok(slot < BANK / BLOCK, 'in the first bank');
+  reader.pin(slot);
   voidShard(pool, 0);
   const { banks, allocator } = open(pool, 0);
   t.equal(allocator.sizeBytes, BANK);
   t.same(allocator.allocate(BANK)?.[0], { offset: BANK, length: BANK }, 'the second');
   banks.tick();
   t.equal(allocator.sizeBytes, BANK);
-  reader.release(3);
+  reader.release(slot);
   banks.tick();
   t.equal(allocator.sizeBytes, 2 * BANK);
   t.same(allocator.allocate(BANK)?.[0], { offset: 0, length: BANK });
   t.end();
 });
 
+t.test(
+  'what lies in several banks is read in all of them, however often its shard is lost',
+  (t) => {
+    const pool = poolOf(3, 1);
+    const lost = open(pool, 0);
+    lost.banks.take();
+    lost.banks.take();
+    const extents = lost.allocator.allocate(2 * BANK) ?? [];
+    const slot = (extents[0]?.offset ?? 0) / BLOCK;
+    lost.allocator.label(extents, slot);
+    const banks = extents.map(({ offset }) => Math.floor(offset / BANK));
+    t.equal(new Set(banks).size, 2);
+    const reader = new ArenaView(pool, 1);
+    reader.pin(slot);
+    for (let i = 0; i < 2; i += 1) {
+      voidShard(pool, 0);
+      t.equal(open(pool, 0).allocator.sizeBytes, BANK, 'the third alone');
+    }
+    voidShard(pool, 0);
+    const successor = open(pool, 0);
+    reader.release(slot);
+    successor.banks.tick();
+    t.equal(successor.allocator.freeBytes, 3 * BANK);
+    t.end();
+  },
+);
+
 t.test('a shard all of whose banks are read takes one that nobody has', (t) => {
   const pool = poolOf(2, 1);
-  open(pool, 0);
-  new ArenaView(pool, 1).pin(3);
+  new ArenaView(pool, 1).pin(objectIn(open(pool, 0).allocator));
   voidShard(pool, 0);
   const { allocator } = open(pool, 0);
   t.same(allocator.allocate(BANK)?.[0], { offset: BANK, length: BANK });

@@ -117,15 +117,34 @@ t.test(
   },
 );
 
-t.test('Pins.anyIn() sees a pin anywhere in a range', (t) => {
+t.test('Pins.look() tells of a pin anywhere, and of a guard', (t) => {
   const { all } = pinsOf(2);
   const [one, other] = all as [Pins, Pins];
-  t.notOk(one.anyIn(0, 8_192));
   for (const line of [0, 4_000, 8_191]) {
+    t.notOk(one.look()(line));
     other.add(line);
-    t.ok(one.anyIn(0, 8_192), String(line));
+    t.ok(one.look()(line), String(line));
+    t.notOk(one.look()(line + 1));
     other.remove(line);
+    t.notOk(one.look()(line));
+    other.guard(line);
+    t.ok(one.look()(line), String(line));
+    other.unguard();
   }
-  t.notOk(one.anyIn(0, 8_192));
+  t.end();
+});
+
+t.test('a guard is of one block, and goes with the next or with its worker', (t) => {
+  const { all, pool } = pinsOf(2);
+  const [one, other] = all as [Pins, Pins];
+  other.guard(3 * 32 + 7);
+  t.equal(one.count(3 * 32), 1);
+  t.equal(one.count(3 * 32 + 31), 1, 'all of the block');
+  t.equal(one.count(4 * 32), 0);
+  t.same([one.isGuarded(0, 3), one.isGuarded(3, 4), one.isGuarded(0, 9)], [false, true, true]);
+  other.guard(4 * 32);
+  t.same([one.count(3 * 32), one.count(4 * 32)], [0, 1]);
+  clearPins(pool, 1);
+  t.equal(one.count(4 * 32), 0);
   t.end();
 });
