@@ -156,6 +156,7 @@ class EdgeWorker {
       turns: this.#turns,
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
+      insist: (to, message) => this.#mesh.reply(to, message),
       isUp: (worker) => this.#mesh.isUp(worker),
       arena: this.#arena,
       onFilled: (descriptor) => {

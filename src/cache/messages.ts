@@ -39,14 +39,12 @@ export interface AskRequest {
   readonly beyond: boolean;
   /** The key is that of a slice, and this is which; the range says so, too. */
   readonly slice: SliceOf | undefined;
-  /** What has this validator is no longer what the resource is; ''. */
-  readonly outdated: string;
   /** Leaders it has waited for in vain. */
   readonly elections: number;
 }
 
 /** What most asks are: for the object, as it is. */
-export const PLAIN_ASK = { beyond: false, slice: undefined, outdated: '', elections: 0 } as const;
+export const PLAIN_ASK = { beyond: false, slice: undefined, elections: 0 } as const;
 
 /** One body. A generation has one content for good: a coding of it is of no other. */
 export interface BodyName {
@@ -83,7 +81,9 @@ export type ToShard =
       readonly kind: 'invalidate';
       readonly id: number;
       readonly shard: number;
-      readonly keys: readonly string[];
+      readonly key: string;
+      /** What has this validator is no longer what the resource is; '': all there is. */
+      readonly validator: string;
     };
 
 /** To a shard: a client would take that body in that coding. Answered by `coded`, now or when it is made. */

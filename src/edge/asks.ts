@@ -45,6 +45,8 @@ export interface AsksOptions {
   readonly turns: Turns;
   readonly now: () => number;
   readonly send: (worker: number, message: ToShard) => boolean;
+  /** As `send`, also to a worker with much before it: for what has been promised to a client. */
+  readonly insist: (worker: number, message: ToShard) => boolean;
   /** False: its thread has ended and its successor is not there yet. */
   readonly isUp: (worker: number) => boolean;
   readonly arena: ArenaView;
@@ -86,7 +88,7 @@ export class Asks {
     this.#options = options;
     this.#invalidations = new Invalidations({
       placeOf: (key) => this.#placeOf(key),
-      send: options.send,
+      send: options.insist,
     });
   }
 
@@ -155,8 +157,14 @@ export class Asks {
   }
 
   /** Resolves when every shard concerned has forgotten the keys. */
-  invalidate(keys: readonly string[]): Promise<void> {
-    return this.#invalidations.order(keys);
+  async invalidate(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#invalidations.order(key, '')));
+  }
+
+  /** Resolves when nobody gets that version of a large object any more: the origin has another one. */
+  outdate(key: string, validator: string): Promise<void> {
+    this.joinNoMore();
+    return this.#invalidations.order(key, validator);
   }
 
   receive(message: ToEdge, from: number): void {
@@ -465,7 +473,7 @@ const RELAYING = '\0relaying';
 
 /** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
 function joinKeyOf(request: AskRequest): string {
-  const { key, headers, range, credentialed, beyond, outdated } = request;
+  const { key, headers, range, credentialed, beyond } = request;
   const encoding = fieldValue(headers, 'accept-encoding') ?? '';
-  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}\n${outdated}`;
+  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;
 }

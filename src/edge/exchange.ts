@@ -39,7 +39,6 @@ export class Exchange implements AskHandler {
   #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
   #beyond = false; // its range may reach what has been written since
-  #outdated = ''; // validator of what proved to be gone
   #elections = 0; // leaders it has waited for in vain
   #relayed: RelayedAnswer | undefined;
   #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
@@ -232,7 +231,6 @@ export class Exchange implements AskHandler {
       credentialed,
       beyond: this.#beyond,
       slice: undefined,
-      outdated: this.#outdated,
       elections: this.#elections,
     };
   }
@@ -286,8 +284,7 @@ export class Exchange implements AskHandler {
       request: this.#request,
       responder: this.#responder,
       stored: this.#stored,
-      onOutdated: (validator) => {
-        this.#outdated = validator;
+      onOutdated: () => {
         this.#ask();
       },
       onAlone: () => {

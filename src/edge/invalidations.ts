@@ -15,9 +15,15 @@ export class Invalidations {
     this.#options = options;
   }
 
-  /** Resolves when every shard concerned has forgotten its keys; one that is down holds nothing. */
-  async order(keys: readonly string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.#one(key)));
+  /** Resolves when the key's shard has forgotten it, or the version named; one that is down holds nothing. */
+  order(key: string, validator: string): Promise<void> {
+    return new Promise((resolve) => {
+      const id = this.#nextId++;
+      const { shard, worker } = this.#options.placeOf(key);
+      this.#waiting.set(id, { worker, resolve });
+      const sent = this.#options.send(worker, { kind: 'invalidate', id, shard, key, validator });
+      if (!sent) this.confirmed(id);
+    });
   }
 
   confirmed(id: number): void {
@@ -27,15 +33,5 @@ export class Invalidations {
 
   onPeerDown(worker: number): void {
     for (const [id, waiting] of this.#waiting) if (waiting.worker === worker) this.confirmed(id);
-  }
-
-  #one(key: string): Promise<void> {
-    return new Promise((resolve) => {
-      const id = this.#nextId++;
-      const { shard, worker } = this.#options.placeOf(key);
-      this.#waiting.set(id, { worker, resolve });
-      const sent = this.#options.send(worker, { kind: 'invalidate', id, shard, keys: [key] });
-      if (!sent) this.confirmed(id);
-    });
   }
 }

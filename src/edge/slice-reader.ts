@@ -246,7 +246,6 @@ export class SliceReader implements AskHandler, Follower {
       target: upstreamTarget,
       background: false,
       beyond: false,
-      outdated: '',
       elections: 0,
     };
   }

@@ -16,8 +16,8 @@ export interface SlicedAnswerOptions {
   readonly request: ClientRequest;
   readonly responder: Responder;
   readonly stored: StoredAnswer;
-  /** Nothing was sent: what has that validator is gone, so ask for what there is now. */
-  readonly onOutdated: (validator: string) => void;
+  /** Nothing was sent, and the object is another one now: ask for it. */
+  readonly onOutdated: () => void;
   /** Nothing was sent: what the origin has to say is not about the object. */
   readonly onAlone: () => void;
   /** The bytes will not come. */
@@ -81,33 +81,19 @@ export class SlicedAnswer {
 
   /** What was sent must not look whole; where nothing was sent yet, there is another answer. */
   #fail(head: Descriptor, code: ErrorCode): void {
-    const { responder, onOutdated, onAlone, onFailed } = this.#options;
-    if (code === 'GW_ORIGIN_CHANGED') {
-      if (!responder.headSent) {
-        onOutdated(validatorOf(head));
-        return;
-      }
-      responder.close();
-      this.#forget(head);
-    } else if (code === 'GW_ORIGIN_STATUS' && !responder.headSent) onAlone();
+    const { responder, onAlone, onFailed } = this.#options;
+    if (code === 'GW_ORIGIN_CHANGED') void this.#outdate(head);
+    else if (code === 'GW_ORIGIN_STATUS' && !responder.headSent) onAlone();
     else onFailed(code);
   }
 
-  /** Who comes next gets what there is now. */
-  #forget(head: Descriptor): void {
-    const { context, request } = this.#options;
-    context.asks.refresh({
-      key: request.key,
-      target: request.upstreamTarget,
-      headers: request.fields,
-      range: '',
-      lane: 2,
-      background: true,
-      credentialed: request.credentialed,
-      beyond: false,
-      slice: undefined,
-      outdated: validatorOf(head),
-      elections: 0,
+  /** Nobody gets that version any more; only then is the client told, who may come at once for the new one. */
+  async #outdate(head: Descriptor): Promise<void> {
+    const { context, request, responder, onOutdated } = this.#options;
+    await context.asks.outdate(request.key, validatorOf(head));
+    context.guard(() => {
+      if (responder.headSent) responder.close();
+      else if (!responder.gone) onOutdated();
     });
   }
 }

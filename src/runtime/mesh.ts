@@ -80,7 +80,8 @@ export class Mesh<M> {
   }
 
   /**
-   * For answers, which must not be lost: they are as many as what was asked, and that was bounded.
+   * For answers and for what clients were promised, which must not be lost: they are as many as what was asked,
+   * and that was bounded.
    * False: the peer is down, or has hung for long.
    */
   reply(to: number, message: M): boolean {

@@ -103,7 +103,8 @@ export class Shard {
         this.#flights.passed(from, message.fill, message);
         return;
       case 'invalidate':
-        this.purge({ keys: message.keys, soft: false });
+        if (message.validator === '') this.purge({ keys: [message.key], soft: false });
+        else this.#outdate(message);
         this.#answers.invalidated(from, message.id);
         return;
       case 'encode':
@@ -208,7 +209,6 @@ export class Shard {
     const { index, clock } = this.#context;
     const { request, directives } = waiter;
     const nowMs = clock.now();
-    if (request.outdated !== '') this.#forgetOutdated(request);
     const entry = index.get(request.key);
     const variant = sharedVariant(
       entry?.variants.get(secondaryKey(entry.vary, request.headers)),
@@ -229,11 +229,11 @@ export class Shard {
   }
 
   /** The origin has another version than the one of which a slice was asked for. */
-  #forgetOutdated({ key, headers, outdated }: AskRequest): void {
-    const entry = this.#context.index.get(key);
-    const stored = entry?.variants.get(secondaryKey(entry.vary, headers))?.whole;
-    if (stored === undefined || stored.descriptor.sliceBytes === 0) return;
-    if (validatorOf(stored.descriptor) === outdated) this.#discard(stored);
+  #outdate({ key, validator }: { readonly key: string; readonly validator: string }): void {
+    for (const { whole } of this.#context.index.get(key)?.variants.values() ?? []) {
+      if (whole === undefined || whole.descriptor.sliceBytes === 0) continue;
+      if (validatorOf(whole.descriptor) === validator) this.#discard(whole);
+    }
   }
 
   /** True: to wait for another's answer is in vain, or what comes would be too large to share. */

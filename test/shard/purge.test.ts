@@ -135,7 +135,7 @@ t.test('a revalidation that a purge overtakes is not answered by the 304 to it',
 
 t.test('an invalidation is confirmed when nobody can get the old any more', async (t) => {
   const bench = await holding('/a/1.m4s');
-  bench.shard.receive({ kind: 'invalidate', id: 9, shard: 0, keys: ['/a/1.m4s'] }, 1);
+  bench.shard.receive({ kind: 'invalidate', id: 9, shard: 0, key: '/a/1.m4s', validator: '' }, 1);
   t.same(bench.kinds(9, 1), ['invalidated']);
   bench.ask(2, '/a/1.m4s');
   t.equal(bench.origin.requests.length, 2);

@@ -138,10 +138,16 @@ t.test('a head that proved to be outdated goes, and no other', async (t) => {
     ['content-length', String(TOTAL)],
     ['accept-ranges', 'bytes'],
   ]);
-  bench.ask(2, FILE, { outdated: '"v0"' });
-  t.same(bench.kinds(2), ['object']);
-  bench.ask(3, FILE, { outdated: '"v1"' });
-  t.same(bench.kinds(3), [], 'asked for anew');
+  const outdate = (id: number, validator: string): void => {
+    bench.shard.receive({ kind: 'invalidate', id, shard: 0, key: FILE, validator }, 1);
+    t.same(bench.kinds(id, 1), ['invalidated']);
+  };
+  outdate(2, '"v0"');
+  bench.ask(3, FILE);
+  t.same(bench.kinds(3), ['object']);
+  outdate(4, '"v1"');
+  bench.ask(5, FILE);
+  t.same(bench.kinds(5), [], 'asked for anew');
 });
 
 t.test('a purge of the object takes what there is of its slices', async (t) => {

@@ -97,6 +97,10 @@ export class AsksBench {
       this.sent.push({ worker, message });
       return true;
     },
+    insist: (worker, message) => {
+      this.sent.push({ worker, message });
+      return !this.down.has(worker);
+    },
     isUp: (worker) => !this.down.has(worker),
     arena: this.arena,
     onFilled: (descriptor) => {
