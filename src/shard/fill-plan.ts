@@ -6,7 +6,7 @@ import { isVagueType, mediaKind } from '../media/kind.js';
 import { nextRhythm } from '../media/rhythm.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { ShardContext } from './context.js';
-import { pathOf } from './describe.js';
+import { pathOf } from '../cache/describe.js';
 import type { Stored } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';

@@ -9,7 +9,7 @@ import { asGatewayError, ERRORS, GatewayError, type ErrorCode } from '../errors.
 import { viewersScheme } from '../http/forwarding.js';
 import { discardBody } from '../origin/resilient.js';
 import type { ShardContext } from './context.js';
-import { pathOf } from './describe.js';
+import { pathOf } from '../cache/describe.js';
 import type { Stored } from './entry.js';
 import { type Fill, presentLeader, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';

@@ -9,7 +9,7 @@ import type { Freshness } from '../cache/reuse.js';
 import type { FieldLine } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import type { Rhythm } from '../media/rhythm.js';
-import { describe, isRenderedLater, type StoringFacts } from './describe.js';
+import { describe, isRenderedLater, type StoringFacts } from '../cache/describe.js';
 import { type Entry, NO_ENCODINGS, type Stored } from './entry.js';
 import type { LineInterner } from './line-interner.js';
 import type { Body } from './object-store.js';

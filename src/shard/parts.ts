@@ -6,7 +6,7 @@ import { parseRange } from '../http/range.js';
 import { mediaKind } from '../media/kind.js';
 import { hash32 } from '../runtime/hash.js';
 import type { ShardContext } from './context.js';
-import { pathOf } from './describe.js';
+import { pathOf } from '../cache/describe.js';
 import { withCodable } from './encoder.js';
 import { keepStored, NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';

@@ -9,7 +9,7 @@ import type { OriginResponse } from '../origin/origin.js';
 import { hash32 } from '../runtime/hash.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { describe, pathOf, type StoringPlan } from './describe.js';
+import { describe, pathOf, type StoringPlan } from '../cache/describe.js';
 import { withCodable } from './encoder.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
 import { type Fill, rekey, type Waiter } from './fill.js';

@@ -5,7 +5,7 @@ import { matches304, updateStored, withDate } from '../cache/validate.js';
 import type { FieldLines } from '../http/fields.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { describe } from './describe.js';
+import { describe } from '../cache/describe.js';
 import type { Stored } from './entry.js';
 import type { Fill, Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';

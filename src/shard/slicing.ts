@@ -6,7 +6,7 @@ import { parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
-import { pathOf } from './describe.js';
+import { pathOf } from '../cache/describe.js';
 import type { Span } from './span.js';
 
 /** True for what is large and settled, and whose origin gives ranges that a strong validator binds together. */

@@ -10,7 +10,7 @@ import { forwardingLines, type Scheme } from '../http/forwarding.js';
 import { fieldValue, type FieldLine, type FieldLines } from '../http/fields.js';
 import { guessTypeOf, isCompressible, mediaKind } from '../media/kind.js';
 import type { OriginRequest } from '../origin/origin.js';
-import { pathOf } from './describe.js';
+import { pathOf } from '../cache/describe.js';
 
 /** Conditions and ranges are between the client and us: the fill wants the object (RFC 9111 4.3.1). */
 const OURS = new Set([

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
 import type { Rhythm } from '../../src/media/rhythm.js';
-import { describe } from '../../src/shard/describe.js';
+import { describe } from '../../src/cache/describe.js';
 import { newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
 import { LineInterner } from '../../src/shard/line-interner.js';
 import type { Body } from '../../src/shard/object-store.js';

@@ -1,8 +1,8 @@
 /** From an origin's answer to what workers serve: which fields stay, and the facts beside them. */
-import type { Descriptor } from '../cache/descriptor.js';
-import { objectKey } from '../cache/slices.js';
-import type { StorePlan } from '../cache/policy.js';
-import type { Freshness } from '../cache/reuse.js';
+import type { Descriptor } from './descriptor.js';
+import { objectKey } from './slices.js';
+import type { StorePlan } from './policy.js';
+import type { Freshness } from './reuse.js';
 import { parseHttpDate } from '../http/date.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { guessTypeOf } from '../media/kind.js';
