@@ -20,6 +20,7 @@ import { Connections } from '../src/edge/connections.js';
 import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
 import { LocalObject } from '../src/edge/local-object.js';
+import { isPlain } from '../src/cache/descriptor.js';
 import { NearIndex } from '../src/edge/near-index.js';
 import { PassedFields } from '../src/edge/passed-fields.js';
 import { Plans } from '../src/edge/response-plan.js';
@@ -160,7 +161,7 @@ class EdgeWorker {
       isUp: (worker) => this.#mesh.isUp(worker),
       arena: this.#arena,
       onFilled: (descriptor) => {
-        if (descriptor.published) return;
+        if (isPlain(descriptor)) return;
         this.#near.put(new LocalObject(descriptor, this.#arena, config.cache.name));
       },
       guard: this.#guard,

@@ -15,7 +15,8 @@ const NATIVE_COPY_BYTES = 1_024;
 export interface BankView {
   readonly bytes: Uint8Array;
   readonly cells: Int32Array;
-  readonly times: Float64Array;
+  readonly numbers: Float64Array;
+  readonly latin1: Buffer; // the bytes, to be read and written as text
 }
 
 export class ArenaView {
@@ -35,7 +36,8 @@ export class ArenaView {
     this.banks = pool.banks.map((bytes) => ({
       bytes,
       cells: new Int32Array(bytes.buffer, 0, bytes.length / 4),
-      times: new Float64Array(bytes.buffer, 0, bytes.length / 8),
+      numbers: new Float64Array(bytes.buffer, 0, bytes.length / 8),
+      latin1: Buffer.from(bytes.buffer, 0, bytes.length),
     }));
     this.#bankBytes = pool.bankBytes;
     this.#records = pool.records;

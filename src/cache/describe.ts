@@ -48,8 +48,6 @@ export function describe(
   if (fieldValue(fields, 'content-type') === undefined && place.totalBytes !== 0) {
     fields.push(['content-type', contentType]);
   }
-  const lastModified = fieldValue(originFields, 'last-modified');
-  const date = fieldValue(originFields, 'date');
   // One by one, as `place` may be a whole descriptor.
   return {
     key: place.key,
@@ -67,16 +65,20 @@ export function describe(
     status,
     fields,
     etag: fieldValue(originFields, 'etag') ?? '',
-    lastModifiedMs: (lastModified === undefined ? undefined : parseHttpDate(lastModified)) ?? NaN,
-    dateMs: (date === undefined ? undefined : parseHttpDate(date)) ?? NaN,
+    lastModifiedMs: timeIn(originFields, 'last-modified'),
+    dateMs: timeIn(originFields, 'date'),
     contentType,
     upstreamStatus: fieldValue(originFields, 'cache-status') ?? '',
     freshness: freshnessOf(plan),
     vary: plan.vary,
     encodings: [],
     unworthy: [],
-    published: false,
   };
+}
+
+/** The time that a field says, in ms since the epoch; NaN: none. */
+export function timeIn(fields: FieldLines, name: string): number {
+  return parseHttpDate(fieldValue(fields, name) ?? '') ?? NaN;
 }
 
 export function freshnessOf(plan: Freshness): Freshness {

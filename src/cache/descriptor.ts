@@ -35,7 +35,6 @@ export interface Descriptor {
   readonly encodings: readonly EncodedBody[]; // those that were made
   readonly unworthy: readonly ContentCoding[]; // those that turned out not to be worth a copy
   readonly keep: boolean; // false: serve it, but ask again next time
-  readonly published: boolean; // plain hits find it in the directory
 }
 
 /** The same representation with a content coding of ours. */
@@ -51,6 +50,18 @@ export interface EncodedBody {
 export function isWhole(descriptor: Descriptor): boolean {
   const { firstByte, storedBytes, totalBytes } = descriptor;
   return firstByte === 0 && storedBytes >= 0 && storedBytes === totalBytes;
+}
+
+/** Larger bodies are sent piece by piece. */
+const MAX_PLAIN_BYTES = 65_536;
+
+/** Any ordinary request gets it as it lies, fresh as it is, whoever asks. */
+export function isPlain(descriptor: Descriptor): boolean {
+  const { status, storedBytes, sliceBytes, vary, freshness, upstreamStatus, codable } = descriptor;
+  if (status !== 200 || !isWhole(descriptor) || sliceBytes > 0) return false;
+  if (storedBytes > MAX_PLAIN_BYTES || descriptor.extents.length > 1) return false;
+  if (vary.length > 0 || codable || upstreamStatus !== '') return false;
+  return !freshness.alwaysRevalidate && !freshness.anonymousOnly;
 }
 
 /** True while it is not known whether the coding is worth it, or it was made and is gone. */

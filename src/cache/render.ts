@@ -86,9 +86,29 @@ export function sentDate({ dateMs, contentType }: Descriptor): number {
 /** Key of the call that writes a published object's fields: its value is `publishedFields`. */
 export const PUBLISHED_KEY = Buffer.from('Accept-Ranges', 'latin1');
 
+const RANGES = 'bytes';
+
 /** All lines of a whole object of known length but those that change by the second. */
-export function publishedFields(descriptor: Descriptor): string {
-  return `bytes${renderLines(descriptor.fields)}`;
+export function publishedFields({ fields }: Pick<Descriptor, 'fields'>): string {
+  return RANGES + renderLines(fields);
+}
+
+/** The fields of which `publishedFields` gave that text. */
+export function fieldsPublished(text: string): FieldLine[] {
+  // No origin's line looks like ours: those have names in lower case.
+  const end = text.endsWith(CORS_LINES) ? text.length - CORS_LINES.length : text.length;
+  const lines = text.slice(RANGES.length, end).split('\r\n').slice(1);
+  return lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+}
+
+/** The most characters that `publishedFields` gives. */
+export function mostPublished(fields: FieldLines): number {
+  let most = RANGES.length + CORS_LINES.length;
+  for (const [name, value] of fields) most += name.length + value.length + 4;
+  return most;
 }
 
 export interface HitBlock {

@@ -6,6 +6,7 @@ import { HEAD, type HeadReader } from '../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../native/uws.js';
 import type { ArenaView } from '../arena/arena.js';
 import type { Directory } from '../arena/directory.js';
+import { TOLD } from '../arena/stored-text.js';
 import { C } from '../telemetry/metrics.js';
 import { ArenaBody } from './body-source.js';
 import { BodyWriter } from './body-writer.js';
@@ -100,19 +101,20 @@ export class HitPath {
     const { clock } = this.#context;
     if (!directory.protect(path, hash)) return undefined;
     try {
-      const leftMs = this.#leftMs(directory.freshUntilMs);
+      if ((directory.text.flags & TOLD.plain) === 0) return undefined;
+      const leftMs = this.#leftMs(directory.text.freshUntilMs);
       if (leftMs <= 0) return undefined;
-      const { slot } = directory;
+      const { slot } = directory.text;
       directory.view.touch(slot); // early: it may have to come from memory
-      const ageMs = Math.max(0, clock.coarse() - directory.bornMs);
+      const ageMs = Math.max(0, clock.coarse() - directory.text.bornMs);
       const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
         `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      const fields = directory.fields();
+      const fields = directory.text.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);
-      this.#heads.setDate(response, directory.date);
+      this.#heads.setDate(response, directory.text.date);
       if (isSentAtOnce(fields.length + body.length)) response.end(body);
       else this.#sendLarge(response, body, { arena: directory.view, slot });
       return body.length;

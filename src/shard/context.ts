@@ -10,7 +10,6 @@ import type { CodingQueue } from './coding-queue.js';
 import type { FollowingSegments } from './following-segments.js';
 import type { EntryIndex } from './entry-index.js';
 import type { KeyMemory } from './key-memory.js';
-import type { LineInterner } from './line-interner.js';
 import type { ObjectStore } from './object-store.js';
 import type { Rebalance } from './rebalance.js';
 
@@ -26,7 +25,6 @@ export interface ShardContext {
   readonly index: EntryIndex;
   readonly store: ObjectStore;
   readonly rebalance: Rebalance;
-  readonly interner: LineInterner;
   readonly codings: CodingQueue; // of all shards of the worker
   readonly memory: KeyMemory;
   /** False: the worker is down or its outbox is full. */

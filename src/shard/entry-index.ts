@@ -7,12 +7,11 @@
 import { type Books, NO_SLOT } from '../arena/layout.js';
 import { hash32 } from '../runtime/hash.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
-import type { LineInterner } from './line-interner.js';
 import type { Body } from './object-store.js';
-import { isPackable, packStored, unpackBodies, unpackStored } from './packed.js';
-import type { RestingTexts } from './resting-texts.js';
 import { SliceKeys } from './slice-keys.js';
 import { type KeyDigest, SlotChains } from './slot-chains.js';
+import { isTellable, textOf, wake } from './stored-as-text.js';
+import type { StoredTexts } from './stored-texts.js';
 
 /**
  * Responses of one key, variants and parts: whatever looks for one walks past the others. Traffic Server
@@ -29,8 +28,7 @@ export interface EntryIndexOptions {
   readonly share: number;
   /** Visits by slot, as the eviction hand sees them. */
   readonly hits: Uint8Array;
-  readonly interner: LineInterner;
-  readonly texts: RestingTexts;
+  readonly texts: StoredTexts;
   /** Heap that what is awake may take before it is put to rest ahead of the tick. */
   readonly awakeBytes: number;
   /** One response too many, or one without room for its text. */
@@ -133,7 +131,7 @@ export class EntryIndex {
       this.#touch(awake.stored.entry);
       return awake.stored;
     }
-    const entry = this.get(this.#options.texts.key(main));
+    const entry = this.get(this.#options.texts.at(main).key);
     if (entry === undefined) return undefined;
     this.#wake(entry, this.#secondaries[main]);
     return this.#awake.get(main)?.stored;
@@ -152,13 +150,13 @@ export class EntryIndex {
     if (this.#mains[slot] !== slot || this.#awake.has(slot)) return undefined;
     const { texts } = this.#options;
     if (!this.#chains.isHead(slot)) return undefined;
-    const key = texts.key(slot);
+    const text = texts.at(slot);
+    const { key } = text;
     if (this.#known.has(key)) return undefined;
-    const bodies = unpackBodies(texts.pack(slot));
+    const bodies = text.places();
     for (const body of bodies) this.#mains[body.slot] = NO_SLOT;
     this.#responses -= 1;
     if (this.#chains.remove(slot, slot) === NO_SLOT) this.#slices.remove(key);
-    texts.forget(slot);
     return bodies;
   }
 
@@ -217,14 +215,14 @@ export class EntryIndex {
   }
 
   #keyOf(slot: number): string {
-    return this.#awake.get(slot)?.stored.entry.key ?? this.#options.texts.key(slot);
+    return this.#awake.get(slot)?.stored.entry.key ?? this.#options.texts.at(slot).key;
   }
 
   #know(key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
     const entry = newEntry(key, (of, secondary) => {
       this.#wake(of, secondary === undefined ? undefined : hash32(secondary) | 0);
     });
-    if (place.head !== NO_SLOT) entry.vary = this.#options.texts.vary(place.head);
+    if (place.head !== NO_SLOT) entry.vary = this.#options.texts.at(place.head).names;
     this.#known.set(key, { entry, ...place, awake: 0 });
     this.#heapBytes += entryBytes(entry);
     this.#touch(entry);
@@ -253,7 +251,8 @@ export class EntryIndex {
     for (let slot = known.head; slot !== NO_SLOT; slot = this.#chains.after(slot)) {
       if (this.#awake.has(slot)) continue;
       if (secondary !== undefined && this.#secondaries[slot] !== secondary) continue;
-      const stored = unpackStored(this.#options.texts.pack(slot), entry, this.#options);
+      const { texts, shard } = this.#options;
+      const stored = wake(texts.at(slot), entry, shard);
       const variant = entry.variants.ensureAwake(stored.secondary);
       if (stored.descriptor.status === 206) variant.parts.push(stored);
       else variant.whole = stored;
@@ -262,7 +261,7 @@ export class EntryIndex {
   }
 
   #setAwake(known: Known, stored: Stored, isTold: boolean): void {
-    const bytes = heapOf(stored, this.#options.interner);
+    const bytes = heapOf(stored);
     const { descriptor, retryAtMs } = stored;
     const told = isTold ? descriptor : undefined;
     this.#awake.set(stored.body.slot, { stored, bytes, told, toldRetryAtMs: retryAtMs });
@@ -306,7 +305,6 @@ export class EntryIndex {
     this.#responses -= 1;
     known.head = this.#chains.remove(known.head, slot);
     if (known.head === NO_SLOT) this.#slices.remove(known.entry.key);
-    this.#options.texts.forget(slot);
   }
 
   /** The oldest of a chain that nobody has looked at since the last time; but not the newest. */
@@ -327,24 +325,28 @@ export class EntryIndex {
 
   /** True when nothing of the variant is awake any more. */
   #restVariant(known: Known, variant: Variant): boolean {
+    const { texts, giveUp } = this.#options;
     const held = storedIn(variant).filter((stored) => this.isHeld(stored));
-    if (!held.every(isPackable)) return false;
+    if (!held.every(isTellable)) return false;
+    const untold = held.filter((stored) => !this.#isTold(stored));
+    for (const { body } of untold) texts.withdraw(body.slot);
+    if (untold.some(({ body }) => texts.isRead(body.slot))) {
+      this.#touched.add(known.entry); // the next sweep tries again
+      return false;
+    }
     for (const stored of held) {
       // Making room for the text of one may cost another its place.
-      if (this.isHeld(stored)) this.#restStored(known, stored);
+      if (!this.isHeld(stored)) continue;
+      if (this.#isTold(stored) || texts.put(textOf(stored))) {
+        this.#setAsleep(known, stored.body.slot);
+      } else giveUp(stored);
     }
     return true;
   }
 
-  #restStored(known: Known, stored: Stored): void {
-    const { texts, interner, giveUp } = this.#options;
-    const { slot } = stored.body;
-    const awake = this.#awake.get(slot);
-    const { key, vary } = known.entry;
-    const isTold = awake?.told === stored.descriptor && awake.toldRetryAtMs === stored.retryAtMs;
-    if (isTold || texts.put(stored.body, { key, vary, pack: packStored(stored, interner) })) {
-      this.#setAsleep(known, slot);
-    } else giveUp(stored);
+  #isTold({ body, descriptor, retryAtMs }: Stored): boolean {
+    const awake = this.#awake.get(body.slot);
+    return awake?.told === descriptor && awake.toldRetryAtMs === retryAtMs;
   }
 }
 
@@ -354,11 +356,8 @@ function entryBytes({ key }: Entry): number {
 }
 
 /** One response: its objects, and the lines that are its own. */
-function heapOf({ originFields, secondary }: Stored, interner: LineInterner): number {
+function heapOf({ originFields, secondary }: Stored): number {
   let bytes = 1_700 + secondary.length;
-  for (const line of originFields) {
-    const [name, value] = line;
-    bytes += interner.idOf(line) === undefined ? 130 + name.length + value.length : 20;
-  }
+  for (const [name, value] of originFields) bytes += 130 + name.length + value.length;
   return bytes;
 }

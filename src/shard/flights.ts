@@ -264,8 +264,8 @@ export class Flights {
     for (const asker of [...fill.askers]) this.#untrack(asker);
     const { index } = this.#context;
     index.dropIfEmpty(entry);
-    // Workers serve it without us from now on: let it go before the collector takes it for old.
-    if (entry.variants.get('')?.whole?.descriptor.published === true) index.rest(entry);
+    // Workers serve it without us from now on, and it goes before the collector takes it for old.
+    index.rest(entry);
     this.#startQueued();
   }
 }

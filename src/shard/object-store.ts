@@ -6,10 +6,11 @@
  */
 import type { ArenaView } from '../arena/arena.js';
 import type { BuddyAllocator, Extent } from '../arena/buddy.js';
-import { Directory, type PublishedText, textBytes, textOffsetAfter } from '../arena/directory.js';
 import type { Banks } from '../arena/banks.js';
 import { MIN_BLOCK_BYTES, NO_SLOT } from '../arena/layout.js';
 import type { S3Fifo } from '../arena/eviction.js';
+import type { Place } from '../arena/stored-text.js';
+import type { StoredTexts } from './stored-texts.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;
@@ -21,27 +22,12 @@ const KEPT_MEAN_OF = 64;
 /** Who has not evicted for so long needs no more memory now. */
 const EVICTS_MS = 10_000;
 
-/** A slot with its bytes. Whoever holds it must `store` or `release` it. */
-export interface Body {
-  readonly slot: number; // the number of its first block
-  generation: number;
-  extents: Extent[];
-  bytes: number; // allocated for; shrinks to what was written
-  readonly behind: number; // asked for behind the bytes, for texts
-  used: number; // bytes of its extents that it needs, once stored: with the text
-  text: TextRoom | undefined; // behind the body
-  published: boolean; // the text is in the directory
-}
-
-/** Bytes of the arena, from a whole line on. */
-interface TextRoom {
-  readonly offset: number;
-  readonly capacity: number;
-}
+/** A slot with its bytes: at first those allocated for. Whoever holds it must `store` or `release` it. */
+export type Body = Place;
 
 export interface ObjectStoreOptions {
   readonly arena: ArenaView;
-  readonly shard: number;
+  readonly texts: StoredTexts;
   readonly allocator: BuddyAllocator;
   readonly banks: Banks;
   readonly eviction: S3Fifo;
@@ -52,7 +38,7 @@ export interface ObjectStoreOptions {
 
 export class ObjectStore {
   readonly arena: ArenaView;
-  readonly #directory: Directory;
+  readonly #texts: StoredTexts;
   readonly #allocator: BuddyAllocator;
   readonly #banks: Banks;
   readonly #eviction: S3Fifo;
@@ -66,12 +52,11 @@ export class ObjectStore {
   #noted = 0;
   #evictedMs: number; // the last time; or when this began
   #storedBytes = 0;
-  #textBytes = 0;
   #heldBytes = 0; // of the arena, by what may be evicted
 
   constructor(options: ObjectStoreOptions) {
     this.arena = options.arena;
-    this.#directory = new Directory(options.arena, options.shard);
+    this.#texts = options.texts;
     this.#allocator = options.allocator;
     this.#banks = options.banks;
     this.#eviction = options.eviction;
@@ -118,11 +103,6 @@ export class ObjectStore {
     return this.#allocator.sizeBytes;
   }
 
-  /** Bytes of the texts from which workers serve. */
-  get publishedBytes(): number {
-    return this.#textBytes;
-  }
-
   get freeBytes(): number {
     return this.#allocator.freeBytes;
   }
@@ -141,16 +121,7 @@ export class ObjectStore {
     const slot = first.offset / MIN_BLOCK_BYTES;
     this.#allocator.label(extents, slot);
     this.arena.publishWritten(slot, 0);
-    return {
-      slot,
-      generation: this.arena.bumpGeneration(slot),
-      extents,
-      bytes,
-      behind: extra,
-      used: bytes,
-      text: undefined,
-      published: false,
-    };
+    return { slot, generation: this.arena.bumpGeneration(slot), extents, bytes };
   }
 
   /** Appends at least `bytes` to a body that fills. False: no room now. */
@@ -164,34 +135,25 @@ export class ObjectStore {
   }
 
   /**
-   * Cuts a body to what was written and makes it a candidate for eviction. With `text`, workers may
-   * serve it from the directory, if there is room for the text behind the bytes.
+   * Cuts a body to what was written, with `extra` behind it if there is so much, and makes it a candidate for
+   * eviction.
    */
-  store(body: Body, bytes: number, keyHash: number, text?: PublishedText): void {
-    const room = text === undefined ? undefined : textRoom(body.extents, bytes, textBytes(text));
-    const from = body.slot * MIN_BLOCK_BYTES;
-    body.used = room === undefined ? bytes : room.offset + room.capacity - from;
-    const kept = Math.min(lengthOf(body.extents), Math.max(1, body.used, bytes + body.behind));
+  store(body: Body, bytes: number, keyHash: number, extra = 0): void {
+    const kept = Math.min(lengthOf(body.extents), Math.max(1, bytes + extra));
     body.extents = this.#allocator.shrink(body.extents, kept);
     this.#allocator.label(body.extents, body.slot);
     body.bytes = bytes;
-    body.text = room;
     this.arena.hits[body.slot] = 0;
     this.#storedMs[body.slot] = this.#now();
     this.#count(body, 1);
     // Small ones are mostly text, and cost what they take.
     this.#eviction.insert(body.slot, lengthOf(body.extents), keyHash);
-    if (text !== undefined && room !== undefined) this.#publish(body, room, text);
   }
 
-  /** The same bytes under a new generation: descriptors handed out before are void. */
-  renew(body: Body, text?: PublishedText): void {
+  /** The same bytes under a new generation: what was told of them before is void. */
+  renew(body: Body): void {
     body.generation = this.arena.bumpGeneration(body.slot);
-    this.#withdraw(body);
-    const room = body.text;
-    if (room === undefined || text === undefined || textBytes(text) > room.capacity) return;
-    // A reader of the old generation may still be copying the old text.
-    if (!this.#isRead(body)) this.#publish(body, room, text);
+    this.#texts.withdraw(body.slot);
   }
 
   /** Gives up a stored body; its bytes are reused when the last reader has left. */
@@ -204,14 +166,14 @@ export class ObjectStore {
   /** Gives up a body that was never stored. */
   release(body: Body): void {
     this.arena.bumpGeneration(body.slot);
-    this.#withdraw(body);
+    this.#texts.withdraw(body.slot);
     if (this.#isRead(body)) this.#retired.push(body);
-    else this.#allocator.free(body.extents);
+    else this.#free(body);
   }
 
   /**
-   * A piece for what only the owner reads, of at least `bytes`, that goes with what lies in the slot `of`:
-   * that is not taken for it. Undefined: no room.
+   * A piece of at least `bytes` that goes with what lies in the slot `of`: that is not taken for it.
+   * Undefined: no room.
    */
   takePiece(bytes: number, of: number): Extent | undefined {
     const pieces = this.#makeRoom(bytes, of, () => {
@@ -241,9 +203,14 @@ export class ObjectStore {
   #freeRetired(): void {
     this.#retired = this.#retired.filter((body) => {
       if (this.#isRead(body)) return true;
-      this.#allocator.free(body.extents);
+      this.#free(body);
       return false;
     });
+  }
+
+  #free({ slot, extents }: Body): void {
+    this.#texts.free(slot);
+    this.#allocator.free(extents);
   }
 
   /** Resolves at the next reclaim. */
@@ -253,21 +220,9 @@ export class ObjectStore {
     });
   }
 
-  #publish(body: Body, { offset }: TextRoom, text: PublishedText): void {
-    const { slot, bytes } = body;
-    body.published = this.#directory.publish({ slot, bodyBytes: bytes, textOffset: offset, text });
-  }
-
-  #withdraw(body: Body): void {
-    if (body.text !== undefined && body.published) this.#directory.withdraw(body.text.offset);
-    body.published = false;
-  }
-
   /** Of a body that nobody can find any more. */
-  #isRead({ slot, text }: Body): boolean {
-    return (
-      this.arena.leases(slot) > 0 || (text !== undefined && this.#directory.isRead(text.offset))
-    );
+  #isRead({ slot }: Body): boolean {
+    return this.arena.leases(slot) > 0 || this.#texts.isRead(slot);
   }
 
   /** An empty body has a block, too: its slot is the number of its first. */
@@ -309,9 +264,8 @@ export class ObjectStore {
     return bytes <= own || bytes <= own + this.#banks.freeBytes;
   }
 
-  #count({ bytes, used, extents }: Body, sign: 1 | -1): void {
+  #count({ bytes, extents }: Body, sign: 1 | -1): void {
     this.#storedBytes += sign * bytes;
-    this.#textBytes += sign * (used - bytes);
     this.#heldBytes += sign * lengthOf(extents);
   }
 
@@ -355,12 +309,4 @@ export class ObjectStore {
 
 function lengthOf(extents: readonly Extent[]): number {
   return extents.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** Room behind the body in its only piece, if that is long enough. */
-function textRoom(extents: readonly Extent[], bytes: number, size: number): TextRoom | undefined {
-  const [first] = extents;
-  if (first === undefined || extents.length > 1) return undefined;
-  const offset = textOffsetAfter(first.offset + bytes);
-  return offset + size <= first.offset + first.length ? { offset, capacity: size } : undefined;
 }

@@ -14,9 +14,8 @@ import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
 import { EntryIndex } from './entry-index.js';
 import { KeyMemory } from './key-memory.js';
-import { LineInterner } from './line-interner.js';
 import { type Body, ObjectStore } from './object-store.js';
-import { RestingTexts } from './resting-texts.js';
+import { type Pieces, StoredTexts } from './stored-texts.js';
 import { Rebalance } from './rebalance.js';
 import { Shard } from './shard.js';
 
@@ -53,10 +52,9 @@ export function openShard(options: ShardOptions): Shard {
   const { arena, config } = options;
   const { pool } = arena;
   const share = shareOf(pool);
-  const interner = new LineInterner();
   let onEvicted: (slot: number) => Body | undefined = () => undefined;
   let giveUp: (stored: Stored) => void = () => undefined;
-  const memory = openMemory(options, (slot) => onEvicted(slot));
+  const { texts, ...memory } = openMemory(options, (slot) => onEvicted(slot));
   const { cache } = config;
   const shard = new Shard({
     index: new EntryIndex({
@@ -64,14 +62,12 @@ export function openShard(options: ShardOptions): Shard {
       books: pool.books,
       share,
       hits: arena.hits,
-      interner,
-      texts: new RestingTexts(arena, memory.store),
+      texts,
       awakeBytes: Math.max(MIN_AWAKE_BYTES, share * MIN_BLOCK_BYTES * AWAKE_SHARE),
       giveUp: (stored) => {
         giveUp(stored);
       },
     }),
-    interner,
     memory: new KeyMemory(MAX_REMEMBERED_KEYS),
     ...memory,
     policy: {
@@ -93,7 +89,7 @@ export function openShard(options: ShardOptions): Shard {
 function openMemory(
   { arena, shard, clock, metrics }: ShardOptions,
   onEvicted: (slot: number) => Body | undefined,
-): Pick<ShardContext, 'store' | 'rebalance'> {
+): Pick<ShardContext, 'store' | 'rebalance'> & { readonly texts: StoredTexts } {
   const { books, slots, bankBytes } = arena.pool;
   const allocator = new BuddyAllocator({
     books,
@@ -104,11 +100,18 @@ function openMemory(
   const banks = new Banks({ arena, shard, allocator });
   const eviction = new S3Fifo({ slots, hits: arena.hits, books, share: shareOf(arena.pool) });
   const now = (): number => clock.now();
-  const store = new ObjectStore({ arena, shard, allocator, banks, eviction, now, onEvicted });
+  const pieces: Pieces = {
+    takePiece: (bytes, butNot) => store.takePiece(bytes, butNot),
+    givePiece: (piece) => {
+      store.givePiece(piece);
+    },
+  };
+  const texts = new StoredTexts({ arena, shard, pieces });
+  const store = new ObjectStore({ arena, texts, allocator, banks, eviction, now, onEvicted });
   const onMoved = (): void => {
     metrics.add('banksMoved');
   };
-  return { store, rebalance: new Rebalance({ allocator, banks, store, now, onMoved }) };
+  return { texts, store, rebalance: new Rebalance({ allocator, banks, store, now, onMoved }) };
 }
 
 /** Slots that a shard has when all have as many. */

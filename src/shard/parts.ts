@@ -11,6 +11,7 @@ import { withCodable } from './encoder.js';
 import { keepStored, NO_ENCODINGS, type Stored, type Variant, variantOf } from './entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
+import { textRoom } from './stored-as-text.js';
 
 /** Parts of one representation that may lie apart; past it the oldest goes. */
 const MAX_PARTS = 64;
@@ -165,7 +166,8 @@ function joined(
   const end = Math.max(...group.map(endOf));
   // In one turn, on the thread that serves: what is larger stays apart and is asked for by range.
   if (end - start > Math.min(config.cache.maxObject, MAX_JOIN_BYTES)) return undefined;
-  const body = store.reserve(end - start);
+  const room = textRoom(like.entry.key, like.originFields);
+  const body = store.reserve(end - start, room);
   if (body === undefined) return undefined;
   // Making room may have evicted one of them.
   if (!group.every((part) => index.isHeld(part))) {
@@ -177,7 +179,7 @@ function joined(
     store.arena.write(body.extents, startOf(part) - start, bytes);
   }
   store.arena.publishWritten(body.slot, end - start);
-  store.store(body, end - start, hash32(like.entry.key));
+  store.store(body, end - start, hash32(like.entry.key), room);
   const whole = start === 0 && end === like.descriptor.totalBytes;
   const fields = withoutContentDigests(like.originFields); // of one part's message
   const stored: Stored = {

@@ -15,9 +15,12 @@ import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './e
 import { type Fill, rekey, type Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Body } from './object-store.js';
-import { publishedText, roomForText } from './publication.js';
 import { isSliced } from './slicing.js';
 import { type Span, spanOf } from './span.js';
+import { textRoom } from './stored-as-text.js';
+
+/** Fields that an origin may be expected to send with a slice. */
+const SLICE_FIELDS_BYTES = 512;
 
 /** An object of unknown length begins with so much and grows by doubling. */
 const FIRST_GROWTH_BYTES = 65_536;
@@ -45,7 +48,7 @@ export class Placing {
   reserveSlice(fill: Fill, { first, last }: SliceOf): boolean {
     const { store } = this.#context;
     const bytes = last - first + 1;
-    fill.reserved = store.reserve(bytes, roomForText(fill.entry.key, [], bytes));
+    fill.reserved = store.reserve(bytes, textRoom(fill.entry.key, []) + SLICE_FIELDS_BYTES);
     return fill.reserved !== undefined;
   }
 
@@ -95,15 +98,15 @@ export class Placing {
    * suits. False: it is none.
    */
   keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
-    const { config, shard, store, interner } = this.#context;
+    const { config, shard, store } = this.#context;
     const { entry } = fill;
     const span = spanOf(fill, response);
     if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
-    const fields = headFields(response);
-    const body = store.reserve(0, roomForText(entry.key, fields, span.total));
+    const originFields = headFields(response);
+    const room = textRoom(entry.key, originFields);
+    const body = store.reserve(0, room);
     if (body === undefined) return false;
     const { secondary, strangers } = this.#select(fill, plan);
-    const originFields = interner.lines(fields);
     const place = {
       key: entry.key,
       shard,
@@ -120,7 +123,7 @@ export class Placing {
     };
     const descriptor = describe(200, originFields, plan, place);
     if (!fill.purged) {
-      store.store(body, 0, hash32(entry.key));
+      store.store(body, 0, hash32(entry.key), room);
       const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
       this.#keep({
         entry,
@@ -147,7 +150,7 @@ export class Placing {
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
     const { store } = this.#context;
-    const room = roomForText(fill.entry.key, headers, length);
+    const room = textRoom(fill.entry.key, headers);
     return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
@@ -200,13 +203,12 @@ export class Placing {
       store.release(body);
       return;
     }
-    const originFields = this.#context.interner.lines(arrival.response.headers);
+    const originFields = arrival.response.headers;
     const described = withCodable(
       this.#context,
       describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
     );
-    const text = publishedText(described);
-    store.store(body, fill.written, hash32(entry.key), text);
+    store.store(body, fill.written, hash32(entry.key), textRoom(entry.key, originFields));
     const stored: Stored = {
       entry,
       secondary: descriptor.secondary,
@@ -214,7 +216,7 @@ export class Placing {
       body,
       encodings: NO_ENCODINGS,
       originFields,
-      descriptor: { ...described, extents: body.extents, published: body.published },
+      descriptor: { ...described, extents: body.extents },
       rhythm: facts.rhythm?.of,
       retryAtMs: 0,
     };

@@ -3,7 +3,6 @@ import { mayBeCoded } from '../cache/codable.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
 import type { ShardContext } from './context.js';
 import { NO_ENCODINGS, type Stored } from './entry.js';
-import { publishedText } from './publication.js';
 
 /** Gives body and encodings new generations and puts `next` (made from the present one) in force. */
 export function renewStored(context: ShardContext, stored: Stored, next: Descriptor): void {
@@ -11,7 +10,7 @@ export function renewStored(context: ShardContext, stored: Stored, next: Descrip
   const { unworthy } = stored.descriptor;
   // What the bytes have shown holds on; a field may have come that forbids codings.
   const codable = next.codable && mayBeCoded(next, config.compression);
-  store.renew(stored.body, publishedText({ ...next, codable }));
+  store.renew(stored.body);
   if (!codable) discardEncodings(context, stored);
   const encodings = stored.descriptor.encodings.flatMap((encoded): EncodedBody[] => {
     const body = stored.encodings.get(encoded.coding);
@@ -19,8 +18,8 @@ export function renewStored(context: ShardContext, stored: Stored, next: Descrip
     store.renew(body);
     return [{ ...encoded, generation: body.generation }];
   });
-  const { generation, published } = stored.body;
-  stored.descriptor = { ...next, generation, codable, encodings, unworthy, published };
+  const { generation } = stored.body;
+  stored.descriptor = { ...next, generation, codable, encodings, unworthy };
 }
 
 function discardEncodings({ store, index }: ShardContext, stored: Stored): void {

@@ -2,11 +2,10 @@
 import type { Config } from '../config/config.js';
 import { isJustWritten } from '../cache/descriptor.js';
 import { givesRanges, slicesAbove, strongValidator } from '../cache/slices.js';
-import { parseHttpDate } from '../http/date.js';
 import { fieldValue } from '../http/fields.js';
 import { mediaKind } from '../media/kind.js';
 import type { OriginResponse } from '../origin/origin.js';
-import { pathOf } from '../cache/describe.js';
+import { pathOf, timeIn } from '../cache/describe.js';
 import type { Span } from './span.js';
 
 /** True for what is large and settled, and whose origin gives ranges that a strong validator binds together. */
@@ -25,8 +24,8 @@ export function isSliced(
 
 /** Each slice of what may still be being written would be of another state. */
 function isRecent(headers: OriginResponse['headers']): boolean {
-  const [dateMs = NaN, lastModifiedMs = NaN] = ['date', 'last-modified'].map((name) =>
-    parseHttpDate(fieldValue(headers, name) ?? ''),
-  );
-  return isJustWritten({ dateMs, lastModifiedMs });
+  return isJustWritten({
+    dateMs: timeIn(headers, 'date'),
+    lastModifiedMs: timeIn(headers, 'last-modified'),
+  });
 }

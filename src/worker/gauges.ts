@@ -25,7 +25,7 @@ const STORAGE: readonly (readonly [GaugeName, (shard: Shard) => number])[] = [
   ['objectBytes', ({ store }) => store.storedBytes],
   ['cachedKeys', ({ knownKeys }) => knownKeys],
   ['cachedResponses', ({ index }) => index.responses],
-  ['textBytes', ({ store, index }) => store.publishedBytes + index.textBytes],
+  ['textBytes', ({ index }) => index.textBytes],
   ['bankBytes', ({ store }) => store.bankBytes],
   ['takenBytes', ({ store }) => store.takenBytes],
   ['awakeBytes', ({ index }) => index.heapBytes],

@@ -5,7 +5,7 @@ import type { BuddyAllocator, Extent } from '../../src/arena/buddy.js';
 import { Directory } from '../../src/arena/directory.js';
 import { createPool, MIN_BLOCK_BYTES, NO_SLOT, NOBODY, type Pool } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
-import { openBanks } from '../support/arena.js';
+import { openBanks, textAs, writeText } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 const BANK = 8 * BLOCK;
@@ -74,8 +74,8 @@ t.test('a shard that comes back has its banks, empty, and nobody finds what lay 
   pool.books.mains[0] = 0;
   pool.books.homes[0] = 1;
   pool.books.textLengths[0] = 100;
-  const text = { key: '/a', hash: hash32('/a'), fields: '', bornMs: 1, freshUntilMs: 2, date: 0 };
-  new Directory(owner, 0).publish({ slot: 0, bodyBytes: 1, textOffset: 64, text });
+  writeText(owner, 64, textAs({ key: '/a' }));
+  new Directory(owner, 0).publish(64);
   const directory = new Directory(reader, 0);
   t.ok(directory.protect('/a', hash32('/a')));
   reader.unprotect();

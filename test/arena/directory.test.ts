@@ -4,7 +4,7 @@ import { ArenaView } from '../../src/arena/arena.js';
 import { Directory } from '../../src/arena/directory.js';
 import { ENTRY, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
-import { smallPool, viewOf, viewsOf } from '../support/arena.js';
+import { placeAs, smallPool, textAs, viewOf, viewsOf, writeText } from '../support/arena.js';
 import { startReaders } from '../support/racing-readers.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
@@ -25,12 +25,10 @@ class DirectoryBench {
     this.withdraw(slot);
     this.owner.view.bytes(slot * BLOCK, BLOCK).set(Buffer.from(body));
     this.#published.add(slot);
-    return this.owner.publish({
-      slot,
-      bodyBytes: body.length,
-      textOffset: textOffsetOf(slot),
-      text: { key, hash, fields: 'x: y', bornMs: 1_000, freshUntilMs: 2_000, date: 2 ** 32 - 1 },
-    });
+    const places = [placeAs({ slot, bytes: body.length })] as const;
+    const text = textAs({ key, hash, date: 2 ** 32 - 1, places });
+    writeText(this.owner.view, textOffsetOf(slot), text);
+    return this.owner.publish(textOffsetOf(slot));
   }
 
   withdraw(slot: number): void {
@@ -60,12 +58,12 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
   const bench = new DirectoryBench();
   t.ok(bench.publish(3, '/v/1.m4s'));
   t.ok(bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s')));
-  t.equal(bench.reader.slot, 3);
+  t.equal(bench.reader.text.slot, 3);
   t.same(bench.guarded, [3]);
   t.equal(Buffer.from(bench.reader.body()).toString(), 'body of /v/1.m4s');
-  t.equal(Buffer.from(bench.reader.fields()).toString(), 'x: y');
-  t.same([bench.reader.bornMs, bench.reader.freshUntilMs], [1_000, 2_000]);
-  t.equal(bench.reader.date, 2 ** 32 - 1);
+  t.equal(Buffer.from(bench.reader.text.fieldBytes()).toString(), 'x: y');
+  t.same([bench.reader.text.bornMs, bench.reader.text.freshUntilMs], [1_000, 2_000]);
+  t.equal(bench.reader.text.date, 2 ** 32 - 1);
   bench.withdraw(3);
   t.same(bench.guarded, [3], 'and stays so, although nobody else finds it');
   bench.reader.view.unprotect();
@@ -77,12 +75,12 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
 
 t.test('Directory serves the first text of an arena and the last', (t) => {
   const directory = new Directory(viewOf(4 * BLOCK), 0);
-  const ends = [0, 4 * BLOCK - 64];
+  const ends = [0, 4 * BLOCK - 256];
   for (const textOffset of ends) {
     const key = `/${textOffset}`;
-    const text = { key, hash: hash32(key), fields: 'x: y', bornMs: 1, freshUntilMs: 2, date: 0 };
-    t.ok(directory.publish({ slot: 1, bodyBytes: 1, textOffset, text }));
-    t.ok(directory.protect(key, text.hash));
+    writeText(directory.view, textOffset, textAs({ key }));
+    t.ok(directory.publish(textOffset));
+    t.ok(directory.protect(key, hash32(key)));
     t.ok(directory.isRead(textOffset));
     directory.view.unprotect();
   }
@@ -145,7 +143,7 @@ t.test(
     t.same(published.slice(64), [false, false]);
     for (const [slot, key] of keys.entries()) {
       t.equal(bench.reader.protect(key, 7), published[slot]);
-      if (published[slot] === true) t.equal(bench.reader.slot, slot);
+      if (published[slot] === true) t.equal(bench.reader.text.slot, slot);
       bench.reader.view.unprotect();
     }
     t.end();
@@ -205,8 +203,9 @@ t.test('readers see whole objects while their owner reuses the memory', async (t
       const bornMs = reuses & 0xff;
       owner.view.bytes(bodyOffset, bodyBytes).fill(bornMs);
       const fields = `${key} ${bornMs}`;
-      const text = { key, hash: hash32(key), fields, bornMs, freshUntilMs: 0, date: 0 };
-      owner.publish({ slot, bodyBytes, textOffset, text });
+      const places = [placeAs({ slot, bytes: bodyBytes })] as const;
+      writeText(owner.view, textOffset, textAs({ key, fields, bornMs, places }));
+      owner.publish(textOffset);
       reuses += 1;
     }
   }

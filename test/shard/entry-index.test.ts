@@ -3,9 +3,8 @@ import { ownedCopy } from '../../src/runtime/bytes.js';
 import { createBooks, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { EntryIndex } from '../../src/shard/entry-index.js';
 import { keepStored, NO_ENCODINGS, type Stored, storedIn, unlink } from '../../src/shard/entry.js';
-import { LineInterner } from '../../src/shard/line-interner.js';
 import type { ObjectStore } from '../../src/shard/object-store.js';
-import { RestingTexts } from '../../src/shard/resting-texts.js';
+import type { StoredTexts } from '../../src/shard/stored-texts.js';
 import { storeOf, viewOf, wholeOf } from '../support/arena.js';
 import { describedAs } from '../support/descriptor.js';
 
@@ -14,23 +13,23 @@ const ARENA_BYTES = SLOTS * MIN_BLOCK_BYTES;
 
 class IndexBench {
   readonly store: ObjectStore;
-  readonly texts: RestingTexts;
+  readonly texts: StoredTexts;
   readonly index: EntryIndex;
   readonly arena = viewOf(ARENA_BYTES);
   readonly givenUp: string[] = [];
 
   constructor() {
     const { arena } = this;
-    this.store = storeOf(arena, (slot) => {
+    const { store, texts } = storeOf(arena, (slot) => {
       const stored = this.index.ownerOf(slot);
       if (stored !== undefined) this.#leave(stored);
       return stored?.body;
     });
-    this.texts = new RestingTexts(arena, this.store);
+    this.store = store;
+    this.texts = texts;
     this.index = new EntryIndex({
       ...{ shard: 0, books: arena.pool.books, share: SLOTS, hits: arena.hits, awakeBytes: 1e9 },
-      interner: new LineInterner(),
-      texts: this.texts,
+      texts,
       giveUp: (stored) => {
         this.givenUp.push(stored.secondary);
         this.discard(stored);
@@ -259,7 +258,6 @@ t.test('EntryIndex rests at once when too much is awake', async (t) => {
   const index = new EntryIndex({
     ...{ shard: 0, books: createBooks(SLOTS), share: SLOTS, awakeBytes: 10_000 },
     hits: bench.arena.hits,
-    interner: new LineInterner(),
     texts: bench.texts,
     giveUp: () => undefined,
   });

@@ -1,27 +1,33 @@
 import t from 'tap';
 import type { ArenaView } from '../../src/arena/arena.js';
-import { Directory, type PublishedText } from '../../src/arena/directory.js';
+import { Directory } from '../../src/arena/directory.js';
 import { MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
 import type { Body, ObjectStore } from '../../src/shard/object-store.js';
-import { storeOf as openStore, viewsOf } from '../support/arena.js';
+import type { StoredTexts } from '../../src/shard/stored-texts.js';
+import { storeOf as openStore, textAs, viewsOf } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 
 /** What a shard knows: whose body lies where. */
 const bodies = new WeakMap<ObjectStore, Map<number, Body>>();
 
-function storeOf(blocks: number): { store: ObjectStore; evicted: Body[]; reader: ArenaView } {
+function storeOf(blocks: number): {
+  store: ObjectStore;
+  texts: StoredTexts;
+  evicted: Body[];
+  reader: ArenaView;
+} {
   const [arena, reader] = viewsOf(blocks * BLOCK, 2) as [ArenaView, ArenaView];
   const evicted: Body[] = [];
-  const store = openStore(arena, (slot) => {
+  const { store, texts } = openStore(arena, (slot) => {
     const body = held.get(slot);
     if (body !== undefined) evicted.push(body);
     return body;
   });
   const held = new Map<number, Body>();
   bodies.set(store, held);
-  return { store, evicted, reader };
+  return { store, texts, evicted, reader };
 }
 
 function stored(store: ObjectStore, bytes: number, hash = bytes): Body {
@@ -143,50 +149,28 @@ t.test('ObjectStore.renew() voids what was handed out and keeps the bytes', (t) 
   t.end();
 });
 
-function textOf(fields: string): PublishedText {
-  const hash = hash32('/v/1.m4s');
-  return { key: '/v/1.m4s', hash, fields, bornMs: 1, freshUntilMs: 2, date: 0 };
-}
-
 t.test('ObjectStore leaves alone the bytes and the text of what a hit is reading', (t) => {
-  const { store, reader } = storeOf(4);
+  const { store, texts, reader } = storeOf(4);
   const directory = new Directory(reader, 0);
-  const [old, fresh] = [textOf('x: old'), textOf('x: new')];
-  const fieldsRead = (): string => Buffer.from(directory.fields()).toString();
+  const hash = hash32('/v/1.m4s');
+  const fieldsRead = (): string => directory.text.fields;
   const body = store.reserve(100, 200);
   if (body === undefined) throw new Error('no room');
-  store.store(body, 100, 1, old);
-  t.ok(directory.protect(old.key, old.hash));
+  store.store(body, 100, 1, 200);
+  t.ok(texts.put(textAs({ key: '/v/1.m4s', fields: 'x: old', places: [body] })));
+  t.ok(directory.protect('/v/1.m4s', hash));
   t.equal(fieldsRead(), 'x: old');
-  store.renew(body, fresh);
+  store.renew(body);
   t.equal(fieldsRead(), 'x: old', 'as long as it is read');
-  t.notOk(body.published, 'and nobody else finds it');
+  t.ok(texts.isRead(body.slot));
+  t.notOk(new Directory(store.arena, 0).protect('/v/1.m4s', hash), 'and nobody else finds it');
   store.discard(body);
   t.equal(store.retiredCount, 1, 'also once it was renewed and has gone');
   t.equal(store.freeBytes, 3 * BLOCK);
   reader.unprotect();
   store.reclaim();
   t.equal(store.freeBytes, 4 * BLOCK);
-  t.end();
-});
-
-t.test('ObjectStore publishes again with the renewal at which nobody reads', (t) => {
-  const { store, reader } = storeOf(4);
-  const directory = new Directory(reader, 0);
-  const [old, fresh] = [textOf('x: old'), textOf('x: new')];
-  const body = store.reserve(100, 200);
-  if (body === undefined) throw new Error('no room');
-  store.store(body, 100, 1, old);
-  directory.protect(old.key, old.hash);
-  store.renew(body, fresh);
-  reader.unprotect();
-  t.notOk(directory.protect(old.key, old.hash));
-  store.renew(body, fresh);
-  t.ok(directory.protect(old.key, old.hash));
-  t.equal(Buffer.from(directory.fields()).toString(), 'x: new');
-  reader.unprotect();
-  store.renew(body);
-  t.notOk(directory.protect(old.key, old.hash), 'without a text it is served on asking');
+  t.equal(texts.bytes, 0);
   t.end();
 });
 

@@ -2,10 +2,9 @@ import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
 import type { Banks } from '../../src/arena/banks.js';
 import { createPool, MIN_BLOCK_BYTES, NOBODY, type Pool } from '../../src/arena/layout.js';
-import { S3Fifo } from '../../src/arena/eviction.js';
 import { type Body, ObjectStore } from '../../src/shard/object-store.js';
 import { Rebalance } from '../../src/shard/rebalance.js';
-import { openBanks } from '../support/arena.js';
+import { openBanks, openStore } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 const BANK_BLOCKS = 64;
@@ -21,19 +20,18 @@ class ShardBench {
   moved = 0;
 
   constructor(pool: Pool, shard: number, now: () => number) {
-    const { books, slots } = pool;
     this.arena = new ArenaView(pool, 0);
     const { allocator, banks } = openBanks(this.arena, shard);
     this.banks = banks;
-    this.store = new ObjectStore({
-      ...{ arena: this.arena, shard, allocator, banks: this.banks, now },
-      eviction: new S3Fifo({ slots, hits: pool.hits, books }),
+    const { store } = openStore(this.arena, {
+      ...{ shard, allocator, banks, now },
       onEvicted: (slot) => {
         const body = this.bodies.get(slot);
         this.bodies.delete(slot);
         return body;
       },
     });
+    this.store = store;
     this.rebalance = new Rebalance({
       ...{ allocator, banks: this.banks, store: this.store, now },
       onMoved: () => {

@@ -2,9 +2,18 @@
 import { ArenaView } from '../../src/arena/arena.js';
 import { Banks } from '../../src/arena/banks.js';
 import { BuddyAllocator } from '../../src/arena/buddy.js';
-import { createBooks, createPool, MIN_BLOCK_BYTES, type Pool } from '../../src/arena/layout.js';
+import {
+  createBooks,
+  createPool,
+  LINE_BYTES,
+  MIN_BLOCK_BYTES,
+  type Pool,
+} from '../../src/arena/layout.js';
+import { type Place, type StoredText, TextView, TOLD } from '../../src/arena/stored-text.js';
+import { hash32 } from '../../src/runtime/hash.js';
 import { S3Fifo } from '../../src/arena/eviction.js';
 import { ObjectStore, type ObjectStoreOptions } from '../../src/shard/object-store.js';
+import { type Pieces, StoredTexts } from '../../src/shard/stored-texts.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {
   return createPool({ bytes, shards: 1, workers, bankBytes: bankFor(bytes) });
@@ -54,11 +63,51 @@ export function storeOf(
   arena: ArenaView,
   onEvicted: ObjectStoreOptions['onEvicted'],
   now = (): number => 0,
-): ObjectStore {
+): { store: ObjectStore; texts: StoredTexts } {
+  return openStore(arena, { shard: 0, ...openBanks(arena, 0), onEvicted, now });
+}
+
+/** In banks that are open. */
+export function openStore(
+  arena: ArenaView,
+  options: Pick<ObjectStoreOptions, 'allocator' | 'banks' | 'onEvicted' | 'now'> & {
+    readonly shard: number;
+  },
+): { store: ObjectStore; texts: StoredTexts } {
   const { books, slots } = arena.pool;
-  const { allocator, banks } = openBanks(arena, 0);
+  const { shard, allocator, banks, onEvicted, now } = options;
   const eviction = new S3Fifo({ slots, hits: arena.hits, books });
-  return new ObjectStore({ arena, shard: 0, allocator, banks, eviction, onEvicted, now });
+  const pieces: Pieces = {
+    takePiece: (bytes, butNot) => store.takePiece(bytes, butNot),
+    givePiece: (piece) => {
+      store.givePiece(piece);
+    },
+  };
+  const texts = new StoredTexts({ arena, shard, pieces });
+  const store = new ObjectStore({ arena, texts, allocator, banks, eviction, onEvicted, now });
+  return { store, texts };
+}
+
+/** A text of a plain object, with what a test cares about. */
+export function textAs(facts: Partial<StoredText> & { key: string }): StoredText {
+  return {
+    ...{ hash: hash32(facts.key), flags: TOLD.plain, fields: 'x: y', names: [], secondary: 0 },
+    ...{ pack: '[]', bornMs: 1_000, freshUntilMs: 2_000, date: 0, places: [placeAs({})] },
+    ...facts,
+  };
+}
+
+export function placeAs(facts: Partial<Place>): Place {
+  return { slot: 0, generation: 1, extents: [], bytes: 1, ...facts };
+}
+
+/** Writes a text to where it is to be published. */
+export function writeText(arena: ArenaView, textOffset: number, text: StoredText): void {
+  const { bankBytes } = arena.pool;
+  const index = Math.floor(textOffset / bankBytes);
+  const view = new TextView();
+  view.goTo(arena.bank(index), (textOffset - index * bankBytes) / LINE_BYTES);
+  view.write(text);
 }
 
 function bankFor(bytes: number): number {

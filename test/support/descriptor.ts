@@ -38,7 +38,6 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
     encodings: [],
     unworthy: [],
     keep: true,
-    published: false,
     ...facts,
   };
 }

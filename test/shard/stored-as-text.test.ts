@@ -1,14 +1,16 @@
 import t from 'tap';
+import { textBytes, TextView, TOLD } from '../../src/arena/stored-text.js';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { FieldLine } from '../../src/http/fields.js';
 import type { Rhythm } from '../../src/media/rhythm.js';
 import { describe } from '../../src/cache/describe.js';
 import { newEntry, NO_ENCODINGS, type Stored } from '../../src/shard/entry.js';
-import { LineInterner } from '../../src/shard/line-interner.js';
 import type { Body } from '../../src/shard/object-store.js';
-import { isPackable, packStored, unpackStored } from '../../src/shard/packed.js';
+import { isTellable, textOf, textRoom, wake } from '../../src/shard/stored-as-text.js';
+import { viewOf, writeText } from '../support/arena.js';
 
 const PLACE = { shard: 3 };
+const ARENA = viewOf(65_536);
 const TIMES = { bornMs: 1_790_000_000_123.5, ttlMs: 60_000, swrMs: 5, sieMs: 7 };
 const FIELDS: readonly FieldLine[] = [
   ['date', 'Sat, 21 Nov 2026 10:00:00 GMT'],
@@ -26,7 +28,6 @@ interface Facts {
   readonly status?: number;
   readonly fields?: readonly FieldLine[];
   readonly bytes?: number;
-  readonly published?: boolean;
   readonly flags?: boolean;
   readonly pieces?: number;
   readonly ttlMs?: number;
@@ -39,16 +40,16 @@ interface Facts {
 }
 
 const PLAIN = {
-  ...{ key: '/v/ü/1.m4s?a=/b', status: 200, bytes: 100, published: false },
+  ...{ key: '/v/ü/1.m4s?a=/b', status: 200, bytes: 100 },
   ...{ secondary: '', firstByte: 0, ttlMs: TIMES.ttlMs },
 };
 
-function storedAs(facts: Facts, interner: LineInterner): Stored {
-  const { key, status, bytes, published, secondary, firstByte, ttlMs } = { ...PLAIN, ...facts };
+function storedAs(facts: Facts): Stored {
+  const { key, status, bytes, secondary, firstByte, ttlMs } = { ...PLAIN, ...facts };
   const vary = secondary === '' ? [] : ['accept-language'];
   const entry = newEntry(key);
   entry.vary = vary;
-  const originFields = interner.lines(facts.fields ?? FIELDS);
+  const originFields = facts.fields ?? FIELDS;
   const extents = Array.from({ length: facts.pieces ?? 1 }, (_, i) => {
     return { offset: 4_096 * i, length: 4_096 };
   });
@@ -67,13 +68,9 @@ function storedAs(facts: Facts, interner: LineInterner): Stored {
   );
   const stored: Stored = {
     ...{ entry, secondary, kind: 'segment', encodings: NO_ENCODINGS },
-    body: {
-      ...{ slot: 9, generation: -5, extents, bytes, used: bytes, behind: 40 },
-      text: published ? { offset: 4_224, capacity: 300 } : undefined,
-      published,
-    },
+    body: { slot: 9, generation: -5, extents, bytes },
     originFields,
-    descriptor: { ...described, published, unworthy: facts.unworthy ?? [] },
+    descriptor: { ...described, unworthy: facts.unworthy ?? [] },
     rhythm: facts.rhythm,
     retryAtMs: 17,
   };
@@ -92,14 +89,27 @@ function code(stored: Stored, codings: readonly ('br' | 'gzip')[]): void {
 
 function codedBody(slot: number): Body {
   const extents = [{ offset: slot * 4_096, length: 4_096 }];
-  const size = { bytes: 50, used: 50, behind: 0 };
-  return { slot, generation: 2, extents, ...size, text: undefined, published: false };
+  return { slot, generation: 2, extents, bytes: 50 };
 }
 
-t.test('unpackStored() gives what packStored() was given', (t) => {
+/** What comes back from the memory; the order of what is not sent does not matter. */
+function wokenFrom(stored: Stored): Stored {
+  writeText(ARENA, 64, textOf(stored));
+  const view = new TextView();
+  view.goTo(ARENA.bank(0), 1);
+  return wake(view, stored.entry, PLACE.shard);
+}
+
+function sorted(stored: Stored): Stored {
+  const originFields = [...stored.originFields].sort(([a, x], [b, y]) =>
+    a === b ? x.localeCompare(y) : a.localeCompare(b),
+  );
+  return { ...stored, originFields };
+}
+
+t.test('wake() gives what textOf() was given', (t) => {
   const rows: [string, Facts][] = [
     ['a segment', {}],
-    ['published', { published: true }],
     ['in pieces', { pieces: 3 }],
     ['nothing in it', { bytes: 0, status: 404, pieces: 0 }],
     ['a redirect without a type', { status: 301, fields: [['location', '/elsewhere']] }],
@@ -109,8 +119,19 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['with a coding that is not worth it', { codable: true, unworthy: ['gzip'] }],
     ['with none that is', { codable: true, unworthy: ['br', 'gzip'] }],
     ['the same field twice', { fields: [...FIELDS, ['link', '<a>'], ['link', '<b>']] }],
+    ['two dates', { fields: [...FIELDS, ['date', 'Sat, 21 Nov 2026 10:00:00 GMT']] }],
+    ['a date of the old form', { fields: [['date', 'Sat Nov 21 10:00:00 2026']] }],
+    ['a date that is none', { fields: [['date', 'today']] }],
+    ['another length than it has', { fields: [['content-length', '99']] }],
+    ['ranges', { fields: [['accept-ranges', 'bytes']] }],
+    ['no ranges', { fields: [['accept-ranges', 'none']] }],
+    ['an empty value', { fields: [['x-a', '']] }],
+    ['a value with a colon', { fields: [['x-a', 'b: c:d']] }],
+    ['its own rule for other sites', { fields: [['access-control-allow-origin', 'https://a']] }],
+    ['behind another cache', { fields: [['cache-status', 'mid; hit']] }],
     ['its folder is the root', { key: '/1.m4s' }],
     ['one of several', { secondary: 'accept-language=en' }],
+    ['of a language beyond Latin-1', { secondary: 'accept-language=\u{1f3ac}' }],
     ['a part', { status: 206, firstByte: 500 }],
     ['for ever', { ttlMs: Infinity }],
     ['with codings', { codings: ['br', 'gzip'] }],
@@ -118,30 +139,46 @@ t.test('unpackStored() gives what packStored() was given', (t) => {
     ['a new one', { rhythm: { content: 1, sinceMs: 2.5, seenMs: 3, afterMs: NaN } }],
   ];
   for (const [why, facts] of rows) {
-    const interner = new LineInterner();
-    const stored = storedAs(facts, interner);
-    const before = { ...stored };
-    const { entry } = before;
-    const after = unpackStored(packStored(stored, interner), entry, { ...PLACE, interner });
+    const stored = storedAs(facts);
+    const before = sorted({ ...stored });
+    const after = sorted(wokenFrom(stored));
     t.same(after, before, why);
-    t.equal(after.entry, entry, why);
+    t.equal(after.entry, before.entry, why);
   }
   t.end();
 });
 
-t.test('packStored() writes common lines as numbers', (t) => {
-  const interner = new LineInterner();
-  const text = packStored(storedAs({}, interner), interner);
-  t.notMatch(text, 'max-age=60');
-  t.match(text, '\\"v1\\"', 'its own stay');
-  t.ok(text.length < 400, `${text.length} characters`);
+t.test('textRoom() is room enough, and not much more', (t) => {
+  const stored = storedAs({});
+  const needed = textBytes(textOf(stored)) ?? Infinity;
+  const room = textRoom(stored.entry.key, stored.originFields);
+  t.ok(room >= needed, `${room} for ${needed}`);
+  t.ok(room < needed + 256, `${room} for ${needed}`);
   t.end();
 });
 
-t.test('isPackable() is false while somebody holds on to the response', (t) => {
-  const stored = storedAs({}, new LineInterner());
-  t.ok(isPackable(stored));
+t.test('a text is plain when any ordinary request gets it as it lies', (t) => {
+  const rows: [Facts, boolean][] = [
+    [{}, true],
+    [{ status: 404 }, false],
+    [{ pieces: 2 }, false],
+    [{ bytes: 65_537 }, false],
+    [{ flags: true }, false],
+    [{ codable: true }, false],
+    [{ secondary: 'accept-language=en' }, false],
+    [{ status: 206, firstByte: 500 }, false],
+    [{ fields: [['cache-status', 'mid; hit']] }, false],
+  ];
+  for (const [facts, plain] of rows) {
+    t.equal((textOf(storedAs(facts)).flags & TOLD.plain) !== 0, plain, JSON.stringify(facts));
+  }
+  t.end();
+});
+
+t.test('isTellable() is false while somebody holds on to the response', (t) => {
+  const stored = storedAs({});
+  t.ok(isTellable(stored));
   stored.descriptor = { ...stored.descriptor, keep: false };
-  t.notOk(isPackable(stored));
+  t.notOk(isTellable(stored));
   t.end();
 });

@@ -1,0 +1,256 @@
+/**
+ * What is told of a stored response, as it lies in the node's memory: its shard writes it, every worker reads it.
+ *
+ *   bytes             meaning
+ *   64                numbers, a cache line (`CELL`)
+ *   by the numbers    key, rendered field lines, names that it varies by, pack; Latin-1
+ *   8 each            where its bodies lie, from the next whole eight on; Float64:
+ *                     slot, generation, bytes, pieces, and offset and length of each piece
+ *
+ * The response's own body is the first; codings of it follow. The pack is its reader's matter.
+ */
+import { isLatin1 } from '../http/fields.js';
+import type { BankView } from './arena.js';
+import type { Extent } from './buddy.js';
+import { LINE_BYTES } from './layout.js';
+
+/** Cells by number: Int32, but for the last three, which are Float64. */
+const CELL = {
+  hash: 0,
+  slot: 1,
+  flags: 2,
+  date: 3,
+  keyBytes: 4,
+  fieldsBytes: 5,
+  namesBytes: 6,
+  packBytes: 7,
+  placeCells: 8,
+  secondary: 9,
+  bodyBytes: 5, // Float64
+  born: 6, // Float64
+  freshUntil: 7, // Float64
+} as const;
+const HEAD_BYTES = LINE_BYTES;
+const PLACE_CELLS = 4;
+
+/** Bits of `flags`. */
+export const TOLD = {
+  plain: 1, // a small body in one piece that answers any ordinary request as it lies
+  part: 2, // not all of a representation
+} as const;
+
+/** Where a body lies, and under which generation. */
+export interface Place {
+  readonly slot: number; // the number of the body's first block
+  generation: number;
+  extents: readonly Extent[];
+  bytes: number;
+}
+
+export interface StoredText {
+  readonly key: string; // Latin-1, as the other strings
+  readonly hash: number; // hash32 of the key
+  readonly flags: number;
+  readonly fields: string;
+  readonly names: readonly string[]; // of fields that it varies by
+  readonly secondary: number; // hash of what they say
+  readonly pack: string;
+  readonly bornMs: number;
+  readonly freshUntilMs: number;
+  readonly date: number; // seconds since the epoch that answers say; 0: when they are sent
+  readonly places: readonly [Place, ...Place[]];
+}
+
+/** Room for a text. Undefined: it has characters that no text can have. */
+export function textBytes(text: StoredText): number | undefined {
+  const { key, fields, names, pack, places } = text;
+  if (![key, fields, pack, ...names].every(isLatin1)) return undefined;
+  const characters = key.length + fields.length + namesOf(names).length + pack.length;
+  const cells = places.reduce((sum, { extents }) => sum + cellsFor(extents.length), 0);
+  return placesAt(characters) + 8 * cells;
+}
+
+/** Of one body of so many pieces, with so many characters. */
+export function roomForText(characters: number, pieces: number): number {
+  return placesAt(characters) + 8 * cellsFor(pieces);
+}
+
+/** One text in one bank at a time: writes it, or tells what it says. */
+export class TextView {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #latin1: Buffer = Buffer.alloc(0);
+  #cells: Int32Array = new Int32Array(0);
+  #numbers: Float64Array = new Float64Array(0);
+  #cell = 0; // in which it begins
+
+  /** `line` of the bank. */
+  goTo({ bytes, latin1, cells, numbers }: BankView, line: number): void {
+    this.#bytes = bytes;
+    this.#latin1 = latin1;
+    this.#cells = cells;
+    this.#numbers = numbers;
+    this.#cell = line * (LINE_BYTES / 4);
+  }
+
+  write(text: StoredText): void {
+    const { key, fields, pack, places } = text;
+    const names = namesOf(text.names);
+    const own = places[0];
+    const [cells, numbers, cell] = [this.#cells, this.#numbers, this.#cell];
+    cells[cell + CELL.hash] = text.hash | 0;
+    cells[cell + CELL.slot] = own.slot;
+    cells[cell + CELL.flags] = text.flags;
+    cells[cell + CELL.date] = text.date | 0;
+    cells[cell + CELL.keyBytes] = key.length;
+    cells[cell + CELL.fieldsBytes] = fields.length;
+    cells[cell + CELL.namesBytes] = names.length;
+    cells[cell + CELL.packBytes] = pack.length;
+    cells[cell + CELL.secondary] = text.secondary | 0;
+    numbers[cell / 2 + CELL.bodyBytes] = own.bytes;
+    numbers[cell / 2 + CELL.born] = text.bornMs;
+    numbers[cell / 2 + CELL.freshUntil] = text.freshUntilMs;
+    this.#latin1.write(key + fields + names + pack, this.#characters, 'latin1');
+    this.#writePlaces(places);
+  }
+
+  get hash(): number {
+    return this.#cells[this.#cell + CELL.hash] ?? 0;
+  }
+
+  get slot(): number {
+    return this.#cells[this.#cell + CELL.slot] ?? 0;
+  }
+
+  get flags(): number {
+    return this.#cells[this.#cell + CELL.flags] ?? 0;
+  }
+
+  get date(): number {
+    return (this.#cells[this.#cell + CELL.date] ?? 0) >>> 0;
+  }
+
+  get secondary(): number {
+    return this.#cells[this.#cell + CELL.secondary] ?? 0;
+  }
+
+  get bodyBytes(): number {
+    return this.#numbers[this.#cell / 2 + CELL.bodyBytes] ?? 0;
+  }
+
+  get bornMs(): number {
+    return this.#numbers[this.#cell / 2 + CELL.born] ?? 0;
+  }
+
+  get freshUntilMs(): number {
+    return this.#numbers[this.#cell / 2 + CELL.freshUntil] ?? 0;
+  }
+
+  isOf(key: string): boolean {
+    if (this.#cells[this.#cell + CELL.keyBytes] !== key.length) return false;
+    const bytes = this.#bytes;
+    const offset = this.#characters;
+    for (let i = 0; i < key.length; i += 1) {
+      if (bytes[offset + i] !== key.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  get key(): string {
+    const from = this.#characters;
+    return this.#latin1.toString('latin1', from, from + this.#length(CELL.keyBytes));
+  }
+
+  /** Borrowed: gone with what guards the text. */
+  fieldBytes(): Uint8Array {
+    const from = this.#fieldsAt;
+    return this.#bytes.subarray(from, from + this.#length(CELL.fieldsBytes));
+  }
+
+  get fields(): string {
+    const from = this.#fieldsAt;
+    return this.#latin1.toString('latin1', from, from + this.#length(CELL.fieldsBytes));
+  }
+
+  get names(): string[] {
+    const from = this.#fieldsAt + this.#length(CELL.fieldsBytes);
+    const length = this.#length(CELL.namesBytes);
+    return length === 0 ? [] : this.#latin1.toString('latin1', from, from + length).split(',');
+  }
+
+  get pack(): string {
+    const to = this.#end;
+    return this.#latin1.toString('latin1', to - this.#length(CELL.packBytes), to);
+  }
+
+  /** The response's own body, then those of its codings. */
+  places(): Place[] {
+    const places: Place[] = [];
+    const from = this.#placesFrom;
+    const to = from + this.#length(CELL.placeCells);
+    const at = (cell: number): number => this.#numbers[cell] ?? 0;
+    for (let cell = from; cell < to; cell += cellsFor(at(cell + 3))) {
+      const extents: Extent[] = [];
+      for (let i = 0; i < at(cell + 3); i += 1) {
+        const piece = cell + PLACE_CELLS + 2 * i;
+        extents.push({ offset: at(piece), length: at(piece + 1) });
+      }
+      places.push({ slot: at(cell), generation: at(cell + 1), extents, bytes: at(cell + 2) });
+    }
+    return places;
+  }
+
+  #writePlaces(places: readonly Place[]): void {
+    const numbers = this.#numbers;
+    const from = this.#placesFrom;
+    let cell = from;
+    for (const { slot, generation, extents, bytes } of places) {
+      numbers[cell] = slot;
+      numbers[cell + 1] = generation;
+      numbers[cell + 2] = bytes;
+      numbers[cell + 3] = extents.length;
+      cell += PLACE_CELLS;
+      for (const { offset, length } of extents) {
+        numbers[cell] = offset;
+        numbers[cell + 1] = length;
+        cell += 2;
+      }
+    }
+    this.#cells[this.#cell + CELL.placeCells] = cell - from;
+  }
+
+  #length(cell: number): number {
+    return this.#cells[this.#cell + cell] ?? 0;
+  }
+
+  /** Bytes into the bank. */
+  get #characters(): number {
+    return this.#cell * 4 + HEAD_BYTES;
+  }
+
+  get #fieldsAt(): number {
+    return this.#characters + this.#length(CELL.keyBytes);
+  }
+
+  /** Where the characters end. */
+  get #end(): number {
+    const names = this.#length(CELL.fieldsBytes) + this.#length(CELL.namesBytes);
+    return this.#fieldsAt + names + this.#length(CELL.packBytes);
+  }
+
+  /** In cells of eight bytes. */
+  get #placesFrom(): number {
+    return Math.ceil(this.#end / 8);
+  }
+}
+
+function namesOf(names: readonly string[]): string {
+  return names.join(',');
+}
+
+function placesAt(characters: number): number {
+  return Math.ceil((HEAD_BYTES + characters) / 8) * 8;
+}
+
+function cellsFor(pieces: number): number {
+  return PLACE_CELLS + 2 * pieces;
+}
