@@ -185,8 +185,12 @@ int32_t Look(const Reader& reader, const Line* lines) {
   const char* end = EndOf(lines[count - 1]);
   if (memcmp(end, kEnd, sizeof kEnd - 1) != 0) return kHidden;
   if (IsAboveAscii(lines[0].name.begin, end)) return kAboveAscii;
+  bool hosted = false;
   for (size_t i = 1; i < count; i++) {
     if (IsSpecial(reader, lines[i])) return kSpecial;
+    if (!Is(lines[i].name, "host")) continue;
+    if (hosted) return kSpecial;
+    hosted = true;
   }
   return kOrdinary;
 }

@@ -19,9 +19,7 @@ import { Codings } from '../src/edge/codings.js';
 import { Connections } from '../src/edge/connections.js';
 import type { EdgeContext } from '../src/edge/context.js';
 import { EdgeServer } from '../src/edge/edge-server.js';
-import { LocalObject } from '../src/edge/local-object.js';
-import { isPlain } from '../src/cache/descriptor.js';
-import { NearIndex } from '../src/edge/near-index.js';
+import { Lookup } from '../src/edge/lookup.js';
 import { PassedFields } from '../src/edge/passed-fields.js';
 import { Plans } from '../src/edge/response-plan.js';
 import { StallWheel } from '../src/edge/stall-wheel.js';
@@ -82,10 +80,9 @@ class EdgeWorker {
   readonly #metrics: WorkerMetrics;
   readonly #origin: OpenedOrigins;
   readonly #arena: ArenaView;
-  readonly #directories: readonly Directory[];
   readonly #mesh: Mesh<MeshMessage>;
   readonly #asks: Asks;
-  readonly #near: NearIndex;
+  readonly #lookup: Lookup;
   readonly #codings: Codings;
   readonly #codingQueue: CodingQueue;
   readonly #turns = new Turns();
@@ -114,7 +111,11 @@ class EdgeWorker {
       },
     });
     this.#arena = new ArenaView(boot.pool, index);
-    this.#directories = boot.pool.tables.map((_, shard) => new Directory(this.#arena, shard));
+    this.#lookup = new Lookup({
+      directories: boot.pool.tables.map((_, shard) => new Directory(this.#arena, shard)),
+      arena: this.#arena,
+      cacheName: config.cache.name,
+    });
     this.#mesh = new Mesh({
       self: index,
       outboxLimit: OUTBOX_LIMIT,
@@ -128,7 +129,6 @@ class EdgeWorker {
         this.#fault(reason, 'message handler failed');
       },
     });
-    this.#near = new NearIndex(config.cache.nearIndex);
     this.#asks = this.#openAsks();
     this.#codings = this.#openCodings();
     this.#codingQueue = this.#openCodingQueue();
@@ -160,10 +160,6 @@ class EdgeWorker {
       insist: (to, message) => this.#mesh.reply(to, message),
       isUp: (worker) => this.#mesh.isUp(worker),
       arena: this.#arena,
-      onFilled: (descriptor) => {
-        if (isPlain(descriptor)) return;
-        this.#near.put(new LocalObject(descriptor, this.#arena, config.cache.name));
-      },
       guard: this.#guard,
     });
   }
@@ -175,9 +171,6 @@ class EdgeWorker {
       workers,
       now: () => this.#clock.now(),
       send: (to, message) => this.#mesh.send(to, message),
-      near: this.#near,
-      arena: this.#arena,
-      cacheName: config.cache.name,
     });
   }
 
@@ -187,7 +180,7 @@ class EdgeWorker {
       shards: this.#shards,
       connections: this.#connections,
       wheel: this.#wheel,
-      near: this.#near,
+      lookup: this.#lookup,
       codings: this.#codingQueue,
       origin: this.#origin,
       cpuTimeUs: () => threadCpuTimeUs() ?? 0,
@@ -225,9 +218,8 @@ class EdgeWorker {
       log: this.#log,
       access: new AccessLog({ log: this.#log, fraction: config.log.access, random: Math.random }),
       metrics: this.#metrics,
-      directories: this.#directories,
       plans: new Plans(),
-      near: this.#near,
+      lookup: this.#lookup,
       asks: this.#asks,
       codings: this.#codings,
       turns: this.#turns,

@@ -72,8 +72,11 @@ export class Directory {
     this.#seen = (this.#seen & 1) ^ text ^ visits;
   }
 
-  /** Finds the key's text and guards it until `view.unprotect()`. False: there is none to be had. */
-  protect(key: string, hash: number): boolean {
+  /**
+   * Finds the key's text, or of several the first that is `wanted`, and guards it until `view.unprotect()`.
+   * False: there is none to be had.
+   */
+  protect(key: string, hash: number, wanted?: () => boolean): boolean {
     const table = this.#table;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
       const entry = (hash + probe) & this.#mask;
@@ -81,7 +84,9 @@ export class Directory {
       if (low === EMPTY) return false;
       if (low === GONE) continue;
       const tag = table[entry * ENTRY.cells + ENTRY.tag] ?? 0;
-      if (((tag ^ hash) & HASH_BITS) === 0 && this.#protectIf(entry, tag, low, key)) return true;
+      if (((tag ^ hash) & HASH_BITS) !== 0 || !this.#protectIf(entry, tag, low, key)) continue;
+      if (wanted === undefined || wanted()) return true;
+      this.view.unprotect();
     }
     return false;
   }

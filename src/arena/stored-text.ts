@@ -2,7 +2,7 @@
  * What is told of a stored response, as it lies in the node's memory: its shard writes it, every worker reads it.
  *
  *   bytes             meaning
- *   64                numbers, a cache line (`CELL`)
+ *   72                numbers (`CELL`)
  *   by the numbers    key, rendered field lines, names that it varies by, pack; Latin-1
  *   8 each            where its bodies lie, from the next whole eight on; Float64:
  *                     slot, generation, bytes, pieces, and offset and length of each piece
@@ -14,7 +14,7 @@ import type { BankView } from './arena.js';
 import type { Extent } from './buddy.js';
 import { LINE_BYTES } from './layout.js';
 
-/** Cells by number: Int32, but for the last three, which are Float64. */
+/** Cells by number: Int32, but for the last three, which are Float64. A plain hit reads the first line of them. */
 const CELL = {
   hash: 0,
   slot: 1,
@@ -26,11 +26,13 @@ const CELL = {
   packBytes: 7,
   placeCells: 8,
   secondary: 9,
-  bodyBytes: 5, // Float64
-  born: 6, // Float64
-  freshUntil: 7, // Float64
+  generation: 10,
+  edition: 11,
+  freshUntil: 6, // Float64
+  born: 7, // Float64
+  bodyBytes: 8, // Float64
 } as const;
-const HEAD_BYTES = LINE_BYTES;
+const HEAD_BYTES = 72;
 const PLACE_CELLS = 4;
 
 /** Bits of `flags`. */
@@ -83,7 +85,7 @@ export class TextView {
   #numbers: Float64Array = new Float64Array(0);
   #cell = 0; // in which it begins
 
-  /** `line` of the bank. */
+  /** To the text that begins at `line` of the bank. */
   goTo({ bytes, latin1, cells, numbers }: BankView, line: number): void {
     this.#bytes = bytes;
     this.#latin1 = latin1;
@@ -92,7 +94,8 @@ export class TextView {
     this.#cell = line * (LINE_BYTES / 4);
   }
 
-  write(text: StoredText): void {
+  /** `edition`: differs from that of the text before it of the same body. */
+  write(text: StoredText, edition = 0): void {
     const { key, fields, pack, places } = text;
     const names = namesOf(text.names);
     const own = places[0];
@@ -106,6 +109,8 @@ export class TextView {
     cells[cell + CELL.namesBytes] = names.length;
     cells[cell + CELL.packBytes] = pack.length;
     cells[cell + CELL.secondary] = text.secondary | 0;
+    cells[cell + CELL.generation] = own.generation;
+    cells[cell + CELL.edition] = edition;
     numbers[cell / 2 + CELL.bodyBytes] = own.bytes;
     numbers[cell / 2 + CELL.born] = text.bornMs;
     numbers[cell / 2 + CELL.freshUntil] = text.freshUntilMs;
@@ -114,23 +119,37 @@ export class TextView {
   }
 
   get hash(): number {
-    return this.#cells[this.#cell + CELL.hash] ?? 0;
+    return this.#number(CELL.hash);
   }
 
   get slot(): number {
-    return this.#cells[this.#cell + CELL.slot] ?? 0;
+    return this.#number(CELL.slot);
   }
 
   get flags(): number {
-    return this.#cells[this.#cell + CELL.flags] ?? 0;
+    return this.#number(CELL.flags);
   }
 
   get date(): number {
-    return (this.#cells[this.#cell + CELL.date] ?? 0) >>> 0;
+    return this.#number(CELL.date) >>> 0;
   }
 
   get secondary(): number {
-    return this.#cells[this.#cell + CELL.secondary] ?? 0;
+    return this.#number(CELL.secondary);
+  }
+
+  /** Of the body. */
+  get generation(): number {
+    return this.#number(CELL.generation);
+  }
+
+  get edition(): number {
+    return this.#number(CELL.edition);
+  }
+
+  /** There are others of the same key. */
+  get varies(): boolean {
+    return this.#number(CELL.namesBytes) > 0;
   }
 
   get bodyBytes(): number {
@@ -157,36 +176,36 @@ export class TextView {
 
   get key(): string {
     const from = this.#characters;
-    return this.#latin1.toString('latin1', from, from + this.#length(CELL.keyBytes));
+    return this.#latin1.toString('latin1', from, from + this.#number(CELL.keyBytes));
   }
 
   /** Borrowed: gone with what guards the text. */
   fieldBytes(): Uint8Array {
     const from = this.#fieldsAt;
-    return this.#bytes.subarray(from, from + this.#length(CELL.fieldsBytes));
+    return this.#bytes.subarray(from, from + this.#number(CELL.fieldsBytes));
   }
 
   get fields(): string {
     const from = this.#fieldsAt;
-    return this.#latin1.toString('latin1', from, from + this.#length(CELL.fieldsBytes));
+    return this.#latin1.toString('latin1', from, from + this.#number(CELL.fieldsBytes));
   }
 
   get names(): string[] {
-    const from = this.#fieldsAt + this.#length(CELL.fieldsBytes);
-    const length = this.#length(CELL.namesBytes);
+    const from = this.#fieldsAt + this.#number(CELL.fieldsBytes);
+    const length = this.#number(CELL.namesBytes);
     return length === 0 ? [] : this.#latin1.toString('latin1', from, from + length).split(',');
   }
 
   get pack(): string {
     const to = this.#end;
-    return this.#latin1.toString('latin1', to - this.#length(CELL.packBytes), to);
+    return this.#latin1.toString('latin1', to - this.#number(CELL.packBytes), to);
   }
 
   /** The response's own body, then those of its codings. */
   places(): Place[] {
     const places: Place[] = [];
     const from = this.#placesFrom;
-    const to = from + this.#length(CELL.placeCells);
+    const to = from + this.#number(CELL.placeCells);
     const at = (cell: number): number => this.#numbers[cell] ?? 0;
     for (let cell = from; cell < to; cell += cellsFor(at(cell + 3))) {
       const extents: Extent[] = [];
@@ -218,7 +237,7 @@ export class TextView {
     this.#cells[this.#cell + CELL.placeCells] = cell - from;
   }
 
-  #length(cell: number): number {
+  #number(cell: number): number {
     return this.#cells[this.#cell + cell] ?? 0;
   }
 
@@ -228,13 +247,13 @@ export class TextView {
   }
 
   get #fieldsAt(): number {
-    return this.#characters + this.#length(CELL.keyBytes);
+    return this.#characters + this.#number(CELL.keyBytes);
   }
 
   /** Where the characters end. */
   get #end(): number {
-    const names = this.#length(CELL.fieldsBytes) + this.#length(CELL.namesBytes);
-    return this.#fieldsAt + names + this.#length(CELL.packBytes);
+    const names = this.#number(CELL.fieldsBytes) + this.#number(CELL.namesBytes);
+    return this.#fieldsAt + names + this.#number(CELL.packBytes);
   }
 
   /** In cells of eight bytes. */

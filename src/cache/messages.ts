@@ -100,8 +100,7 @@ export interface Head {
 }
 
 export type FillEnd =
-  | { readonly ok: true; readonly descriptor: Descriptor | undefined } // undefined: do not keep it
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string };
+  { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly detail: string };
 
 export type ToEdge =
   | {

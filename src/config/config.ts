@@ -198,12 +198,6 @@ const cache = group({
     ['0B', '64MiB'],
     'Objects of more than eight of these, or than cache.maxObject, are fetched and kept in such slices, where origins give ranges; 0: never.',
   ),
-  nearIndex: count(
-    4_096,
-    [64, 4_194_304],
-    'objects',
-    'Objects each worker can serve without asking a shard, in 3 KiB of heap each; a larger index costs more per look-up.',
-  ),
   name: text('headgate', CACHE_NAME, 'Name of this cache in Cache-Status and Via.'),
   clientRefresh: choice(
     ['honour', 'damp', 'ignore'],

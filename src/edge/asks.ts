@@ -50,8 +50,6 @@ export interface AsksOptions {
   /** False: its thread has ended and its successor is not there yet. */
   readonly isUp: (worker: number) => boolean;
   readonly arena: ArenaView;
-  /** A fill has ended with an object that may be kept near. */
-  readonly onFilled: (descriptor: Descriptor) => void;
   /** A member threw: the others must be answered all the same. */
   readonly guard: (run: () => void) => void;
 }
@@ -408,7 +406,6 @@ export class Asks {
   #endFeed(feed: FillFeed, end: FillEnd): void {
     this.#feeds.delete(feed.id);
     if (end.ok) {
-      if (end.descriptor?.keep === true) this.#options.onFilled(end.descriptor);
       feed.source.ended = true;
       feed.finish();
       this.#options.turns.wake(feed.followers);

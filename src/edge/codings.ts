@@ -1,17 +1,14 @@
 /**
  * Codings that this worker's hits could have used and that are not there: asks their shard for each
- * once, and puts what comes of it in the near index. A shard that has no room for it now is asked again
+ * once. What comes of it is told in the directory. A shard that has no room for it now is asked again
  * after a pause. Owned by the worker's thread.
  */
-import type { ArenaView } from '../arena/arena.js';
 import { forbidsTransform } from '../cache/codable.js';
 import { type Descriptor, hasCoding, mayMake } from '../cache/descriptor.js';
 import type { BodyName, Coded, EncodeOrder } from '../cache/messages.js';
 import { type ContentCoding, preferredCodings } from '../http/encoding.js';
 import { fieldValue, type FieldLines } from '../http/fields.js';
 import { workerOf } from '../runtime/hash.js';
-import { LocalObject } from './local-object.js';
-import type { NearIndex } from './near-index.js';
 import type { ResponsePlan } from './response-plan.js';
 
 /** After a shard had no room to make it. */
@@ -28,9 +25,6 @@ export interface CodingsOptions {
   readonly workers: number;
   readonly now: () => number;
   readonly send: (worker: number, message: EncodeOrder) => boolean;
-  readonly near: NearIndex;
-  readonly arena: ArenaView;
-  readonly cacheName: string;
 }
 
 interface Sought {
@@ -94,9 +88,6 @@ export class Codings {
       return;
     }
     this.#sought.delete(id);
-    if (descriptor === undefined) return;
-    const { near, arena, cacheName } = this.#options;
-    near.renew(new LocalObject(descriptor, arena, cacheName));
   }
 
   #seek({ shard, slot, generation }: Descriptor, coding: ContentCoding): void {

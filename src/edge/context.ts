@@ -1,6 +1,5 @@
 /** What every part of one edge worker works with; built by the worker's entry, on one thread. */
 import type { ArenaView } from '../arena/arena.js';
-import type { Directory } from '../arena/directory.js';
 import type { Config } from '../config/config.js';
 import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
@@ -11,7 +10,7 @@ import type { Asks } from './asks.js';
 import type { RequestRules } from './client-request.js';
 import type { PassedFields } from './passed-fields.js';
 import type { Codings } from './codings.js';
-import type { NearIndex } from './near-index.js';
+import type { Lookup } from './lookup.js';
 import type { StallWheel } from './stall-wheel.js';
 import type { Plans } from './response-plan.js';
 import type { Turns } from './turns.js';
@@ -25,10 +24,8 @@ export interface EdgeContext {
   readonly log: Logger;
   readonly access: AccessLog;
   readonly metrics: WorkerMetrics;
-  /** By shard. */
-  readonly directories: readonly Directory[];
   readonly plans: Plans;
-  readonly near: NearIndex;
+  readonly lookup: Lookup;
   readonly asks: Asks;
   readonly codings: Codings;
   readonly turns: Turns;

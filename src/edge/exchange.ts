@@ -53,9 +53,9 @@ export class Exchange implements AskHandler {
   }
 
   start(): void {
-    const { near, clock } = this.#context;
+    const { lookup, clock } = this.#context;
     const { key, fields, directives, credentialed } = this.#request;
-    const object = near.find(key, fields);
+    const object = lookup.find(key, fields);
     if (object !== undefined && mayShare(object.descriptor.freshness, credentialed)) {
       const verdict = judge(object.descriptor.freshness, directives, clock.now());
       if (verdict === 'fresh' && this.#serve(object, { hit: true }, true)) return;
@@ -242,14 +242,9 @@ export class Exchange implements AskHandler {
     this.#context.asks.refresh({ ...this.#askRequest(), range: '', beyond: false, lane: 2 });
   }
 
-  /** The object made ready here; kept near when it may be. */
   #localOf(descriptor: Descriptor): LocalObject {
-    const { near, arena, config } = this.#context;
-    const known = near.find(this.#request.key, this.#request.fields);
-    if (known !== undefined && isSame(known.descriptor, descriptor)) return known;
-    const object = new LocalObject(descriptor, arena, config.cache.name);
-    if (descriptor.keep) near.put(object);
-    return object;
+    const { arena, config } = this.#context;
+    return new LocalObject(descriptor, arena, config.cache.name);
   }
 
   /** False: the object is gone or is not what the request wants, so ask. */
@@ -373,10 +368,4 @@ export class Exchange implements AskHandler {
     else if (code === 'GW_WORKER_LOST') this.#ask();
     else refuse(this.#context, this.#responder, { code });
   }
-}
-
-function isSame(a: Descriptor, b: Descriptor): boolean {
-  return (
-    a.slot === b.slot && a.generation === b.generation && a.encodings.length === b.encodings.length
-  );
 }

@@ -93,7 +93,7 @@ export class FillFeed {
   settle(): void {
     if (this.followers.size > 0 || this.#admitting || this.#state === 'closed') return;
     if (this.#state === 'open') {
-      if (this.#hasAll) return; // its end is on the way, and says what may be kept near
+      if (this.#hasAll) return; // its end is on the way: there is nothing to cancel
       this.whenDeserted?.(this);
     }
     this.close();

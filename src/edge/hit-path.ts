@@ -11,6 +11,7 @@ import { C } from '../telemetry/metrics.js';
 import { ArenaBody } from './body-source.js';
 import { BodyWriter } from './body-writer.js';
 import type { EdgeContext } from './context.js';
+import { HostPrefixes } from './host-prefixes.js';
 import type { LocalObject, PlainBody } from './local-object.js';
 import { isSentAtOnce, type Responder } from './responder.js';
 import { hasCoding } from '../cache/descriptor.js';
@@ -18,7 +19,7 @@ import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
 import { CREDENTIALS } from '../http/client-fields.js';
 import { isOutsideKey } from '../http/target.js';
-import { hash32, shardOf } from '../runtime/hash.js';
+import { hash32 } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
 const TIMED_EVERY = 64;
@@ -31,7 +32,7 @@ const EXACT_BELOW_MS = 1_000;
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
-  readonly #byPath: boolean;
+  readonly #prefixes: HostPrefixes | undefined; // where each host is cached apart
   readonly #looksWho: boolean;
   readonly #heads: HeadReader;
   readonly #adopt: (response: HttpResponse) => Responder;
@@ -49,29 +50,24 @@ export class HitPath {
     this.#adopt = adopt;
     this.#context = context;
     this.#cells = context.metrics.cells;
-    this.#byPath = !key.host;
+    this.#prefixes = key.host ? new HostPrefixes(context.rules) : undefined;
     this.#looksWho = origin.credentials === 'send';
     this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
   /** True: answered. False: nothing was written, the request needs more thought. */
   serve(response: HttpResponse, request: HttpRequest): boolean {
-    if (!this.#byPath) return false;
     const path = request.getUrl();
+    const key = this.#prefixes === undefined ? path : this.#prefixes.key(request, path);
+    if (key === undefined) return false;
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
-    const { directories, config } = this.#context;
-    const hash = hash32(path);
-    const directory = directories[shardOf(hash, config.shards)];
-    // Loads go on while the request is looked at.
-    directory?.prefetchEntry(hash);
-    const query = request.getQuery() as string | undefined;
-    if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return false;
-    directory?.prefetchObject(hash);
-    // Nothing in its fields asks for more than the object.
-    if (this.#heads.look(request) !== HEAD.ordinary) return false;
+    const directory = this.#find(request, path, key);
+    if (directory === undefined) return false;
     const bytes =
-      this.#fromDirectory(response, directory, path, hash) ?? this.#coded(response, request, path);
+      (directory.text.flags & TOLD.plain) === 0
+        ? this.#other(response, request, { directory, key })
+        : this.#plain(response, directory);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -84,42 +80,50 @@ export class HitPath {
     return true;
   }
 
+  /** The directory with the key's text, guarded, if the request asks for nothing but the object. */
+  #find(request: HttpRequest, path: string, key: string): Directory | undefined {
+    const hash = hash32(key);
+    const directory = this.#context.lookup.directoryOf(hash);
+    if (directory === undefined) return undefined;
+    // Loads go on while the request is looked at.
+    directory.prefetchEntry(hash);
+    const query = request.getQuery() as string | undefined;
+    if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return undefined;
+    directory.prefetchObject(hash);
+    // Nothing in its fields asks for more than the object.
+    if (this.#heads.look(request) !== HEAD.ordinary) return undefined;
+    return directory.protect(key, hash) ? directory : undefined;
+  }
+
   /** The query says nothing of which object is wanted. */
   #isBeside(path: string, query: string): boolean {
     const rules = this.#context.rules.key;
     return path.length + 1 + query.length <= rules.maxUrl && isOutsideKey(query, rules);
   }
 
-  /** Bytes sent; undefined when nothing was. */
-  #fromDirectory(
-    response: HttpResponse,
-    directory: Directory | undefined,
-    path: string,
-    hash: number,
-  ): number | undefined {
-    if (directory === undefined) return undefined;
+  /** Bytes sent; undefined when nothing was. The directory's text is guarded until then. */
+  #plain(response: HttpResponse, directory: Directory): number | undefined {
+    const { text, view } = directory;
     const { clock } = this.#context;
-    if (!directory.protect(path, hash)) return undefined;
     try {
-      if ((directory.text.flags & TOLD.plain) === 0) return undefined;
-      const leftMs = this.#leftMs(directory.text.freshUntilMs);
+      const leftMs = this.#leftMs(text.freshUntilMs);
       if (leftMs <= 0) return undefined;
-      const { slot } = directory.text;
-      directory.view.touch(slot); // early: it may have to come from memory
-      const ageMs = Math.max(0, clock.coarse() - directory.text.bornMs);
+      const { slot } = text;
+      view.touch(slot); // early: it may have to come from memory
+      const ageMs = Math.max(0, clock.coarse() - text.bornMs);
       const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
         `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      const fields = directory.text.fieldBytes();
+      const fields = text.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);
-      this.#heads.setDate(response, directory.text.date);
+      this.#heads.setDate(response, text.date);
       if (isSentAtOnce(fields.length + body.length)) response.end(body);
-      else this.#sendLarge(response, body, { arena: directory.view, slot });
+      else this.#sendLarge(response, body, { arena: view, slot });
       return body.length;
     } finally {
-      directory.view.unprotect();
+      view.unprotect();
     }
   }
 
@@ -129,20 +133,23 @@ export class HitPath {
     return leftMs > EXACT_BELOW_MS ? leftMs : freshUntilMs - clock.now();
   }
 
-  /** Playlists and other text in the coding that the client likes best. */
-  #coded(response: HttpResponse, request: HttpRequest, path: string): number | undefined {
-    const { near, clock } = this.#context;
-    const object = near.only(path);
+  /** What takes more than its text: playlists and the like, in the coding that the client likes best. */
+  #other(
+    response: HttpResponse,
+    request: HttpRequest,
+    { directory, key }: { readonly directory: Directory; readonly key: string },
+  ): number | undefined {
+    const { lookup, clock } = this.#context;
+    const { text, view } = directory;
+    const object = text.varies ? undefined : lookup.ready(text, key);
+    view.unprotect();
     if (object?.plain === undefined) return undefined;
     if (!this.#mayHave(object, request)) return undefined;
     if (this.#leftMs(object.freshUntilMs) <= 0) return undefined;
     const body = object.descriptor.codable ? this.#inBestCoding(object, request) : object.plain;
     if (body === undefined) return undefined;
     const { arena } = object;
-    if (!arena.protect(body.slot, body.generation)) {
-      near.drop(object);
-      return undefined;
-    }
+    if (!arena.protect(body.slot, body.generation)) return undefined;
     try {
       const block = body.hitBlock(clock.coarse());
       response.writeHeader(BLOCK_KEY, block);

@@ -8,34 +8,56 @@ import { renderFields, renderHit, sentDate } from '../cache/render.js';
 /** Up to here a body in one piece is served without further thought. */
 export const SMALL_BYTES = 65_536;
 
+interface Bodies {
+  readonly plain: PlainBody | undefined;
+  readonly coded: readonly PlainBody[];
+}
+
+const NO_BODIES: Bodies = { plain: undefined, coded: [] };
+
 export class LocalObject {
   readonly descriptor: Descriptor;
   readonly arena: ArenaView;
   /** Served as fresh before this, without more thought; 0 when every use must be judged. */
   readonly freshUntilMs: number;
-  /** What the hit path may send as it lies; undefined when a request needs more thought. */
-  readonly plain: PlainBody | undefined;
-  /** The same in codings of ours; empty when there are none. */
-  readonly coded: readonly PlainBody[];
   /** As `sentDate`. */
   readonly date: number;
   /** Estimate of its heap: what it knows, and what it has rendered. */
   readonly bytes: number;
   /** When a background refresh was last asked for; it may have failed since. */
   refreshAskedMs = 0;
+  readonly #cacheName: string;
+  #made: Bodies | undefined;
 
   constructor(descriptor: Descriptor, arena: ArenaView, cacheName: string) {
     this.descriptor = descriptor;
     this.arena = arena;
     const { bornMs, ttlMs, alwaysRevalidate } = descriptor.freshness;
     this.freshUntilMs = alwaysRevalidate ? 0 : bornMs + ttlMs;
-    const { status, vary, encodings } = descriptor;
-    const simple = isWhole(descriptor) && status === 200 && vary.length === 0;
-    this.plain = simple ? plainBody(this, cacheName, undefined) : undefined;
-    this.coded = simple ? encodings.flatMap((one) => plainBody(this, cacheName, one) ?? []) : [];
+    this.#cacheName = cacheName;
     this.date = sentDate(descriptor);
-    const bodies = (this.plain === undefined ? 0 : 1) + this.coded.length;
-    this.bytes = heapOf(descriptor, bodies);
+    this.bytes = heapOf(descriptor, this.#isSimple ? 1 + descriptor.encodings.length : 0);
+  }
+
+  get #isSimple(): boolean {
+    const { status, vary, sliceBytes } = this.descriptor;
+    return isWhole(this.descriptor) && status === 200 && vary.length === 0 && sliceBytes === 0;
+  }
+
+  /** What the hit path may send as it lies; undefined when a request needs more thought. */
+  get plain(): PlainBody | undefined {
+    return this.#bodies.plain;
+  }
+
+  /** The same in codings of ours; empty when there are none. */
+  get coded(): readonly PlainBody[] {
+    return this.#bodies.coded;
+  }
+
+  /** Made when they are first asked for: most objects are served once. */
+  get #bodies(): Bodies {
+    this.#made ??= this.#isSimple ? bodiesOf(this, this.#cacheName) : NO_BODIES;
+    return this.#made;
   }
 }
 
@@ -93,6 +115,14 @@ function heapOf({ key, secondary, fields, extents }: Descriptor, bodies: number)
   const known = 1_100 + key.length + secondary.length + 40 * extents.length;
   const rendered = 750 + 128 * fields.length + text; // one rope, one block
   return known + 125 * fields.length + text + bodies * rendered;
+}
+
+function bodiesOf(object: LocalObject, name: string): Bodies {
+  const { encodings } = object.descriptor;
+  return {
+    plain: plainBody(object, name, undefined),
+    coded: encodings.flatMap((one) => plainBody(object, name, one) ?? []),
+  };
 }
 
 function plainBody(

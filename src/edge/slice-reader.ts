@@ -84,10 +84,9 @@ export class SliceReader implements AskHandler, Follower {
 
   start(): void {
     const { context, request, key } = this.#options;
-    const object = context.near.find(key, request.fields);
+    const object = context.lookup.find(key, request.fields);
     if (object !== undefined && mayShare(object.descriptor.freshness, request.credentialed)) {
       if (this.#hold(object)) return;
-      context.near.drop(object);
     }
     this.#ask();
   }
@@ -123,10 +122,9 @@ export class SliceReader implements AskHandler, Follower {
       this.#askAlone();
       return;
     }
-    const { arena, near, config, turns } = this.#options.context;
+    const { arena, config, turns } = this.#options.context;
     this.#served = served;
     const object = new LocalObject(descriptor, arena, config.cache.name);
-    if (descriptor.keep) near.put(object);
     if (this.#hold(object)) this.pump(turns.quantum);
     else this.#askAgain('GW_ARENA_FULL');
   }

@@ -40,10 +40,7 @@ export class SlicedAnswer {
     const { context, responder, stored } = this.#options;
     const { descriptor: head, arena } = object;
     if (how.near) {
-      if (!arena.acquire(head.slot, head.generation)) {
-        context.near.drop(object);
-        return false;
-      }
+      if (!arena.acquire(head.slot, head.generation)) return false;
       arena.release(head.slot);
       context.metrics.add('nearHits');
     }

@@ -35,14 +35,11 @@ export class StoredAnswer {
 
   /** False: the object has gone, and nothing was written. Not `near`: somebody else's lease keeps it. */
   serve(object: LocalObject, plan: ResponsePlan, how: { served: Served; near: boolean }): boolean {
-    const { near, metrics } = this.#context;
+    const { metrics } = this.#context;
     const { descriptor, arena } = object;
     const { slot, generation, extents } = plan.encoded ?? descriptor;
     if (!how.near && plan.encoded === undefined) arena.pin(slot);
-    else if (!arena.acquire(slot, generation)) {
-      near.drop(object);
-      return false;
-    }
+    else if (!arena.acquire(slot, generation)) return false;
     arena.touch(slot);
     if (how.near) metrics.add('nearHits');
     this.count(how.served, plan.status);

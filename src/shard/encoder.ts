@@ -87,24 +87,26 @@ export class Encoder {
   }
 
   #attach({ body, coding }: Making, coded: Uint8Array | undefined): void {
-    const { metrics } = this.#context;
+    const { index } = this.#context;
     const stored = this.#codableOf(body);
     if (stored === undefined) return; // purged, replaced, renewed or forbidden meanwhile
     if (coded === undefined || coded.length > stored.body.bytes * WORTHWHILE) {
       const unworthy = [...stored.descriptor.unworthy, coding];
       stored.descriptor = { ...stored.descriptor, unworthy };
-      return;
+    } else {
+      const encoded = this.#place(stored, coding, coded);
+      if (encoded === undefined) return;
+      const encodings = [...stored.descriptor.encodings, encoded];
+      stored.descriptor = { ...stored.descriptor, encodings };
     }
-    metrics.add('codingsMade');
-    const encoded = this.#place(stored, coding, coded);
-    if (encoded === undefined) return;
-    const encodings = [...stored.descriptor.encodings, encoded];
-    stored.descriptor = { ...stored.descriptor, encodings };
+    // Every hit would ask for it again until it is told.
+    index.rest(stored.entry);
   }
 
   /** The object itself is leased, so its place is not what is taken. Undefined: no room. */
   #place(stored: Stored, coding: ContentCoding, coded: Uint8Array): EncodedBody | undefined {
-    const { store, index } = this.#context;
+    const { store, index, metrics } = this.#context;
+    metrics.add('codingsMade');
     const body = store.reserve(coded.length);
     if (body === undefined) return undefined;
     store.arena.write(body.extents, 0, coded);

@@ -198,7 +198,7 @@ export class Placing {
     const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
     if (!plan.store || fill.purged || fill.ring.bytes > 0) {
-      this.#answers.ended(fill, { ok: true, descriptor: undefined }); // with the last extents
+      this.#answers.ended(fill, { ok: true }); // with the last extents
       fill.body = undefined;
       store.release(body);
       return;
@@ -221,7 +221,7 @@ export class Placing {
       retryAtMs: 0,
     };
     this.#keep(stored);
-    this.#answers.ended(fill, { ok: true, descriptor: stored.descriptor });
+    this.#answers.ended(fill, { ok: true });
   }
 }
 

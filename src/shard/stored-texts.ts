@@ -29,6 +29,7 @@ export class StoredTexts {
   readonly #lengths: Uint32Array; // 0: the slot has none
   readonly #ownPieces: Uint32Array; // length of the piece of its own, if it has one
   #bytes = 0;
+  #editions = 0;
 
   constructor(options: { arena: ArenaView; shard: number; pieces: Pieces }) {
     const { arena, shard, pieces } = options;
@@ -59,7 +60,11 @@ export class StoredTexts {
     this.#bytes += length;
     const alone = (this.#ownPieces[slot] ?? 0) > 0;
     // A guard of the text guards the body in the same piece.
-    this.at(slot).write(alone ? { ...text, flags: text.flags & ~TOLD.plain } : text);
+    this.#editions = (this.#editions + 1) | 0;
+    this.at(slot).write(
+      alone ? { ...text, flags: text.flags & ~TOLD.plain } : text,
+      this.#editions,
+    );
     // Where the table is crowded it is served on asking.
     this.#directory.publish(this.#offsets[slot] ?? 0);
     return true;

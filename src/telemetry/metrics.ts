@@ -93,10 +93,9 @@ export const GAUGES = {
     name: 'headgate_stalled_writers',
     help: 'Responses that wait for their client to read.',
   },
-  nearEntries: { name: 'headgate_near_index_objects', help: 'Objects in the near index.' },
-  nearBytes: {
-    name: 'headgate_near_index_bytes',
-    help: 'Heap that the near index takes; an estimate.',
+  readyBytes: {
+    name: 'headgate_ready_bytes',
+    help: 'Heap of objects that workers keep ready to be served again; an estimate.',
   },
   objects: {
     name: 'headgate_cached_objects',

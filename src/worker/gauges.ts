@@ -1,6 +1,6 @@
 /** What a worker tells of itself once a second: its storage, its sockets and its origins. */
 import type { Connections } from '../edge/connections.js';
-import type { NearIndex } from '../edge/near-index.js';
+import type { Lookup } from '../edge/lookup.js';
 import type { StallWheel } from '../edge/stall-wheel.js';
 import type { OpenedOrigins } from '../origin/open.js';
 import type { OriginStatus } from '../runtime/worker-messages.js';
@@ -13,7 +13,7 @@ export interface GaugesOptions {
   readonly shards: ReadonlyMap<number, Shard>;
   readonly connections: Connections;
   readonly wheel: StallWheel;
-  readonly near: NearIndex;
+  readonly lookup: Lookup;
   readonly codings: CodingQueue;
   readonly origin: OpenedOrigins;
   readonly cpuTimeUs: () => number; // of this thread
@@ -43,14 +43,13 @@ export class Gauges {
   }
 
   take(): void {
-    const { metrics, shards, connections, wheel, near, codings, cpuTimeUs } = this.#options;
+    const { metrics, shards, connections, wheel, lookup, codings, cpuTimeUs } = this.#options;
     this.#takeOrigins();
     metrics.set('cpuSeconds', cpuTimeUs() / 1_000_000);
     metrics.set('connections', connections.open);
     metrics.set('stalledWriters', wheel.count);
-    metrics.set('nearEntries', near.count);
     metrics.set('codingsQueued', codings.waiting);
-    metrics.set('nearBytes', near.bytes);
+    metrics.set('readyBytes', lookup.bytes);
     for (const [name, of] of STORAGE) {
       let sum = 0;
       for (const shard of shards.values()) sum += of(shard);

@@ -80,28 +80,14 @@ t.test('Asks gives the lease back when a fill ends, after its followers have', (
   const bench = new AsksBench();
   const client = bench.ask('/v/1.m4s');
   bench.hear(bench.filling(1));
-  const descriptor = describedAs({ keep: true });
   const extents = [{ offset: 4_096, length: 4_096 }];
-  const end = { ok: true, descriptor } as const;
+  const end = { ok: true } as const;
   bench.hear({ kind: 'progress', fill: 77, written: 30, extents, end });
   t.match(client.feed?.source, { written: 30, ended: true, extents });
-  t.same(bench.filled, [descriptor]);
   t.equal(bench.leases, 1, 'it is still sending');
   client.leave();
   t.equal(bench.leases, 0);
   t.same(bench.kinds(), ['ask'], 'nothing is left to cancel');
-  t.end();
-});
-
-t.test('Asks keeps nothing near that the shard did not keep', (t) => {
-  for (const descriptor of [undefined, describedAs({ keep: false })]) {
-    const bench = new AsksBench();
-    bench.ask('/v/1.m4s');
-    bench.hear(bench.filling(1));
-    const end = { ok: true, descriptor } as const;
-    bench.hear({ kind: 'progress', fill: 77, written: 0, extents: undefined, end });
-    t.equal(bench.filled.length, 0);
-  }
   t.end();
 });
 

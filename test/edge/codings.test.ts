@@ -2,12 +2,8 @@ import t from 'tap';
 import type { Descriptor } from '../../src/cache/descriptor.js';
 import type { EncodeOrder } from '../../src/cache/messages.js';
 import { Codings } from '../../src/edge/codings.js';
-import { LocalObject } from '../../src/edge/local-object.js';
-import { NearIndex } from '../../src/edge/near-index.js';
 import { describedAs } from '../support/descriptor.js';
-import { viewOf } from '../support/arena.js';
 
-const ARENA = viewOf(262_144);
 const TEXT = describedAs({
   ...{ key: '/a/list.m3u8', shard: 3, slot: 5, generation: 2, codable: true },
   contentType: 'text/plain',
@@ -18,7 +14,6 @@ class CodingsBench {
   nowMs = 1_000_000;
   full = false;
   readonly sent: { readonly worker: number; readonly order: EncodeOrder }[] = [];
-  readonly near = new NearIndex(100);
   readonly codings = new Codings({
     shards: 16,
     workers: 2,
@@ -27,14 +22,7 @@ class CodingsBench {
       if (!this.full) this.sent.push({ worker, order });
       return !this.full;
     },
-    near: this.near,
-    arena: ARENA,
-    cacheName: 'headgate',
   });
-
-  keep(descriptor: Descriptor): void {
-    this.near.put(new LocalObject(descriptor, ARENA, 'headgate'));
-  }
 
   hit(descriptor: Descriptor, accept: string): void {
     this.codings.miss(descriptor, this.codings.preferred(accept));
@@ -101,41 +89,18 @@ t.test('only a whole body is a reason to make a coding', (t) => {
   t.end();
 });
 
-t.test('what was made is served from the near index from then on', (t) => {
+t.test('what was made is not sought any more', (t) => {
   const bench = new CodingsBench();
-  bench.keep(TEXT);
   bench.hit(TEXT, 'br');
   bench.answer({ ...TEXT, encodings: [BR] });
-  t.match(bench.near.only(TEXT.key)?.coded, [{ coding: 'br' }]);
   t.equal(bench.codings.sought, 0);
-  t.end();
-});
-
-t.test('an answer about a body that is not here any more changes nothing', (t) => {
-  const rows: readonly (readonly [Partial<Descriptor>, string])[] = [
-    [{ generation: 9 }, 'renewed'],
-    [{ slot: 6 }, 'replaced'],
-  ];
-  for (const [facts, why] of rows) {
-    const bench = new CodingsBench();
-    bench.hit(TEXT, 'br');
-    const newer = { ...TEXT, ...facts };
-    bench.keep(newer);
-    bench.answer({ ...TEXT, encodings: [BR] });
-    t.equal(bench.near.only(TEXT.key)?.descriptor, newer, why);
-  }
-  const bench = new CodingsBench();
-  bench.hit(TEXT, 'br');
   bench.answer({ ...TEXT, encodings: [BR] });
-  t.equal(bench.near.count, 0, 'dropped');
-  bench.answer({ ...TEXT, encodings: [BR] });
-  t.equal(bench.near.count, 0, 'an answer that was not waited for');
+  t.equal(bench.codings.sought, 0, 'nor is an answer that was not waited for');
   t.end();
 });
 
 t.test('a shard that has no room for it now is asked again after a pause', (t) => {
   const bench = new CodingsBench();
-  bench.keep(TEXT);
   bench.hit(TEXT, 'br');
   bench.answer(TEXT);
   bench.hit(TEXT, 'br');

@@ -31,8 +31,7 @@ t.test('Shard asks the origin once for any number of equal asks from two workers
   request.end();
   await until(() => bench.shard.activeFills === 0);
   for (const worker of [0, 1]) {
-    const end = bench.end(fill, worker)?.end;
-    t.match(end, { ok: true, descriptor: { storedBytes: 6, keep: true } }, `worker ${worker}`);
+    t.same(bench.end(fill, worker)?.end, { ok: true }, `worker ${worker}`);
   }
   bench.ask(52, '/v/1.m4s', { worker: 1 });
   t.equal(bench.body(52, 1), 'abcdef');

@@ -82,7 +82,6 @@ export class AsksBench {
   readonly arena = new ArenaView(this.#pool, 1);
   readonly owner = new ArenaView(this.#pool, 0);
   readonly sent: { worker: number; message: ToShard }[] = [];
-  readonly filled: Descriptor[] = [];
   readonly deaf = new Set<number>();
   readonly down = new Set<number>();
   readonly faults: unknown[] = [];
@@ -103,9 +102,6 @@ export class AsksBench {
     },
     isUp: (worker) => !this.down.has(worker),
     arena: this.arena,
-    onFilled: (descriptor) => {
-      this.filled.push(descriptor);
-    },
     guard: (run) => {
       try {
         run();

@@ -22,7 +22,7 @@ import runEdgeWorker from '../../../workers/edge.js';
 import { setListenSocketBuffers } from '../../../native/addon.js';
 import { EdgeServer } from '../../../src/edge/edge-server.js';
 import { HitPath } from '../../../src/edge/hit-path.js';
-import { NearIndex } from '../../../src/edge/near-index.js';
+import { Lookup } from '../../../src/edge/lookup.js';
 import { Responder } from '../../../src/edge/responder.js';
 
 let throwBehindAnswer = false;
@@ -103,8 +103,8 @@ function breakAtWill(index: number): void {
   if (process.env['WORKER_HANGS'] === 'stop' && index === 0) {
     EdgeServer.prototype.stop = () => new Promise(() => undefined);
   }
-  const { find } = NearIndex.prototype;
-  NearIndex.prototype.find = function (key, headers) {
+  const { find } = Lookup.prototype;
+  Lookup.prototype.find = function (key, headers) {
     FAULTS[/^\/fault\/(\w+)/.exec(key)?.[1] ?? '']?.();
     return find.call(this, key, headers);
   };

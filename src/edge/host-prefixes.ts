@@ -1,0 +1,30 @@
+/** Where each host is cached apart: what the keys of a request's host begin with. */
+import type { HttpRequest } from '../../native/uws.js';
+import { parseHost } from '../http/host.js';
+import { hostPrefix } from '../http/key.js';
+
+/** Values of Host remembered; then all are forgotten. */
+const MAX_HOSTS = 1_024;
+
+export class HostPrefixes {
+  readonly #defaultPort: number; // that a Host need not name
+  readonly #known = new Map<string, string | undefined>();
+
+  constructor({ defaultPort }: { readonly defaultPort: number }) {
+    this.#defaultPort = defaultPort;
+  }
+
+  /** The key of a normal path on the host that the request names. Undefined: it names none, or a bad one. */
+  key(request: HttpRequest, path: string): string | undefined {
+    const host = request.getHeader('host');
+    if (!this.#known.has(host)) this.#learn(host);
+    const prefix = this.#known.get(host);
+    return prefix === undefined ? undefined : prefix + path;
+  }
+
+  #learn(value: string): void {
+    if (this.#known.size >= MAX_HOSTS) this.#known.clear();
+    const host = parseHost(value, this.#defaultPort);
+    this.#known.set(value, host === undefined ? undefined : hostPrefix(true, host));
+  }
+}
