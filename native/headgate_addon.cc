@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 #include <iostream>
+#include <mutex>
 
 #ifdef __linux__
 #include <dirent.h>
@@ -35,10 +36,16 @@ Napi::Value ThreadCpuTimeUs(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), us);
 }
 
-// A stream with a bad state writes nothing. Other threads may lose a line meanwhile.
+// A stream with a bad state writes nothing. It is the process's: other threads may lose a line meanwhile, and it
+// speaks again when the last of all that muted it is done.
+std::mutex cerr_mutex;
+int cerr_muters = 0;
+
 Napi::Value MuteCerr(const Napi::CallbackInfo& call) {
   const bool muted = call.Length() > 0 && call[0].ToBoolean();
-  std::cerr.clear(muted ? std::ios_base::badbit : std::ios_base::goodbit);
+  const std::lock_guard<std::mutex> lock(cerr_mutex);
+  cerr_muters += muted ? 1 : -1;
+  std::cerr.clear(cerr_muters > 0 ? std::ios_base::badbit : std::ios_base::goodbit);
   return call.Env().Undefined();
 }
 

@@ -117,6 +117,7 @@ t.test('the Host that is sent is the Host that is keyed', async (t) => {
     t.equal(outcome(await ask([`Host: ${host}`])), 'hit');
   }
   t.equal(text(await ask(['Host: c.example', 'Connection: host'])), 'c.example');
+  t.equal((await ask(['Host: a.example', 'Host: b.example'])).status, 400, 'nobody knows whose');
   t.equal(origin.count(path), 4, 'once for each, in any spelling');
   origin.on('/', ({ headers, url }) => ({
     fields: KEPT,

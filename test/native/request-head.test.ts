@@ -111,6 +111,8 @@ t.test('HeadReader.look() takes plain hosts, and leaves all others to a closer l
   for (const [host, look] of rows) {
     t.equal((await see(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`))?.look, look, host);
   }
+  const two = await see(get('Host: b'));
+  t.ok(two === undefined || two.look === HEAD.special, 'two of them');
 });
 
 t.test('HeadReader.look() sees that uWS hides fields', async (t) => {
