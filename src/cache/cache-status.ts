@@ -35,6 +35,19 @@ export function cacheStatus(name: string, item: CacheStatusItem): string {
   return member;
 }
 
+/** By name of the cache; a process has one. */
+const hits = new Map<string, string>();
+
+/** As `cacheStatus` of a hit with so many seconds of freshness left; what never changes of it is made once. */
+export function hitStatus(name: string, ttlS: number): string {
+  let lead = hits.get(name);
+  if (lead === undefined) {
+    lead = `${cacheStatus(name, { hit: true })}; ttl=`;
+    hits.set(name, lead);
+  }
+  return `${lead}${integer(ttlS)}`;
+}
+
 /**
  * The whole field: caches nearer to the origin first, ours last. A value that is no valid list is
  * dropped, since one bad member would make every reader discard ours with it.

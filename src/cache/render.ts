@@ -4,7 +4,7 @@
  * block: its key is `BLOCK_KEY`, the lines follow in its value.
  */
 import type { Descriptor, EncodedBody } from './descriptor.js';
-import { appendCacheStatus, cacheStatus } from './cache-status.js';
+import { appendCacheStatus, cacheStatus, hitStatus } from './cache-status.js';
 import type { Served } from './messages.js';
 import { dateSeconds } from '../http/date.js';
 import { withoutDigests } from '../http/digest.js';
@@ -132,9 +132,12 @@ export function servedStatus(
   served: Served,
   more: { upstreamStatus: string; ttlS: number | undefined },
 ): string {
+  const { upstreamStatus, ttlS } = more;
+  const plain = served.hit && served.detail === undefined && upstreamStatus === '';
+  if (plain && ttlS !== undefined) return hitStatus(name, ttlS);
   const ours = cacheStatus(name, {
     ...served,
-    ...(more.ttlS === undefined ? {} : { ttl: more.ttlS }),
+    ...(ttlS === undefined ? {} : { ttl: ttlS }),
   });
-  return more.upstreamStatus === '' ? ours : appendCacheStatus(more.upstreamStatus, ours);
+  return upstreamStatus === '' ? ours : appendCacheStatus(upstreamStatus, ours);
 }

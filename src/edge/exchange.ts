@@ -18,6 +18,7 @@ import type { FillFeed, Follower } from './fill-feed.js';
 import { LocalObject } from './local-object.js';
 import { passThrough } from './pass.js';
 import { refuse } from './refusal.js';
+import type { ResponsePlan } from './response-plan.js';
 import { RelayedAnswer } from './relayed-answer.js';
 import { SlicedAnswer } from './sliced-answer.js';
 import { StoredAnswer } from './stored-answer.js';
@@ -255,7 +256,7 @@ export class Exchange implements AskHandler {
       if (!near) this.#wantsWhole = true;
       return false;
     }
-    if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor)) {
+    if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor, plan)) {
       this.#beyond = true;
       return false;
     }
@@ -292,8 +293,11 @@ export class Exchange implements AskHandler {
   }
 
   /** The range reaches past what is stored: of a file that was just being written, more may be there. */
-  #mayHaveGrown(descriptor: Descriptor): boolean {
+  #mayHaveGrown(descriptor: Descriptor, { pieces: [piece] }: ResponsePlan): boolean {
     const { totalBytes } = descriptor;
+    if (piece !== undefined && 'from' in piece && piece.from + piece.length < totalBytes) {
+      return false;
+    }
     const { range, method } = this.#request;
     if (method !== 'GET' || range === '' || this.#wantsWhole || totalBytes < 0) return false;
     const reach = reachOf(range);

@@ -18,7 +18,7 @@ import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
 import { cacheStatus } from '../cache/cache-status.js';
 import { CREDENTIALS } from '../http/client-fields.js';
-import { isOutsideKey } from '../http/target.js';
+import { isOutsideKey, normalizeTarget } from '../http/target.js';
 import { hash32 } from '../runtime/hash.js';
 
 /** One hit in so many is timed; two clock reads would cost each one more than its look-up. */
@@ -38,6 +38,9 @@ export class HitPath {
   readonly #adopt: (response: HttpResponse) => Responder;
   readonly #lead: string;
   #count = 0;
+  /** What the request at hand asks for. */
+  #key = '';
+  #hash = 0;
 
   /** `heads`: with ASKING_FIELDS. `adopt` takes over what cannot be written at once. */
   constructor(
@@ -57,16 +60,14 @@ export class HitPath {
 
   /** True: answered. False: nothing was written, the request needs more thought. */
   serve(response: HttpResponse, request: HttpRequest): boolean {
-    const path = request.getUrl();
-    const key = this.#prefixes === undefined ? path : this.#prefixes.key(request, path);
-    if (key === undefined) return false;
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
-    const directory = this.#find(request, path, key);
+    const path = request.getUrl();
+    const directory = this.#find(request, path);
     if (directory === undefined) return false;
     const bytes =
       (directory.text.flags & TOLD.plain) === 0
-        ? this.#other(response, request, { directory, key })
+        ? this.#other(response, request, directory)
         : this.#plain(response, directory);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
@@ -80,25 +81,37 @@ export class HitPath {
     return true;
   }
 
-  /** The directory with the key's text, guarded, if the request asks for nothing but the object. */
-  #find(request: HttpRequest, path: string, key: string): Directory | undefined {
-    const hash = hash32(key);
-    const directory = this.#context.lookup.directoryOf(hash);
-    if (directory === undefined) return undefined;
-    // Loads go on while the request is looked at.
-    directory.prefetchEntry(hash);
-    const query = request.getQuery() as string | undefined;
-    if (query !== undefined && query !== '' && !this.#isBeside(path, query)) return undefined;
-    directory.prefetchObject(hash);
+  /** The directory with the text of `#key`, guarded, if the request asks for nothing but the object. */
+  #find(request: HttpRequest, path: string): Directory | undefined {
+    const prefix = this.#prefixes === undefined ? '' : this.#prefixes.of(request);
+    if (prefix === undefined) return undefined;
+    let directory = this.#approach(prefix + path);
+    const target = this.#targetOf(path, request.getQuery());
+    if (target === undefined) return undefined;
+    if (target !== path) directory = this.#approach(prefix + target);
+    directory?.prefetchObject(this.#hash);
     // Nothing in its fields asks for more than the object.
     if (this.#heads.look(request) !== HEAD.ordinary) return undefined;
-    return directory.protect(key, hash) ? directory : undefined;
+    return directory?.protect(this.#key, this.#hash) === true ? directory : undefined;
   }
 
-  /** The query says nothing of which object is wanted. */
-  #isBeside(path: string, query: string): boolean {
+  /** Begins to load what the directory has of a key: that goes on while the request is looked at. */
+  #approach(key: string): Directory | undefined {
+    this.#key = key;
+    this.#hash = hash32(key);
+    const directory = this.#context.lookup.directoryOf(this.#hash);
+    directory?.prefetchEntry(this.#hash);
+    return directory;
+  }
+
+  /** What a key has of a target. A path that is not in normal form is found to be nothing's. */
+  #targetOf(path: string, query: string | undefined): string | undefined {
+    if (query === undefined || query === '') return path;
     const rules = this.#context.rules.key;
-    return path.length + 1 + query.length <= rules.maxUrl && isOutsideKey(query, rules);
+    if (path.length + 1 + query.length > rules.maxUrl) return undefined;
+    if (isOutsideKey(query, rules)) return path;
+    const target = normalizeTarget(path, query, rules);
+    return 'error' in target ? undefined : target.key;
   }
 
   /** Bytes sent; undefined when nothing was. The directory's text is guarded until then. */
@@ -137,11 +150,10 @@ export class HitPath {
   #other(
     response: HttpResponse,
     request: HttpRequest,
-    { directory, key }: { readonly directory: Directory; readonly key: string },
+    { text, view }: Directory,
   ): number | undefined {
     const { lookup, clock } = this.#context;
-    const { text, view } = directory;
-    const object = text.varies ? undefined : lookup.ready(text, key);
+    const object = text.varies ? undefined : lookup.ready(text, this.#key);
     view.unprotect();
     if (object?.plain === undefined) return undefined;
     if (!this.#mayHave(object, request)) return undefined;

@@ -14,12 +14,11 @@ export class HostPrefixes {
     this.#defaultPort = defaultPort;
   }
 
-  /** The key of a normal path on the host that the request names. Undefined: it names none, or a bad one. */
-  key(request: HttpRequest, path: string): string | undefined {
+  /** Undefined: the request names no host, or a bad one. */
+  of(request: HttpRequest): string | undefined {
     const host = request.getHeader('host');
     if (!this.#known.has(host)) this.#learn(host);
-    const prefix = this.#known.get(host);
-    return prefix === undefined ? undefined : prefix + path;
+    return this.#known.get(host);
   }
 
   #learn(value: string): void {

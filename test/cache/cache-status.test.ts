@@ -1,6 +1,6 @@
 import t from 'tap';
 import { parseList } from 'structured-headers';
-import { appendCacheStatus, cacheStatus } from '../../src/cache/cache-status.js';
+import { appendCacheStatus, cacheStatus, hitStatus } from '../../src/cache/cache-status.js';
 import type { CacheStatusItem } from '../../src/cache/cache-status.js';
 
 t.test('cacheStatus() writes what RFC 9211 names, and a parser reads it', (t) => {
@@ -34,5 +34,14 @@ t.test('appendCacheStatus() puts us last and keeps the list readable', (t) => {
   t.equal(appendCacheStatus('', 'gw; hit'), 'gw; hit');
   t.equal(appendCacheStatus('up; fwd=miss', 'gw; hit'), 'up; fwd=miss, gw; hit');
   t.equal(appendCacheStatus('HIT from "up', 'gw; hit'), 'gw; hit', 'malformed: would void ours');
+  t.end();
+});
+
+t.test('hitStatus() is cacheStatus() of a hit', (t) => {
+  for (const name of ['headgate', 'a "cache"']) {
+    for (const ttl of [0, 17.9, -3, Infinity, NaN]) {
+      t.equal(hitStatus(name, ttl), cacheStatus(name, { hit: true, ttl }), `${name} ${ttl}`);
+    }
+  }
   t.end();
 });
