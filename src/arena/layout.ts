@@ -6,8 +6,8 @@
  * slot is the number of its first block, and its cells are found by that number whosever the bank is.
  *
  *   of the pool  cells                    meaning                              written by
- *   banks        Uint8  [bankBytes] each  bodies; behind those that are        the shard that has the bank
- *                                         published their texts
+ *   banks        Uint8  [bankBytes] each  bodies, and the texts that tell of   the shard that has the bank
+ *                                         them (stored-text.ts)
  *   owners       Int32  [banks]           the shard that has it, or NOBODY     who takes or gives it (banks.ts)
  *   keeps, needs Float64 [shards]         how long it keeps what it evicts, ms that shard
  *   pins         Int32  [PIN_CELLS] a worker   what it reads (pins.ts)         that worker; who gives back to it
@@ -60,7 +60,7 @@ export interface Books {
   readonly nextOfKey: Int32Array;
   readonly lowDigest: Int32Array;
   readonly highDigest: Int32Array;
-  /** resting-texts.ts */
+  /** stored-texts.ts */
   readonly textOffsets: Float64Array;
   readonly textLengths: Uint32Array; // 0: nothing is told
   readonly textPieces: Uint32Array;

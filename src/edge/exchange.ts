@@ -1,5 +1,5 @@
 /**
- * One GET or HEAD that the hit path could not answer: looks near, asks the shard, and serves what
+ * One GET or HEAD that the hit path could not answer: looks in the directory, asks the shard, and serves what
  * comes back. Lives until its response is over.
  */
 import { type Descriptor, isIdentified, isJustWritten, isSameBytes } from '../cache/descriptor.js';
@@ -249,11 +249,11 @@ export class Exchange implements AskHandler {
   }
 
   /** False: the object is gone or is not what the request wants, so ask. */
-  #serve(object: LocalObject, served: Served, near: boolean): boolean {
+  #serve(object: LocalObject, served: Served, found: boolean): boolean {
     const plan = this.#stored.plan(this.#request, object.descriptor);
     if (plan === undefined) {
       // A part cannot answer; that the shard sent it means it was asked with the range.
-      if (!near) this.#wantsWhole = true;
+      if (!found) this.#wantsWhole = true;
       return false;
     }
     if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor, plan)) {
@@ -261,9 +261,9 @@ export class Exchange implements AskHandler {
       return false;
     }
     if (object.descriptor.sliceBytes > 0 && !plan.bodyless) {
-      return this.#sliced().serve(object, plan, { served, near });
+      return this.#sliced().serve(object, plan, { served, found });
     }
-    if (this.#stored.serve(object, plan, { served, near })) {
+    if (this.#stored.serve(object, plan, { served, found })) {
       this.#context.codings.served(object.descriptor, plan, this.#request.fields);
       return true;
     }
@@ -271,7 +271,7 @@ export class Exchange implements AskHandler {
     // Only the encoded form was evicted: the object itself will do, in its own form.
     const plainer = { ...object.descriptor, encodings: [], keep: false };
     const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
-    return this.#serve(identity, served, near);
+    return this.#serve(identity, served, found);
   }
 
   #sliced(): SlicedAnswer {

@@ -14,6 +14,10 @@ export class HostPrefixes {
     this.#defaultPort = defaultPort;
   }
 
+  get size(): number {
+    return this.#known.size;
+  }
+
   /** Undefined: the request names no host, or a bad one. */
   of(request: HttpRequest): string | undefined {
     const host = request.getHeader('host');

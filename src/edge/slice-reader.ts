@@ -1,5 +1,5 @@
 /**
- * One slice of a large object, as one answer reads it: found near, asked of its shard, or, when that has
+ * One slice of a large object, as one answer reads it: found, asked of its shard, or, when that has
  * no room for it, fetched for this answer alone.
  *
  *   phase     its bytes are                      goes on to

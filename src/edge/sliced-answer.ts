@@ -31,15 +31,15 @@ export class SlicedAnswer {
     this.#options = options;
   }
 
-  /** False: the head has gone, and nothing was begun. `near`: nobody's lease keeps it. */
+  /** False: the head has gone, and nothing was begun. `found`: nobody's lease keeps it. */
   serve(
     object: LocalObject,
     plan: ResponsePlan,
-    how: { readonly served: Served; readonly near: boolean },
+    how: { readonly served: Served; readonly found: boolean },
   ): boolean {
     const { context, responder, stored } = this.#options;
     const { descriptor: head, arena } = object;
-    if (how.near) {
+    if (how.found) {
       if (!arena.acquire(head.slot, head.generation)) return false;
       arena.release(head.slot);
       context.metrics.add('nearHits');

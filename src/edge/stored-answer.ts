@@ -33,15 +33,15 @@ export class StoredAnswer {
     });
   }
 
-  /** False: the object has gone, and nothing was written. Not `near`: somebody else's lease keeps it. */
-  serve(object: LocalObject, plan: ResponsePlan, how: { served: Served; near: boolean }): boolean {
+  /** False: the object has gone, and nothing was written. Not `found` but told: somebody's lease keeps it. */
+  serve(object: LocalObject, plan: ResponsePlan, how: { served: Served; found: boolean }): boolean {
     const { metrics } = this.#context;
     const { descriptor, arena } = object;
     const { slot, generation, extents } = plan.encoded ?? descriptor;
-    if (!how.near && plan.encoded === undefined) arena.pin(slot);
+    if (!how.found && plan.encoded === undefined) arena.pin(slot);
     else if (!arena.acquire(slot, generation)) return false;
     arena.touch(slot);
-    if (how.near) metrics.add('nearHits');
+    if (how.found) metrics.add('nearHits');
     this.count(how.served, plan.status);
     const written = plan.encoded?.bytes ?? descriptor.storedBytes;
     const source = new ArenaBody({ arena, slot, extents, written, ended: true });

@@ -15,7 +15,7 @@ export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly pref
 /**
  * Gives the number of objects purged, key by key, so that a thread with a million of them can do
  * other things in between; what is stored behind its back meanwhile was asked for after the order.
- * Hard: gone at once, for new requests and for what workers keep near. Soft: stale from now on, so
+ * Hard: gone at once, for new requests and for what workers have found. Soft: stale from now on, so
  * that the next request validates. Fills under way keep nothing.
  */
 export function* purgeMatching(
