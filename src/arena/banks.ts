@@ -3,8 +3,9 @@
  * that a shard gives back is empty. Owned by the shard's thread.
  */
 import type { ArenaView } from './arena.js';
-import { type BuddyAllocator, holdersIn } from './buddy.js';
+import type { BuddyAllocator } from './buddy.js';
 import { clearBooks, LINES_A_BLOCK, NOBODY, type Pool, RECORD, slotsOf } from './layout.js';
+import { holdersIn } from './piece-tags.js';
 
 export interface BanksOptions {
   readonly arena: ArenaView;

@@ -1,12 +1,13 @@
 /**
  * Buddy allocator over the banks that one shard has; never used by two threads at a time.
  * It touches no byte of them: its books are three typed arrays with a cell per minimum block of all banks.
- * Invariant, within those banks: `#tags` is non-zero exactly at the first cell of every free block and of every aligned
+ * Invariant, within those banks: a tag is non-zero exactly at the first cell of every free block and of every aligned
  * power-of-two piece of a handed-out extent, so a wrong or repeated free finds the wrong tag.
  */
 import { GatewayError } from '../errors.js';
 import { at, floorLog2, FREE, FreeBlocks, NONE, USED } from './free-blocks.js';
 import type { Books } from './layout.js';
+import { orderIn, PieceTags } from './piece-tags.js';
 
 /** A run of bytes of one bank; both numbers are multiples of the minimum block. */
 export interface Extent {
@@ -41,7 +42,7 @@ export class BuddyAllocator {
   readonly #bankCells: number;
   readonly #cells: number; // of all banks, whoever has them
   readonly #maxExtents: number;
-  readonly #tags: Uint8Array;
+  readonly #tags: PieceTags;
   readonly #holders: Int32Array;
   readonly #free: FreeBlocks;
   #freeCells = 0;
@@ -66,7 +67,7 @@ export class BuddyAllocator {
     this.#cells = cells;
     const maxOrder = floorLog2(Math.min(bankCells, Math.floor(o.maxBlockBytes / o.minBlockBytes)));
     this.#maxExtents = o.maxExtents ?? MAX_EXTENTS;
-    this.#tags = o.books.tags;
+    this.#tags = new PieceTags(o.books.tags, maxOrder);
     this.#holders = o.books.holders;
     this.#free = new FreeBlocks(o.books, maxOrder);
   }
@@ -83,8 +84,8 @@ export class BuddyAllocator {
     this.#leavingFree = 0;
     for (const [cell, tag] of this.#pieces(bank)) {
       if ((tag & FREE) === 0) continue;
-      this.#free.remove(cell, orderOf(tag));
-      this.#leavingFree += 2 ** orderOf(tag);
+      this.#free.remove(cell, orderIn(tag));
+      this.#leavingFree += 2 ** orderIn(tag);
     }
     this.#freeCells -= this.#leavingFree;
     this.#leaving = bank;
@@ -115,7 +116,7 @@ export class BuddyAllocator {
     let from = start;
     for (const [cell, tag] of this.#pieces(bank)) {
       this.#release(from, cell);
-      from = cell + 2 ** orderOf(tag);
+      from = cell + 2 ** orderIn(tag);
     }
     this.#release(from, end);
   }
@@ -125,7 +126,7 @@ export class BuddyAllocator {
     for (const { offset, length } of extents) {
       const start = offset / this.minBlockBytes;
       const end = start + length / this.minBlockBytes;
-      for (let cell = start; cell < end; cell += 2 ** this.#pieceOrder(cell, end)) {
+      for (let cell = start; cell < end; cell += 2 ** this.#tags.orderOf(cell, end)) {
         this.#holders[cell] = holder;
       }
     }
@@ -134,7 +135,7 @@ export class BuddyAllocator {
   /** Cells of a bank that are free. */
   freeIn(bank: number): number {
     let free = 0;
-    for (const [, tag] of this.#pieces(bank)) if ((tag & FREE) !== 0) free += 2 ** orderOf(tag);
+    for (const [, tag] of this.#pieces(bank)) if ((tag & FREE) !== 0) free += 2 ** orderIn(tag);
     return free;
   }
 
@@ -232,7 +233,7 @@ export class BuddyAllocator {
   }
 
   #pieces(bank: number): Generator<[cell: number, tag: number]> {
-    return pieces(this.#tags, ...this.#cellsOf(bank));
+    return this.#tags.in(...this.#cellsOf(bank));
   }
 
   #cellsOf(bank: number): [number, number] {
@@ -252,7 +253,7 @@ export class BuddyAllocator {
   #take(order: number, cells: number): Extent {
     const start = this.#free.take(order);
     this.#freeCells -= 2 ** order;
-    this.#mark(start, start + cells, USED);
+    this.#tags.mark(start, start + cells, USED);
     this.#release(start + cells, start + 2 ** order);
     return { offset: start * this.minBlockBytes, length: cells * this.minBlockBytes };
   }
@@ -262,36 +263,12 @@ export class BuddyAllocator {
     const start = extent.offset / this.minBlockBytes;
     const end = start + extent.length / this.minBlockBytes;
     const inside = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end > start;
-    if (!inside || end > this.#cells || !this.#isHeld(start, end)) {
+    if (!inside || end > this.#cells || !this.#tags.isHeld(start, end)) {
       throw broken(`extent ${extent.offset}+${extent.length} is not held`);
     }
-    this.#mark(start, end, 0);
-    this.#mark(start, start + keep, USED);
+    this.#tags.mark(start, end, 0);
+    this.#tags.mark(start, start + keep, USED);
     this.#release(start + keep, end);
-  }
-
-  #isHeld(start: number, end: number): boolean {
-    for (let cell = start; cell < end;) {
-      const order = this.#pieceOrder(cell, end);
-      if (this.#tags[cell] !== (USED | order)) return false;
-      cell += 2 ** order;
-    }
-    return true;
-  }
-
-  /** Tags every piece of [start, end); 0 clears. */
-  #mark(start: number, end: number, tag: number): void {
-    for (let cell = start; cell < end;) {
-      const order = this.#pieceOrder(cell, end);
-      this.#tags[cell] = tag === 0 ? 0 : tag | order;
-      cell += 2 ** order;
-    }
-  }
-
-  /** The largest aligned block that starts at `cell` and ends by `end`: any run has one such cut. */
-  #pieceOrder(cell: number, end: number): number {
-    const aligned = cell === 0 ? this.#free.maxOrder : floorLog2(cell & -cell);
-    return Math.min(aligned, floorLog2(end - cell), this.#free.maxOrder);
   }
 
   /** Puts [start, end) on the free lists, piece by piece, each merged as far up as it goes. */
@@ -301,43 +278,12 @@ export class BuddyAllocator {
       return;
     }
     for (let cell = start; cell < end;) {
-      const order = this.#pieceOrder(cell, end);
+      const order = this.#tags.orderOf(cell, end);
       this.#free.put(cell, order);
       cell += 2 ** order;
     }
     this.#freeCells += end - start;
   }
-}
-
-/**
- * First cells of the free blocks from `start` up to `end` and of the pieces that are handed out, with their tags.
- * Of a bank that is left what is free has none. What comes may be freed or taken out before the next one does.
- */
-function* pieces(
-  tags: Uint8Array,
-  start: number,
-  end: number,
-): Generator<[cell: number, tag: number]> {
-  for (let cell = start; cell < end;) {
-    const tag = at(tags, cell);
-    if (tag !== 0) yield [cell, tag];
-    cell += tag === 0 ? 1 : 2 ** orderOf(tag);
-  }
-}
-
-/** Whose the pieces are that were handed out between two cells, by whoever had them. */
-export function* holdersIn(
-  { tags, holders }: Pick<Books, 'tags' | 'holders'>,
-  start: number,
-  end: number,
-): Generator<number> {
-  for (const [cell, tag] of pieces(tags, start, end)) {
-    if ((tag & USED) !== 0) yield at(holders, cell);
-  }
-}
-
-function orderOf(tag: number): number {
-  return tag & ~(FREE | USED);
 }
 
 function isPowerOfTwo(n: number): boolean {
