@@ -6,6 +6,7 @@
  */
 import { type Books, NO_SLOT } from '../arena/layout.js';
 import { hash32 } from '../runtime/hash.js';
+import { Awake } from './awake.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { Body } from './object-store.js';
 import { SliceKeys } from './slice-keys.js';
@@ -43,27 +44,18 @@ interface Known {
   awake: number; // of its responses
 }
 
-interface Awake {
-  readonly stored: Stored;
-  readonly bytes: number; // of heap
-  /** What its text tells; undefined when there is none. */
-  readonly told: Stored['descriptor'] | undefined;
-  readonly toldRetryAtMs: number;
-}
-
 export class EntryIndex {
   readonly #options: EntryIndexOptions;
   readonly #chains: SlotChains;
   readonly #known = new Map<string, Known>();
   readonly #slices = new SliceKeys();
-  readonly #awake = new Map<number, Awake>();
+  readonly #awake = new Awake();
   /** By slot: whose body, or a coding of it, lies there: the slot of that body. */
   readonly #mains: Int32Array;
   /** By slot: hash of the secondary key, so that a walk wakes no others. */
   readonly #secondaries: Int32Array;
   /** Looked at since they were last put to rest. */
   readonly #touched = new Set<Entry>();
-  #heapBytes = 0;
   #responses = 0;
   #sweepScheduled = false;
 
@@ -89,7 +81,7 @@ export class EntryIndex {
 
   /** Estimate of what is awake, on the heap. */
   get heapBytes(): number {
-    return this.#heapBytes;
+    return this.#awake.bytes;
   }
 
   get textBytes(): number {
@@ -128,18 +120,18 @@ export class EntryIndex {
     if (main === NO_SLOT) return undefined;
     const awake = this.#awake.get(main);
     if (awake !== undefined) {
-      this.#touch(awake.stored.entry);
-      return awake.stored;
+      this.#touch(awake.entry);
+      return awake;
     }
     const entry = this.get(this.#options.texts.at(main).key);
     if (entry === undefined) return undefined;
     this.#wake(entry, this.#secondaries[main]);
-    return this.#awake.get(main)?.stored;
+    return this.#awake.get(main);
   }
 
   /** False: it was purged, replaced or evicted, and its slot may be another object's. */
   isHeld(stored: Stored): boolean {
-    return this.#awake.get(stored.body.slot)?.stored === stored;
+    return this.#awake.get(stored.body.slot) === stored;
   }
 
   /**
@@ -215,7 +207,7 @@ export class EntryIndex {
   }
 
   #keyOf(slot: number): string {
-    return this.#awake.get(slot)?.stored.entry.key ?? this.#options.texts.at(slot).key;
+    return this.#awake.get(slot)?.entry.key ?? this.#options.texts.at(slot).key;
   }
 
   #know(key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
@@ -224,19 +216,19 @@ export class EntryIndex {
     });
     if (place.head !== NO_SLOT) entry.vary = this.#options.texts.at(place.head).names;
     this.#known.set(key, { entry, ...place, awake: 0 });
-    this.#heapBytes += entryBytes(entry);
+    this.#awake.addEntry(entry);
     this.#touch(entry);
     return entry;
   }
 
   #forget(entry: Entry): void {
     this.#touched.delete(entry);
-    if (this.#known.delete(entry.key)) this.#heapBytes -= entryBytes(entry);
+    if (this.#known.delete(entry.key)) this.#awake.removeEntry(entry);
   }
 
   #touch(entry: Entry): void {
     this.#touched.add(entry);
-    if (this.#heapBytes < this.#options.awakeBytes || this.#sweepScheduled) return;
+    if (this.#awake.bytes < this.#options.awakeBytes || this.#sweepScheduled) return;
     this.#sweepScheduled = true;
     setImmediate(() => {
       this.#sweepScheduled = false;
@@ -261,20 +253,12 @@ export class EntryIndex {
   }
 
   #setAwake(known: Known, stored: Stored, isTold: boolean): void {
-    const bytes = heapOf(stored);
-    const { descriptor, retryAtMs } = stored;
-    const told = isTold ? descriptor : undefined;
-    this.#awake.set(stored.body.slot, { stored, bytes, told, toldRetryAtMs: retryAtMs });
+    this.#awake.add(stored, isTold);
     known.awake += 1;
-    this.#heapBytes += bytes;
   }
 
   #setAsleep(known: Known, slot: number): void {
-    const awake = this.#awake.get(slot);
-    if (awake === undefined) return;
-    this.#awake.delete(slot);
-    known.awake -= 1;
-    this.#heapBytes -= awake.bytes;
+    if (this.#awake.remove(slot)) known.awake -= 1;
   }
 
   #adopt(slot: number, stored: Stored): void {
@@ -299,7 +283,7 @@ export class EntryIndex {
     this.#mains[slot] = NO_SLOT;
     if (main !== slot) return; // a coding, or nobody's
     const awake = this.#awake.get(slot);
-    const known = awake === undefined ? undefined : this.#known.get(awake.stored.entry.key);
+    const known = awake === undefined ? undefined : this.#known.get(awake.entry.key);
     if (known === undefined) throw new RangeError(`slot ${slot} is given up asleep`);
     this.#setAsleep(known, slot);
     this.#responses -= 1;
@@ -328,7 +312,7 @@ export class EntryIndex {
     const { texts, giveUp } = this.#options;
     const held = storedIn(variant).filter((stored) => this.isHeld(stored));
     if (!held.every(isTellable)) return false;
-    const untold = held.filter((stored) => !this.#isTold(stored));
+    const untold = held.filter((stored) => !this.#awake.isTold(stored));
     for (const { body } of untold) texts.withdraw(body.slot);
     if (untold.some(({ body }) => texts.isRead(body.slot))) {
       this.#touched.add(known.entry); // the next sweep tries again
@@ -337,27 +321,10 @@ export class EntryIndex {
     for (const stored of held) {
       // Making room for the text of one may cost another its place.
       if (!this.isHeld(stored)) continue;
-      if (this.#isTold(stored) || texts.put(textOf(stored))) {
+      if (this.#awake.isTold(stored) || texts.put(textOf(stored))) {
         this.#setAsleep(known, stored.body.slot);
       } else giveUp(stored);
     }
     return true;
   }
-
-  #isTold({ body, descriptor, retryAtMs }: Stored): boolean {
-    const awake = this.#awake.get(body.slot);
-    return awake?.told === descriptor && awake.toldRetryAtMs === retryAtMs;
-  }
-}
-
-/** Measured, as the other; their test says how near they are. An entry, and what is known of it here. */
-function entryBytes({ key }: Entry): number {
-  return 900 + key.length;
-}
-
-/** One response: its objects, and the lines that are its own. */
-function heapOf({ originFields, secondary }: Stored): number {
-  let bytes = 1_700 + secondary.length;
-  for (const [name, value] of originFields) bytes += 130 + name.length + value.length;
-  return bytes;
 }

@@ -10,6 +10,7 @@ import type { Banks } from '../arena/banks.js';
 import { MIN_BLOCK_BYTES, NO_SLOT } from '../arena/layout.js';
 import type { S3Fifo } from '../arena/eviction.js';
 import type { Place } from '../arena/stored-text.js';
+import { KeptTime } from './kept-time.js';
 import type { StoredTexts } from './stored-texts.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
@@ -17,10 +18,6 @@ const EVICT_FACTOR = 2;
 const EVICT_MORE_SHARE = 64;
 /** ... by so many evictions: each takes some 10 us of a turn. */
 const MAX_EVICTIONS = 4_096;
-/** Evictions that a mean is of, about. */
-const KEPT_MEAN_OF = 64;
-/** Who has not evicted for so long needs no more memory now. */
-const EVICTS_MS = 10_000;
 
 /** A slot with its bytes: at first those allocated for. Whoever holds it must `store` or `release` it. */
 export type Body = Place;
@@ -38,6 +35,7 @@ export interface ObjectStoreOptions {
 
 export class ObjectStore {
   readonly arena: ArenaView;
+  readonly kept: KeptTime;
   readonly #texts: StoredTexts;
   readonly #allocator: BuddyAllocator;
   readonly #banks: Banks;
@@ -46,11 +44,6 @@ export class ObjectStore {
   #retired: Body[] = [];
   #spaceWaiters: (() => void)[] = [];
   #evictions = 0;
-  readonly #now: () => number;
-  readonly #storedMs: Float64Array;
-  #keptMs = 0; // how long what was evicted had been stored: a mean, of late
-  #noted = 0;
-  #evictedMs: number; // the last time; or when this began
   #storedBytes = 0;
   #heldBytes = 0; // of the arena, by what may be evicted
 
@@ -61,9 +54,7 @@ export class ObjectStore {
     this.#banks = options.banks;
     this.#eviction = options.eviction;
     this.#onEvicted = options.onEvicted;
-    this.#now = options.now;
-    this.#storedMs = options.arena.pool.books.storedMs;
-    this.#evictedMs = options.now();
+    this.kept = new KeptTime(options.arena.pool.books.storedMs, options.now);
   }
 
   get count(): number {
@@ -72,17 +63,6 @@ export class ObjectStore {
 
   get evictions(): number {
     return this.#evictions;
-  }
-
-  /** How long it keeps what it evicts; longer, when it has evicted nothing for longer. */
-  get keepsMs(): number {
-    return Math.max(this.#keptMs, this.#now() - this.#evictedMs);
-  }
-
-  /** The same, of a shard that evicts: the shorter, the more a further bank is worth here. Else Infinity. */
-  get needsMs(): number {
-    const evicts = this.#noted > 0 && this.#now() - this.#evictedMs < EVICTS_MS;
-    return evicts ? this.#keptMs : Infinity;
   }
 
   get storedBytes(): number {
@@ -144,7 +124,7 @@ export class ObjectStore {
     this.#allocator.label(body.extents, body.slot);
     body.bytes = bytes;
     this.arena.hits[body.slot] = 0;
-    this.#storedMs[body.slot] = this.#now();
+    this.kept.stored(body.slot);
     this.#count(body, 1);
     // Small ones are mostly text, and cost what they take.
     this.#eviction.insert(body.slot, lengthOf(body.extents), keyHash);
@@ -275,7 +255,7 @@ export class ObjectStore {
       (candidate) => candidate === butNot || this.arena.leases(candidate) > 0,
     );
     if (slot === NO_SLOT) return false;
-    this.#noteEviction(slot);
+    this.kept.evicted(slot);
     this.#giveUp(slot);
     return true;
   }
@@ -297,13 +277,6 @@ export class ObjectStore {
     this.#evictions += 1;
     this.#count(body, -1);
     this.release(body);
-  }
-
-  #noteEviction(slot: number): void {
-    const nowMs = this.#now();
-    const keptMs = nowMs - (this.#storedMs[slot] ?? nowMs);
-    this.#keptMs += (keptMs - this.#keptMs) / Math.min(++this.#noted, KEPT_MEAN_OF);
-    this.#evictedMs = nowMs;
   }
 }
 

@@ -16,7 +16,7 @@ const PATIENCE_MS = 10_000;
 export interface RebalanceOptions {
   readonly allocator: BuddyAllocator;
   readonly banks: Banks;
-  readonly store: Pick<ObjectStore, 'keepsMs' | 'needsMs' | 'clear'>;
+  readonly store: Pick<ObjectStore, 'kept' | 'clear'>;
   readonly now: () => number;
   readonly onMoved: () => void;
 }
@@ -44,7 +44,7 @@ export class Rebalance {
     if (nowMs - this.#lookMs < LOOK_MS) return;
     this.#lookMs = nowMs;
     banks.tick();
-    banks.report(store.keepsMs, store.needsMs);
+    banks.report(store.kept.keepsMs, store.kept.needsMs);
     const to = this.#move === undefined ? banks.needier : undefined;
     if (to !== undefined) this.#begin(to, nowMs);
   }
