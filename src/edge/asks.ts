@@ -4,19 +4,12 @@
  * each has at most one request under way.
  */
 import type { Descriptor } from '../cache/descriptor.js';
-import type {
-  Aftermath,
-  AskRequest,
-  FillEnd,
-  Head,
-  Served,
-  ToEdge,
-  ToShard,
-} from '../cache/messages.js';
+import type { Aftermath, AskRequest, Head, Served, ToEdge, ToShard } from '../cache/messages.js';
 import type { ErrorCode } from '../errors.js';
 import { fieldValue } from '../http/fields.js';
 import { hash32, shardOf, workerOf } from '../runtime/hash.js';
-import { FillFeed } from './fill-feed.js';
+import type { FillFeed } from './fill-feed.js';
+import { FillFeeds } from './fill-feeds.js';
 import { Invalidations } from './invalidations.js';
 import type { ArenaView } from '../arena/arena.js';
 import type { Turns } from './turns.js';
@@ -67,23 +60,19 @@ interface Ask {
 
 /** How long a shard may be gone (its worker restarts) before its askers are refused. */
 const LOST_PATIENCE_MS = 10_000;
-/** How often a shard hears how far the readers of a ring are. */
-const RING_REPORT_MS = 10;
 
 export class Asks {
   readonly #options: AsksOptions;
   readonly #asks = new Map<number, Ask>();
   readonly #joinable = new Map<string, Ask>();
   readonly #byHandler = new Map<AskHandler, Ask>();
-  readonly #feeds = new Map<number, FillFeed>();
+  readonly #feeds: FillFeeds;
   readonly #invalidations: Invalidations;
-  /** Feeds whose bytes are overwritten behind their followers. */
-  readonly #ringing = new Set<FillFeed>();
-  #ringTimer: NodeJS.Timeout | undefined;
   #nextId = 1;
 
   constructor(options: AsksOptions) {
     this.#options = options;
+    this.#feeds = new FillFeeds(options);
     this.#invalidations = new Invalidations({
       placeOf: (key) => this.#placeOf(key),
       send: options.insist,
@@ -167,7 +156,7 @@ export class Asks {
 
   receive(message: ToEdge, from: number): void {
     if (message.kind === 'progress') {
-      this.#progress(message.fill, message);
+      this.#feeds.progress(message);
       return;
     }
     if (message.kind === 'invalidated') {
@@ -194,9 +183,7 @@ export class Asks {
   /** A worker's thread has ended: its fills will say no more, and it has forgotten all it held. */
   onPeerDown(worker: number): void {
     this.#invalidations.onPeerDown(worker);
-    for (const feed of [...this.#feeds.values()]) {
-      if (feed.worker === worker) this.#endFeed(feed, LOST);
-    }
+    this.#feeds.onPeerDown(worker);
     for (const ask of [...this.#asks.values()]) {
       if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
         this.#each(this.#drop(ask, false), (member) => {
@@ -219,9 +206,7 @@ export class Asks {
   }
 
   close(): void {
-    clearInterval(this.#ringTimer);
-    for (const feed of this.#feeds.values()) feed.close();
-    this.#feeds.clear();
+    this.#feeds.close();
     this.#asks.clear();
     this.#joinable.clear();
     this.#byHandler.clear();
@@ -331,102 +316,20 @@ export class Asks {
     this.#options.arena.giveBack(from, descriptor.slot);
   }
 
-  #join(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'filling' }>, from: number): void {
-    const { descriptor, fill, served } = message;
-    const { arena } = this.#options;
+  #join(ask: Ask | undefined, message: Filling, from: number): void {
+    const { arena, turns } = this.#options;
     if (ask === undefined) {
-      arena.giveBack(from, descriptor.slot);
+      arena.giveBack(from, message.descriptor.slot);
       return;
     }
     const members = this.#drop(ask, false);
-    const feed = this.#feedOf(fill, { from, descriptor, arena });
-    feed.asks.add(ask);
-    feed.whenDeserted = (deserted) => {
-      this.#desert(deserted);
-    };
-    const quantum = this.#options.turns.firstQuantum(feed.followers.size + members.length);
+    const feed = this.#feeds.join(message, from, ask);
+    const quantum = turns.firstQuantum(feed.followers.size + members.length);
     feed.admit(() => {
       this.#each(members, (member, i) => {
-        member.filling(feed, servedTo(i, served), quantum);
+        member.filling(feed, servedTo(i, message.served), quantum);
       });
     });
-  }
-
-  /** The one this worker has of the fill, or a new one, which keeps the lease that came. */
-  #feedOf(
-    fill: number,
-    about: { from: number; descriptor: Descriptor; arena: ArenaView },
-  ): FillFeed {
-    const { from, descriptor, arena } = about;
-    const known = this.#feeds.get(fill);
-    if (known === undefined) arena.pin(descriptor.slot);
-    arena.giveBack(from, descriptor.slot);
-    if (known !== undefined) return known;
-    const feed = new FillFeed(fill, from, descriptor, arena);
-    this.#feeds.set(fill, feed);
-    return feed;
-  }
-
-  #progress(id: number, message: Extract<ToEdge, { kind: 'progress' }>): void {
-    const feed = this.#feeds.get(id);
-    if (feed === undefined) return;
-    if (message.extents !== undefined) feed.source.extents = message.extents;
-    feed.source.written = message.written;
-    if (message.ringBytes !== undefined) this.#ring(feed, message.ringBytes, message.cutBelow ?? 0);
-    if (message.end !== undefined) this.#endFeed(feed, message.end);
-    else this.#options.turns.wake(feed.followers);
-  }
-
-  /** The shard overwrites what all followers have: it must be told how far they are. */
-  #ring(feed: FillFeed, ringBytes: number, cutBelow: number): void {
-    feed.source.ringBytes = ringBytes;
-    feed.cutBelow(cutBelow);
-    this.#ringing.add(feed);
-    this.#ringTimer ??= setInterval(() => {
-      this.#tellPlaces();
-    }, RING_REPORT_MS);
-  }
-
-  #tellPlaces(): void {
-    for (const feed of this.#ringing) {
-      if (this.#feeds.get(feed.id) !== feed) {
-        this.#ringing.delete(feed);
-        continue;
-      }
-      const place = feed.movedPlace();
-      if (place === undefined) continue;
-      const { id: fill, worker, descriptor } = feed;
-      this.#options.send(worker, { kind: 'passed', shard: descriptor.shard, fill, ...place });
-    }
-    if (this.#ringing.size > 0) return;
-    clearInterval(this.#ringTimer);
-    this.#ringTimer = undefined;
-  }
-
-  #endFeed(feed: FillFeed, end: FillEnd): void {
-    this.#feeds.delete(feed.id);
-    if (end.ok) {
-      feed.source.ended = true;
-      feed.finish();
-      this.#options.turns.wake(feed.followers);
-      feed.settle();
-      return;
-    }
-    for (const follower of [...feed.followers]) {
-      this.#options.guard(() => {
-        follower.failed(end.code);
-      });
-    }
-    feed.finish();
-    feed.settle();
-  }
-
-  /** Nobody here follows any more: tell the shard, which may stop the fill. */
-  #desert(feed: FillFeed): void {
-    this.#feeds.delete(feed.id);
-    for (const { id, shard } of feed.asks) {
-      this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
-    }
   }
 
   #drop(ask: Ask, tell: boolean): AskHandler[] {
@@ -447,6 +350,7 @@ export class Asks {
 }
 
 type Answer = Exclude<ToEdge, { kind: 'progress' | 'invalidated' | 'object' | 'filling' }>;
+type Filling = Extract<ToEdge, { kind: 'filling' }>;
 type RelayedAnswer = Extract<ToEdge, { kind: 'informational' | 'head' | 'chunk' | 'end' }>;
 
 function isRelayed(message: Answer): message is RelayedAnswer {
@@ -464,7 +368,6 @@ function servedTo(position: number, served: Served): Served {
   return position === 0 || served.hit ? served : { collapsed: true, ...served };
 }
 
-const LOST: FillEnd = { ok: false, code: 'GW_WORKER_LOST', detail: 'its worker has ended' };
 /** Marks an ask whose answer is being relayed. */
 const RELAYING = '\0relaying';
 

@@ -58,10 +58,18 @@ export class Lookup {
     const directory = this.directoryOf(hash);
     if (directory === undefined) return undefined;
     const { text, view } = directory;
-    if (!directory.protect(key, hash, () => isSelected(text, fields))) return undefined;
+    let selected: number | undefined; // of one key all vary by the same fields
+    const isWanted = (): boolean => {
+      if ((text.flags & TOLD.part) !== 0) return false;
+      if (!text.varies) return true;
+      selected ??= hash32(secondaryKey(text.names, fields)) | 0;
+      return selected === text.secondary;
+    };
+    if (!directory.protect(key, hash, isWanted)) return undefined;
     try {
       const object = this.ready(text, key);
       const { vary, secondary } = object.descriptor;
+      // A hash has led here.
       const isIt = vary.length === 0 || secondaryKey(vary, fields) === secondary;
       return isIt ? object : undefined;
     } finally {
@@ -99,11 +107,4 @@ export class Lookup {
 
 function isOf({ descriptor }: LocalObject, slot: number, generation: number): boolean {
   return descriptor.slot === slot && descriptor.generation === generation;
-}
-
-/** By the hash of what selects it: who finds it looks at the rest. */
-function isSelected(text: TextView, fields: FieldLines): boolean {
-  if ((text.flags & TOLD.part) !== 0) return false;
-  if (!text.varies) return true;
-  return (hash32(secondaryKey(text.names, fields)) | 0) === text.secondary;
 }
