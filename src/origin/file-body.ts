@@ -6,10 +6,15 @@
  * grow besides: a writer that appends does not touch our part, and that it did not is looked up.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
 import { type Anchor, CHUNK_BYTES, type Opening, readAt } from './file-opening.js';
 import { changeBetween } from './file-state.js';
+
+/** At a file that changes, before it counts as changed: so many, so far apart. */
+const LOOKS = 3;
+const LOOK_MS = 5;
 
 type Step = IteratorResult<BorrowedBytes, undefined>;
 const DONE: Step = { done: true, value: undefined };
@@ -94,7 +99,7 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
 
   async #verify(): Promise<void> {
     const { handle, opening, settled } = this.#slice;
-    const change = changeBetween(opening.state, await handle.stat({ bigint: true }));
+    const change = await this.#change();
     if (change === 'none') return;
     if (change === 'grown' && !settled) {
       const anchors: Anchor[] = [{ position: opening.start, bytes: opening.first }];
@@ -102,6 +107,16 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
       if (await allAsTheyWere(handle, anchors)) return;
     }
     throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file changed while it was read');
+  }
+
+  /** A write sets the time before the size: one that goes on just now is given a moment to show that it appends. */
+  async #change(): Promise<ReturnType<typeof changeBetween>> {
+    const { handle, opening, settled } = this.#slice;
+    for (let look = 1; ; look += 1) {
+      const change = changeBetween(opening.state, await handle.stat({ bigint: true }));
+      if (change !== 'other' || settled || look === LOOKS) return change;
+      await delay(LOOK_MS);
+    }
   }
 
   async #close(state: 'aborted' | 'closed'): Promise<void> {
