@@ -102,7 +102,7 @@ export class Directory {
    */
   publish(textOffset: number): boolean {
     const line = textOffset / LINE_BYTES;
-    this.#goTo(line);
+    this.text.goTo(this.view, line);
     return this.#insert(line, this.text.hash);
   }
 
@@ -124,11 +124,6 @@ export class Directory {
     return this.view.pins.isGuarded(block, block + 1);
   }
 
-  #goTo(line: number): void {
-    const index = Math.floor(line / this.#bankLines);
-    this.text.goTo(this.view.bank(index), line - index * this.#bankLines);
-  }
-
   /** -1: no text's. */
   #lineAt(entry: number): number {
     const low = this.#table[entry * ENTRY.cells + ENTRY.line] ?? EMPTY;
@@ -144,7 +139,7 @@ export class Directory {
       Atomics.load(table, entry * ENTRY.cells + ENTRY.line) === low &&
       Atomics.load(table, entry * ENTRY.cells + ENTRY.tag) === tag
     ) {
-      this.#goTo(line);
+      this.text.goTo(this.view, line);
       if (this.text.isOf(key)) return true;
     }
     this.view.unprotect();
@@ -168,7 +163,7 @@ export class Directory {
   }
 
   #entryOf(line: number): number {
-    this.#goTo(line);
+    this.text.goTo(this.view, line);
     const hash = this.text.hash;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
       const entry = (hash + probe) & this.#mask;
@@ -188,7 +183,7 @@ export class Directory {
     this.#table.fill(EMPTY);
     this.#gone = 0;
     for (const line of lines) {
-      this.#goTo(line);
+      this.text.goTo(this.view, line);
       this.#insert(line, this.text.hash);
     }
   }

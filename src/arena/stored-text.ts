@@ -10,7 +10,7 @@
  * The response's own body is the first; codings of it follow. The pack is its reader's matter.
  */
 import { isLatin1 } from '../http/fields.js';
-import type { BankView } from './arena.js';
+import type { ArenaView } from './arena.js';
 import type { Extent } from './buddy.js';
 import { LINE_BYTES } from './layout.js';
 
@@ -85,13 +85,16 @@ export class TextView {
   #numbers: Float64Array = new Float64Array(0);
   #cell = 0; // in which it begins
 
-  /** To the text that begins at `line` of the bank. */
-  goTo({ bytes, latin1, cells, numbers }: BankView, line: number): void {
+  /** To the text that begins at `line` of the memory. */
+  goTo(arena: ArenaView, line: number): void {
+    const bankLines = arena.pool.bankBytes / LINE_BYTES;
+    const index = Math.floor(line / bankLines);
+    const { bytes, latin1, cells, numbers } = arena.bank(index);
     this.#bytes = bytes;
     this.#latin1 = latin1;
     this.#cells = cells;
     this.#numbers = numbers;
-    this.#cell = line * (LINE_BYTES / 4);
+    this.#cell = (line - index * bankLines) * (LINE_BYTES / 4);
   }
 
   /** `edition`: differs from that of the text before it of the same body. */

@@ -52,14 +52,14 @@ export function isWhole(descriptor: Descriptor): boolean {
   return firstByte === 0 && storedBytes >= 0 && storedBytes === totalBytes;
 }
 
-/** Larger bodies are sent piece by piece. */
-const MAX_PLAIN_BYTES = 65_536;
+/** Up to here a body in one piece is sent as it lies; a larger one goes piece by piece. */
+export const SMALL_BYTES = 65_536;
 
 /** Any ordinary request gets it as it lies, fresh as it is, whoever asks. */
 export function isPlain(descriptor: Descriptor): boolean {
   const { status, storedBytes, sliceBytes, vary, freshness, upstreamStatus, codable } = descriptor;
   if (status !== 200 || !isWhole(descriptor) || sliceBytes > 0) return false;
-  if (storedBytes > MAX_PLAIN_BYTES || descriptor.extents.length > 1) return false;
+  if (storedBytes > SMALL_BYTES || descriptor.extents.length > 1) return false;
   if (vary.length > 0 || codable || upstreamStatus !== '') return false;
   return !freshness.alwaysRevalidate && !freshness.anonymousOnly;
 }

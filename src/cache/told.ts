@@ -9,7 +9,7 @@ import { fieldValue, type FieldLine, type FieldLines, isLatin1 } from '../http/f
 import { guessTypeOf, type MediaKind } from '../media/kind.js';
 import type { Rhythm } from '../media/rhythm.js';
 import { isRenderedLater, pathOf, timeIn } from './describe.js';
-import type { Descriptor, StoredExtent } from './descriptor.js';
+import type { Descriptor, EncodedBody } from './descriptor.js';
 import type { Freshness } from './reuse.js';
 import { fieldsPublished, mostPublished, publishedFields } from './render.js';
 
@@ -24,12 +24,7 @@ export interface Told {
 }
 
 /** Where the body lies, or that of a coding. */
-export interface BodyPlace {
-  readonly slot: number;
-  readonly generation: number;
-  readonly extents: readonly StoredExtent[];
-  readonly bytes: number;
-}
+type BodyPlace = Omit<EncodedBody, 'coding'>;
 
 /** The strings, and what is known without them. */
 export interface ToldText {

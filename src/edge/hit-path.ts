@@ -16,7 +16,7 @@ import type { LocalObject, PlainBody } from './local-object.js';
 import { isSentAtOnce, type Responder } from './responder.js';
 import { hasCoding } from '../cache/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../cache/render.js';
-import { cacheStatus } from '../cache/cache-status.js';
+import { cacheStatus, hitStatus } from '../cache/cache-status.js';
 import { CREDENTIALS } from '../http/client-fields.js';
 import { isOutsideKey, normalizeTarget } from '../http/target.js';
 import { hash32 } from '../runtime/hash.js';
@@ -36,7 +36,6 @@ export class HitPath {
   readonly #looksWho: boolean;
   readonly #heads: HeadReader;
   readonly #adopt: (response: HttpResponse) => Responder;
-  readonly #lead: string;
   #count = 0;
   /** What the request at hand asks for. */
   #key = '';
@@ -48,14 +47,13 @@ export class HitPath {
     heads: HeadReader,
     adopt: (response: HttpResponse) => Responder,
   ) {
-    const { cache, key, origin } = context.config;
+    const { key, origin } = context.config;
     this.#heads = heads;
     this.#adopt = adopt;
     this.#context = context;
     this.#cells = context.metrics.cells;
     this.#prefixes = key.host ? new HostPrefixes(context.rules) : undefined;
     this.#looksWho = origin.credentials === 'send';
-    this.#lead = `${cacheStatus(cache.name, { hit: true })}; ttl=`;
   }
 
   /** True: answered. False: nothing was written, the request needs more thought. */
@@ -127,7 +125,7 @@ export class HitPath {
       const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
-        `${this.#lead}${Math.floor(leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
+        `${hitStatus(this.#context.config.cache.name, leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
       const fields = text.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);

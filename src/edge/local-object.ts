@@ -1,12 +1,9 @@
 /** One descriptor made ready to serve on this worker: its view of the bytes and its rendered fields. */
 import type { ArenaView } from '../arena/arena.js';
 import type { Descriptor, EncodedBody } from '../cache/descriptor.js';
-import { isWhole } from '../cache/descriptor.js';
+import { isWhole, SMALL_BYTES } from '../cache/descriptor.js';
 import { ageSeconds } from '../cache/reuse.js';
 import { renderFields, renderHit, sentDate } from '../cache/render.js';
-
-/** Up to here a body in one piece is served without further thought. */
-export const SMALL_BYTES = 65_536;
 
 interface Bodies {
   readonly plain: PlainBody | undefined;

@@ -14,8 +14,8 @@ import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
 import { EntryIndex } from './entry-index.js';
 import { KeyMemory } from './key-memory.js';
-import { type Body, ObjectStore } from './object-store.js';
-import { type Pieces, StoredTexts } from './stored-texts.js';
+import { type Body, openStore } from './object-store.js';
+import type { StoredTexts } from './stored-texts.js';
 import { Rebalance } from './rebalance.js';
 import { Shard } from './shard.js';
 
@@ -100,14 +100,8 @@ function openMemory(
   const banks = new Banks({ arena, shard, allocator });
   const eviction = new S3Fifo({ slots, hits: arena.hits, books, share: shareOf(arena.pool) });
   const now = (): number => clock.now();
-  const pieces: Pieces = {
-    takePiece: (bytes, butNot) => store.takePiece(bytes, butNot),
-    givePiece: (piece) => {
-      store.givePiece(piece);
-    },
-  };
-  const texts = new StoredTexts({ arena, shard, pieces });
-  const store = new ObjectStore({ arena, texts, allocator, banks, eviction, now, onEvicted });
+  const memory = { arena, shard, allocator, banks, eviction, now, onEvicted };
+  const { store, texts } = openStore(memory);
   const onMoved = (): void => {
     metrics.add('banksMoved');
   };

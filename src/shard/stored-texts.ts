@@ -92,10 +92,7 @@ export class StoredTexts {
   /** What the slot's text says, until another one is looked at. */
   at(slot: number): TextView {
     if (!this.#has(slot)) throw new RangeError(`nothing is told of slot ${slot}`);
-    const offset = this.#offsets[slot] ?? 0;
-    const { bankBytes } = this.#arena.pool;
-    const index = Math.floor(offset / bankBytes);
-    this.#view.goTo(this.#arena.bank(index), (offset - index * bankBytes) / LINE_BYTES);
+    this.#view.goTo(this.#arena, (this.#offsets[slot] ?? 0) / LINE_BYTES);
     return this.#view;
   }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { LocalObject, SMALL_BYTES } from '../../src/edge/local-object.js';
+import { SMALL_BYTES } from '../../src/cache/descriptor.js';
+import { LocalObject } from '../../src/edge/local-object.js';
 import { describedAs, FRESHNESS } from '../support/descriptor.js';
 import { heapBytes } from '../support/flood.js';
 import { viewOf } from '../support/arena.js';

@@ -96,7 +96,7 @@ function codedBody(slot: number): Body {
 function wokenFrom(stored: Stored): Stored {
   writeText(ARENA, 64, textOf(stored));
   const view = new TextView();
-  view.goTo(ARENA.bank(0), 1);
+  view.goTo(ARENA, 1);
   return wake(view, stored.entry, PLACE.shard);
 }
 

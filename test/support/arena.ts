@@ -12,8 +12,12 @@ import {
 import { type Place, type StoredText, TextView, TOLD } from '../../src/arena/stored-text.js';
 import { hash32 } from '../../src/runtime/hash.js';
 import { S3Fifo } from '../../src/arena/eviction.js';
-import { ObjectStore, type ObjectStoreOptions } from '../../src/shard/object-store.js';
-import { type Pieces, StoredTexts } from '../../src/shard/stored-texts.js';
+import {
+  type ObjectStore,
+  type ObjectStoreOptions,
+  openStore as openTogether,
+} from '../../src/shard/object-store.js';
+import type { StoredTexts } from '../../src/shard/stored-texts.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {
   return createPool({ bytes, shards: 1, workers, bankBytes: bankFor(bytes) });
@@ -77,15 +81,7 @@ export function openStore(
   const { books, slots } = arena.pool;
   const { shard, allocator, banks, onEvicted, now } = options;
   const eviction = new S3Fifo({ slots, hits: arena.hits, books });
-  const pieces: Pieces = {
-    takePiece: (bytes, butNot) => store.takePiece(bytes, butNot),
-    givePiece: (piece) => {
-      store.givePiece(piece);
-    },
-  };
-  const texts = new StoredTexts({ arena, shard, pieces });
-  const store = new ObjectStore({ arena, texts, allocator, banks, eviction, onEvicted, now });
-  return { store, texts };
+  return openTogether({ arena, shard, allocator, banks, eviction, onEvicted, now });
 }
 
 /** A text of a plain object, with what a test cares about. */
@@ -103,10 +99,8 @@ export function placeAs(facts: Partial<Place>): Place {
 
 /** Writes a text to where it is to be published. */
 export function writeText(arena: ArenaView, textOffset: number, text: StoredText): void {
-  const { bankBytes } = arena.pool;
-  const index = Math.floor(textOffset / bankBytes);
   const view = new TextView();
-  view.goTo(arena.bank(index), (textOffset - index * bankBytes) / LINE_BYTES);
+  view.goTo(arena, textOffset / LINE_BYTES);
   view.write(text);
 }
 
