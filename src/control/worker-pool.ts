@@ -4,6 +4,7 @@
  * the process down.
  */
 import { Piscina } from 'piscina';
+import { THREAD_OPTIONS } from '../runtime/threads.js';
 import type { EdgeBoot } from './edge-boot.js';
 
 export interface WorkerPool {
@@ -27,12 +28,9 @@ export function threadPool(options: {
     filename: entry.href,
     minThreads: workers,
     maxThreads: workers,
-    concurrentTasksPerWorker: 1,
-    // 'sync' parks an idle thread in Atomics.wait, and its sockets with it.
-    atomics: 'disabled',
     idleTimeout: Infinity,
     closeTimeout: 5_000,
-    recordTiming: false,
+    ...THREAD_OPTIONS,
   });
   pool.on('error', onError);
   return {

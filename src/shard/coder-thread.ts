@@ -4,6 +4,7 @@
  */
 import { Piscina } from 'piscina';
 import type { ContentCoding } from '../http/encoding.js';
+import { THREAD_OPTIONS } from '../runtime/threads.js';
 import type { Coder, CodingSource } from './coding-queue.js';
 
 const IDLE_MS = 30_000;
@@ -26,10 +27,8 @@ export class CoderThread implements Coder {
       filename: entry.href,
       minThreads: 0,
       maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
       idleTimeout: IDLE_MS,
-      recordTiming: false,
+      ...THREAD_OPTIONS,
     });
   }
 

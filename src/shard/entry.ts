@@ -4,7 +4,7 @@ import type { EncodedBody } from '../cache/descriptor.js';
 import type { FieldLines } from '../http/fields.js';
 import type { MediaKind } from '../media/kind.js';
 import type { Rhythm } from '../media/rhythm.js';
-import type { Fill } from './fill.js';
+import { type EntryFills, NO_FILLS } from './entry-fills.js';
 import type { Body } from './object-store.js';
 
 /** One stored response: whole, or a run of a representation (`descriptor.firstByte` and length). */
@@ -77,11 +77,9 @@ export interface Entry {
   readonly key: string;
   vary: readonly string[];
   readonly variants: Variants;
-  fills: Map<string, Fill>; // NO_FILLS until there is one
+  fills: EntryFills; // NO_FILLS until there is one
 }
 
-/** Shared by the many that have none, a million empty maps being half a gigabyte. Never written. */
-export const NO_FILLS = new Map<string, Fill>();
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
 /** An entry of which nothing is awake. */

@@ -8,7 +8,7 @@ import { GatewayError } from '../errors.js';
 import type { OriginResponse } from '../origin/origin.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Fill, unlist } from './fill.js';
+import type { Fill } from './fill.js';
 import type { Body } from './object-store.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
 
@@ -98,7 +98,7 @@ export class FillBody {
     const { memory, clock, metrics } = this.#context;
     fill.phase = 'ringing';
     fill.ring.bytes = body.bytes;
-    unlist(fill); // its beginning is about to be overwritten
+    fill.entry.fills.unlist(fill); // its beginning is about to be overwritten
     // Those who try again must not evict as much again.
     memory.notePassing(fill.entry.key, clock.now());
     metrics.add('outgrown');

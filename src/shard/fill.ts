@@ -33,7 +33,7 @@ export interface Waiter {
 export interface Fill {
   readonly id: number;
   readonly entry: Entry;
-  slotKey: string; // its key in entry.fills; changes when the answer names other fields in Vary
+  slotKey: string; // its key among entry.fills; changes when the answer names other fields in Vary
   readonly leader: Waiter;
   readonly range: string; // forwarded upstream; '' = the whole object
   readonly stored: Stored | undefined; // what is being revalidated
@@ -92,22 +92,6 @@ export function nearlyDone(fill: Fill): boolean {
   const total = fill.descriptor?.storedBytes ?? -1;
   if (total < 0) return false;
   return fill.written * 2 >= total || total - fill.written <= 1_048_576;
-}
-
-/** Found from now on by those whom the answer suits: the fields that select it are known at last. */
-export function rekey(fill: Fill, secondary: string): void {
-  const { fills } = fill.entry;
-  const slotKey = fill.range === '' ? secondary : `${secondary}\n${fill.range}`;
-  if (slotKey === fill.slotKey || fills.get(fill.slotKey) !== fill) return;
-  fills.delete(fill.slotKey);
-  fill.slotKey = slotKey;
-  if (!fills.has(slotKey)) fills.set(slotKey, fill);
-}
-
-/** Nobody finds it any more: who asks from now on begins another. */
-export function unlist(fill: Fill): void {
-  const { fills } = fill.entry;
-  if (fills.get(fill.slotKey) === fill) fills.delete(fill.slotKey);
 }
 
 /** The ask was told where the bytes are. */

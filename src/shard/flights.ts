@@ -7,7 +7,8 @@ import { secondaryKey } from '../cache/vary.js';
 import { LaneMailbox } from '../runtime/lanes.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { type Entry, NO_FILLS, type Stored, type Variant } from './entry.js';
+import type { Entry, Stored, Variant } from './entry.js';
+import { EntryFills, NO_FILLS } from './entry-fills.js';
 import {
   askerOf,
   type Fill,
@@ -89,7 +90,7 @@ export class Flights {
     const { request } = waiter;
     const known = index.get(request.key);
     const place = placeOf(request, known, variant?.whole);
-    const fill = known?.fills.get(place.slotKey);
+    const fill = known?.fills.find(place.slotKey);
     if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
       return this.#addWaiter(fill, waiter);
     }
@@ -108,7 +109,7 @@ export class Flights {
 
   /** Fills that wait for their origin's head, for what is under that key. */
   isAsking(entry: Entry | undefined): boolean {
-    for (const fill of entry?.fills.values() ?? []) {
+    for (const fill of entry?.fills ?? []) {
       if (fill.phase === 'requesting' && isJoinable(fill)) return true;
     }
     return false;
@@ -250,8 +251,8 @@ export class Flights {
       wake: undefined,
     };
     this.#fills.set(fill.id, fill);
-    if (entry.fills.size === 0) entry.fills = new Map();
-    entry.fills.set(place.slotKey, fill);
+    if (entry.fills === NO_FILLS) entry.fills = new EntryFills();
+    entry.fills.begin(fill);
     if (!waiter.request.background) this.#track(fill, waiter);
     void this.#runner.run(fill);
   }
@@ -259,7 +260,7 @@ export class Flights {
   #onEnd(fill: Fill): void {
     this.#fills.delete(fill.id);
     const { entry } = fill;
-    if (entry.fills.get(fill.slotKey) === fill) entry.fills.delete(fill.slotKey);
+    entry.fills.end(fill);
     if (entry.fills.size === 0) entry.fills = NO_FILLS;
     for (const asker of [...fill.askers]) this.#untrack(asker);
     const { index } = this.#context;
@@ -273,7 +274,7 @@ export class Flights {
 /** Under which key the entry knows the fill for this ask, what range that asks for, and what it validates. */
 function placeOf(request: AskRequest, entry: Entry | undefined, whole: Stored | undefined): Place {
   const secondary = secondaryKey(entry?.vary ?? [], request.headers);
-  const range = rangeOf(request, whole, entry?.fills.get(secondary));
+  const range = rangeOf(request, whole, entry?.fills.find(secondary));
   if (range !== '') return { slotKey: `${secondary}\n${range}`, range, stored: undefined };
   return { slotKey: secondary, range, stored: whole };
 }

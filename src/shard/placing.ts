@@ -12,7 +12,7 @@ import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from '../cache/describe.js';
 import { withCodable } from './encoder.js';
 import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from './entry.js';
-import { type Fill, rekey, type Waiter } from './fill.js';
+import type { Fill, Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Body } from './object-store.js';
 import { isSliced } from './slicing.js';
@@ -163,9 +163,9 @@ export class Placing {
   /** By what the answer is selected from now on; takes out of the fill those whom it does not suit. */
   #select(fill: Fill, plan: StoringPlan): { secondary: string; strangers: Waiter[] } {
     const { vary } = plan;
-    this.#adoptVary(fill.entry, vary);
+    if (!fill.purged) this.#adoptVary(fill.entry, vary);
     const secondary = secondaryKey(vary, fill.leader.request.headers);
-    rekey(fill, secondary);
+    fill.entry.fills.rekey(fill, secondary);
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
       const { headers, credentialed } = waiter.request;

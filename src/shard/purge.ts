@@ -35,8 +35,10 @@ export function* purgeMatching(
 }
 
 function forbid({ index }: ShardContext, entry: Entry): void {
-  for (const fill of entry.fills.values()) fill.purged = true;
-  entry.fills.clear();
+  for (const fill of entry.fills) {
+    fill.purged = true;
+    entry.fills.unlist(fill);
+  }
   index.dropIfEmpty(entry);
 }
 

@@ -10,7 +10,7 @@ import { discardBody } from '../origin/resilient.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import type { Stored } from './entry.js';
-import { askerOf, type Fill, presentLeader, unlist, type Waiter } from './fill.js';
+import { askerOf, type Fill, presentLeader, type Waiter } from './fill.js';
 import { aftermathOf, lessonOf, type Lesson } from './sharing.js';
 import { type BorrowedBytes, ownedCopy } from '../runtime/bytes.js';
 
@@ -73,7 +73,7 @@ export class Relay {
 
   /** Everybody but the leader goes his own way: alone, or on to another leader, but not for ever. */
   partOthers(fill: Fill, lesson: Pick<Lesson, 'credentialed' | 'anonymous'>, detail: string): void {
-    unlist(fill); // or who is sent on would find it again
+    fill.entry.fills.unlist(fill); // or who is sent on would find it again
     const leader = presentLeader(fill);
     const others = [...fill.waiters.values()].filter((waiter) => waiter !== leader);
     fill.waiters.clear();

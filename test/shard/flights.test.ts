@@ -48,6 +48,50 @@ t.test('an answer that can be shared reaches those who wait for a leader who lef
   t.same(bench.kinds(2, 1), ['filling']);
 });
 
+t.test('whose place among the fills another has taken stores what it brings', async (t) => {
+  const bench = new ShardBench();
+  const page: FieldLines = [
+    ['last-modified', 'Sun, 01 Nov 2026 00:00:00 GMT'],
+    ['content-type', 'text/html'],
+  ];
+  bench.ask(1, '/page');
+  const first = bench.origin.next();
+  first.head(200, page);
+  first.chunk('for every');
+  await settled();
+  t.same(bench.kinds(1), ['filling'], 'those without credentials alone may have it');
+  bench.ask(2, '/page', { headers: ALICE, credentialed: true });
+  await bench.fill([['cache-control', 'private']], 'for alice');
+  bench.shard.tick();
+  first.chunk('body');
+  first.end();
+  await settled();
+  t.match(bench.end(bench.the('filling', 1).fill), { end: { ok: true } });
+  bench.ask(3, '/page');
+  t.equal(bench.body(3), 'for everybody');
+  t.equal(bench.counters.fillsFailed, 0);
+});
+
+t.test('a purge reaches a fill whose place another has taken', async (t) => {
+  const bench = new ShardBench();
+  bench.ask(1, '/page');
+  const first = bench.origin.next();
+  first.head(200, [
+    ['last-modified', 'Sun, 01 Nov 2026 00:00:00 GMT'],
+    ['content-type', 'text/html'],
+  ]);
+  await settled();
+  bench.ask(2, '/page', { headers: ALICE, credentialed: true });
+  t.equal(bench.origin.requests.length, 2);
+  bench.shard.purge({ keys: ['/page'], soft: false });
+  first.chunk('outdated');
+  first.end();
+  await settled();
+  t.equal(bench.shard.store.count, 0);
+  bench.ask(3, '/page');
+  t.equal(bench.origin.requests.length, 3);
+});
+
 t.test('who has no credentials does not suffer from an answer to one who has', async (t) => {
   const bench = new ShardBench();
   bench.ask(1, '/page', { headers: ALICE, credentialed: true });

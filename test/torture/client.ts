@@ -41,7 +41,11 @@ export class Client {
     const workerLost = this.#site.lostWorker(ask.sentMs, answer.endMs);
     const { oracle, lagMs } = this.#judging;
     const hit = answer.fields.get('cache-status')?.includes('; hit') === true;
-    const faults = oracle.judge(ask, answer, { lagMs: hit ? 0 : 100 + lagMs() * 2, workerLost });
+    const faults = oracle.judge(ask, answer, {
+      lagMs: hit ? 0 : 100 + lagMs() * 2,
+      workerLost,
+      log: () => this.#site.logSince(ask.sentMs),
+    });
     if (faults.length === 0) remember(ask, answer);
     return answer;
   }

@@ -15,6 +15,7 @@ export type FindingClass =
   | 'needless-failure' // refused, with a healthy origin
   | 'no-answer' // the connection closed without one, or none came in time
   | 'gone' // the gateway's process has ended
+  | 'internal' // the gateway says itself that it has gone wrong
   | 'origin-loop'; // far more requests to the origin than from clients
 
 export interface Finding {

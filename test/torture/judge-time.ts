@@ -19,6 +19,8 @@ export interface Circumstances {
   readonly lagMs: number;
   /** A worker was lost while this request was on its way. */
   readonly workerLost: boolean;
+  /** What the gateway has written meanwhile. */
+  readonly log?: () => readonly string[];
 }
 
 export function timeFaults(ask: Ask, version: number, around: Circumstances): Fault[] {

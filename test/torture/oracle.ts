@@ -36,7 +36,8 @@ export class Oracle {
     this.#count(ask, answer);
     for (const { class: name, what } of faults) {
       const kind = ask.object.kind.name;
-      const trace = traceOf(ask, answer, this.#startMs);
+      const log = (around.log?.() ?? []).map((line) => `  log: ${line}`);
+      const trace = [...traceOf(ask, answer, this.#startMs), ...log];
       this.#findings.add({ class: name, kind, what, trace }, nowMs());
     }
     return faults;

@@ -98,12 +98,7 @@ class Run {
       disturb({ recipe, sites, files, over }),
       runCrowd({ recipe, sites, judging, over }),
     ]);
-    for (const { gateway, exitCode, objects: own } of sites) {
-      if (exitCode === undefined) continue;
-      const what = `exit code ${exitCode}: ${gateway.log().slice(-LOG_END)}`;
-      const kind = own[0]?.kind.site ?? '';
-      findings.add({ class: 'gone', kind, what, trace: [] }, nowMs());
-    }
+    for (const site of sites) for (const finding of ownFaults(site)) findings.add(finding, nowMs());
     const exits = await Promise.all(
       sites.map(async ({ gateway }) => ({ code: await gateway.stop(), log: gateway.log() })),
     );
@@ -118,6 +113,17 @@ class Run {
       ranMs: nowMs() - startMs,
     };
   }
+}
+
+/** What a gateway says of itself, or by its end. */
+function ownFaults({ gateway, objects, exitCode }: Site): Omit<Finding, 'atMs'>[] {
+  const kind = objects[0]?.kind.site ?? '';
+  const log = gateway.log();
+  const confessions = log.split('\n').filter((line) => line.includes('"GW_INTERNAL"'));
+  const all = confessions.map((what) => ({ class: 'internal' as const, kind, what, trace: [] }));
+  if (exitCode === undefined) return all;
+  const what = `exit code ${exitCode}: ${log.slice(-LOG_END)}`;
+  return [...all, { class: 'gone', kind, what, trace: [] }];
 }
 
 /** How late this process's timers were, at the worst of the last seconds. */

@@ -7,7 +7,7 @@ import { nowMs, type WorldObject } from './world-object.js';
 
 /** A cache that holds a fraction of the world, in pieces that just hold its largest objects. */
 const ARGS = [
-  ...['--cache-memory', '8MiB', '--shards', '3', '--log-level', 'error'],
+  ...['--cache-memory', '8MiB', '--shards', '3', '--log-level', 'warn'],
   ...['--set', `cache.maxObject=${MAX_OBJECT_BYTES}`, '--set', 'origin.connections=256'],
   ...['--set', 'origin.breaker.failures=1000', '--set', `cache.sliceSize=${SLICE_BYTES}`],
 ] as const;
@@ -47,6 +47,16 @@ export class Site {
   /** Whether a worker was missing at some moment from `fromMs` to `untilMs`. */
   lostWorker(fromMs: number, untilMs: number): boolean {
     return this.#losses.some((loss) => loss.fromMs <= untilMs && loss.untilMs >= fromMs);
+  }
+
+  /** Lines of the gateway's log since then. */
+  logSince(fromMs: number): string[] {
+    const sinceMs = Date.now() - (nowMs() - fromMs);
+    const lines = this.gateway.log().split('\n');
+    return lines.filter((line) => {
+      const time = /"time":"([^"]+)"/.exec(line)?.[1];
+      return time !== undefined && Date.parse(time) >= sinceMs;
+    });
   }
 
   /** Ends one worker, whichever takes the connection; resolves when all are there again. */
