@@ -72,7 +72,7 @@ export default tseslint.config(
   },
   {
     // Where an object is made for each request.
-    files: ['src/{arena,cache,edge,http,media,origin,runtime,shard}/**/*.ts', 'workers/**/*.ts'],
+    files: ['src/{arena,edge,http,media,origin,protocol,rules,runtime,shard}/**/*.ts', 'workers/**/*.ts'],
     plugins: { headgate: { rules: { 'spread-adds': spreadAdds } } },
     rules: { 'headgate/spread-adds': 'error' },
   },

@@ -4,17 +4,24 @@ import path from 'node:path';
 import t from 'tap';
 import ts from 'typescript';
 
-/** Top row first. A file at the top of src/ is a layer of its own: `errors.ts` is 'errors'. */
+/**
+ * Top row first. A file at the top of src/ is a layer of its own: `errors.ts` is 'errors'. So is a sub-folder that
+ * has a place here; another belongs to the folder it is in.
+ */
 const ROWS: readonly (readonly string[])[] = [
   ['cli'],
   ['commands'],
   ['headgate'],
   ['control'],
   ['worker'],
-  ['edge', 'shard'],
+  ['edge/http'],
+  ['edge/reach', 'shard'],
+  ['shard/intake'],
+  ['shard/holdings'],
   ['cluster', 'admission'],
   ['origin', 'catalog'],
-  ['arena', 'cache'],
+  ['protocol', 'arena'],
+  ['rules'],
   ['runtime', 'telemetry'],
   ['media', 'http'],
   ['config'],
@@ -24,8 +31,8 @@ const ROWS: readonly (readonly string[])[] = [
 
 /** Which layers may import a file outside src/; what is not named here is for its own folder. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
-  'native/uws': ['edge', 'headgate'], // headgate: the process's first load is the main thread's
-  'native/addon': ['arena', 'runtime', 'edge', 'control', 'headgate', 'cli'],
+  'native/uws': ['edge/http', 'headgate'], // headgate: the process's first load is the main thread's
+  'native/addon': ['arena', 'runtime', 'edge/http', 'control', 'headgate', 'cli'],
   'native/package-root': ['headgate'],
 };
 
@@ -58,19 +65,22 @@ t.test('thread entries import src/ and native/ only', (t) => {
 t.test('the rule refuses what it should', (t) => {
   const rows = [
     ['http', 'src/errors', true, 'down'],
-    ['edge', 'src/http/range', true, 'down over several rows'],
-    ['edge', 'src/edge/routes', true, 'its own folder'],
-    ['http', 'src/cache/policy', false, 'up'],
+    ['edge/http', 'src/http/range', true, 'down over several rows'],
+    ['edge/http', 'src/edge/http/answer/x', true, 'its own folder'],
+    ['edge/http', 'src/edge/reach/x', true, 'a folder below its own'],
+    ['edge/reach', 'src/edge/http/x', false, 'a folder above its own'],
+    ['shard/holdings', 'src/shard/shard', false, 'up to what it is in'],
+    ['http', 'src/rules/policy', false, 'up'],
     ['http', 'src/media/kind', false, 'a sibling of its row'],
     ['config', 'src/elsewhere/x', false, 'no layer'],
-    ['edge', 'workers/edge', false, 'a thread entry'],
+    ['edge/http', 'workers/edge', false, 'a thread entry'],
     ['headgate', 'workers/edge', false, 'that the composition root starts by its name'],
-    ['edge', 'test/support/x', false, 'a test'],
-    ['edge', 'native/uws', true, 'the loader belongs to the edge'],
+    ['edge/http', 'test/support/x', false, 'a test'],
+    ['edge/http', 'native/uws', true, 'the loader belongs to the front'],
     ['shard', 'native/uws', false, 'and to nobody else'],
     ['arena', 'native/addon', true, 'named'],
     ['http', 'native/addon', false, 'not named'],
-    ['edge', 'native/package-root', false, 'internal to native/'],
+    ['edge/http', 'native/package-root', false, 'internal to native/'],
   ] as const;
   for (const [layer, target, want, why] of rows) t.equal(allowed(layer, target), want, why);
   t.end();
@@ -87,9 +97,11 @@ function rowOf(layer: string): number {
   return ROWS.findIndex((row) => row.includes(layer));
 }
 
-/** 'src/arena/lease.ts' and 'src/errors.ts' give 'arena' and 'errors'. */
+/** 'src/arena/lease.ts', 'src/edge/http/answer/x.ts' and 'src/errors.ts' give 'arena', 'edge/http' and 'errors'. */
 function layerOf(file: string): string {
-  return path.parse(file.split('/')[1] ?? '').name;
+  const [, folder = '', inner = ''] = file.split('/');
+  const inside = `${folder}/${inner}`;
+  return rowOf(inside) >= 0 ? inside : path.parse(folder).name;
 }
 
 /** Each relative import of a folder's modules, type-only and dynamic ones included. */

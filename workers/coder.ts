@@ -2,7 +2,7 @@
 import { setPriority } from 'node:os';
 import { move } from 'piscina';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import type { CoderOrder } from '../src/shard/coder-thread.js';
+import type { CoderOrder } from '../src/shard/intake/coder-thread.js';
 
 /**
  * Threads that serve viewers come first: on Linux a priority is a thread's own, and `0` is the thread

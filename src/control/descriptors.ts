@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.js';
-import { OPEN_FILES } from '../origin/directory.js';
+import { OPEN_FILES } from '../origin/files/directory.js';
 import { MAX_CONNECTIONS } from './admin.js';
 
 export interface DescriptorShare {

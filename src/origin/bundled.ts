@@ -1,7 +1,7 @@
 /** The pages and files that come with the gateway, as an origin: some exact paths, some prefixes. */
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.js';
-import { openDirectoryOrigin } from './directory.js';
+import { openDirectoryOrigin } from './files/directory.js';
 import type { Origin } from './origin.js';
 import { plainAnswer } from './plain-answer.js';
 

@@ -5,14 +5,14 @@ import type { Clock } from '../runtime/clock.js';
 import type { OriginStatus } from '../runtime/worker-messages.js';
 import { openBundledOrigin } from './bundled.js';
 import type { BundledContent } from './bundled.js';
-import { openDirectoryOrigin } from './directory.js';
+import { openDirectoryOrigin } from './files/directory.js';
 import type { Origin } from './origin.js';
-import { openFailingPaths } from './failing-paths.js';
-import { openFailoverOrigin } from './failover.js';
-import type { FailoverCounts } from './failover.js';
-import { openGuardedOrigin } from './guarded.js';
-import type { GuardedOrigin, StandingChange } from './guarded.js';
-import { openRetryingOrigin } from './resilient.js';
+import { openFailingPaths } from './resilience/failing-paths.js';
+import { openFailoverOrigin } from './resilience/failover.js';
+import type { FailoverCounts } from './resilience/failover.js';
+import { openGuardedOrigin } from './resilience/guarded.js';
+import type { GuardedOrigin, StandingChange } from './resilience/guarded.js';
+import { openRetryingOrigin } from './resilience/resilient.js';
 import { openUpstreamOrigin } from './http/upstream.js';
 
 export interface OriginDeps {

@@ -4,7 +4,7 @@
  */
 import type { FieldLines } from '../http/fields.js';
 import type { BorrowedBytes } from '../runtime/bytes.js';
-import type { Tries } from './tries.js';
+import type { Tries } from './resilience/tries.js';
 
 export interface OriginRequest {
   readonly method: string; // as the client sent it: 'GET', 'HEAD', 'POST', …

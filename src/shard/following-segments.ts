@@ -2,7 +2,7 @@
  * Which segment players ask for behind which, as the playlists of all workers say. One for each worker:
  * a playlist and its segments are different shards' objects.
  */
-import type { SegmentOrder } from '../cache/messages.js';
+import type { SegmentOrder } from '../protocol/messages.js';
 
 /** On the heap, for all playlists together; the one that was heard of longest ago goes. */
 const MAX_BYTES = 16 * 1_048_576;

@@ -9,14 +9,14 @@ import type { Origin } from '../origin/origin.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import type { WorkerMetrics } from '../telemetry/metrics.js';
-import type { CodingQueue } from './coding-queue.js';
-import type { ShardContext } from './context.js';
-import type { Stored } from './entry.js';
-import { EntryIndex } from './entry-index.js';
-import { KeyMemory } from './key-memory.js';
-import { type Body, openStore } from './object-store.js';
-import type { StoredTexts } from './stored-texts.js';
-import { Rebalance } from './rebalance.js';
+import type { CodingQueue } from './intake/coding-queue.js';
+import type { ShardContext } from './intake/context.js';
+import type { Stored } from './holdings/entry.js';
+import { EntryIndex } from './holdings/entry-index.js';
+import { KeyMemory } from './intake/key-memory.js';
+import { type Body, openStore } from './holdings/object-store.js';
+import type { StoredTexts } from './holdings/stored-texts.js';
+import { Rebalance } from './holdings/rebalance.js';
 import { Shard } from './shard.js';
 
 export interface ShardOptions {

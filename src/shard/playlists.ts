@@ -1,5 +1,5 @@
 /** What playlists say: how long they live, and which segment a player asks for next. */
-import { type AskRequest, PLAIN_ASK } from '../cache/messages.js';
+import { type AskRequest, PLAIN_ASK } from '../protocol/messages.js';
 import { parseMpd } from '../media/dash.js';
 import type { ObjectFacts } from '../media/defaults.js';
 import { followingUris, type HlsMediaPlaylist, parsePlaylist } from '../media/hls.js';
@@ -8,7 +8,7 @@ import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { hash32 } from '../runtime/hash.js';
-import type { ShardContext } from './context.js';
+import type { ShardContext } from './intake/context.js';
 
 /** Longer ones are an archive's: parsing them would hold up the shard's turn. */
 const MAX_PLAYLIST_BYTES = 2_097_152;

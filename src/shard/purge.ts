@@ -1,10 +1,10 @@
 /** Purging in one shard: which entries an order names, and what becomes of them. */
-import { objectKey } from '../cache/slices.js';
+import { objectKey } from '../protocol/slices.js';
 import { splitHost } from '../http/key.js';
-import type { ShardContext } from './context.js';
-import { type Entry, type Stored, storedIn } from './entry.js';
-import type { EntryIndex } from './entry-index.js';
-import { renewStored } from './renew.js';
+import type { ShardContext } from './intake/context.js';
+import { type Entry, type Stored, storedIn } from './holdings/entry.js';
+import type { EntryIndex } from './holdings/entry-index.js';
+import { renewStored } from './holdings/renew.js';
 
 export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
   // prefix '': everything

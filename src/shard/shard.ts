@@ -2,27 +2,34 @@
  * A shard: the actor that owns a share of all content. It decides what an ask gets from what is
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
-import { mayShare } from '../cache/audience.js';
+import { mayShare } from '../rules/audience.js';
 import {
   judge,
   mayServeOnError,
   NO_DIRECTIVES,
   requestDirectives,
   type Verdict,
-} from '../cache/reuse.js';
-import { secondaryKey } from '../cache/vary.js';
-import { isOld } from '../cache/descriptor.js';
-import { validatorOf } from '../cache/slices.js';
-import type { AskRequest, EncodeOrder, ToShard } from '../cache/messages.js';
+} from '../rules/reuse.js';
+import { secondaryKey } from '../rules/vary.js';
+import { isOld } from '../protocol/descriptor.js';
+import { validatorOf } from '../protocol/slices.js';
+import type { AskRequest, EncodeOrder, ToShard } from '../protocol/messages.js';
 import { fieldValue } from '../http/fields.js';
-import { Answers } from './answers.js';
-import type { ShardContext } from './context.js';
-import { type Entry, type Stored, storedIn, unlink, type Variant, variantOf } from './entry.js';
-import { Encoder } from './encoder.js';
-import type { Waiter } from './fill.js';
-import { Flights } from './flights.js';
-import type { Body } from './object-store.js';
-import { coveringPart, fillRange, mergeParts, outdatedBy } from './parts.js';
+import { Answers } from './intake/answers.js';
+import type { ShardContext } from './intake/context.js';
+import {
+  type Entry,
+  type Stored,
+  storedIn,
+  unlink,
+  type Variant,
+  variantOf,
+} from './holdings/entry.js';
+import { Encoder } from './intake/encoder.js';
+import type { Waiter } from './intake/fill.js';
+import { Flights } from './intake/flights.js';
+import type { Body } from './holdings/object-store.js';
+import { coveringPart, fillRange, mergeParts, outdatedBy } from './intake/parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
 

@@ -1,10 +1,10 @@
 /** What a worker tells of itself once a second: its storage, its sockets and its origins. */
-import type { Connections } from '../edge/connections.js';
-import type { Lookup } from '../edge/lookup.js';
-import type { StallWheel } from '../edge/stall-wheel.js';
+import type { Connections } from '../edge/http/connections.js';
+import type { Lookup } from '../edge/reach/lookup.js';
+import type { StallWheel } from '../edge/reach/stall-wheel.js';
 import type { OpenedOrigins } from '../origin/open.js';
 import type { OriginStatus } from '../runtime/worker-messages.js';
-import type { CodingQueue } from '../shard/coding-queue.js';
+import type { CodingQueue } from '../shard/intake/coding-queue.js';
 import type { Shard } from '../shard/shard.js';
 import type { GaugeName, WorkerMetrics } from '../telemetry/metrics.js';
 

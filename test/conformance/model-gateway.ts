@@ -1,23 +1,23 @@
 /**
- * The smallest cache that can be built from the rules in src/cache/: one Map, whole bodies, node's
+ * The smallest cache that can be built from the rules in src/rules/: one Map, whole bodies, node's
  * own HTTP. It shows that a failing case is the rules' fault or not, and serves nothing else.
  */
 import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { invalidatedTargets } from '../../src/cache/invalidate.js';
-import { storePlan } from '../../src/cache/policy.js';
-import type { ExchangeTimes, PolicySettings, StorePlan } from '../../src/cache/policy.js';
-import { ageSeconds, judge, mayServeOnError, requestDirectives } from '../../src/cache/reuse.js';
+import { invalidatedTargets } from '../../src/rules/invalidate.js';
+import { storePlan } from '../../src/rules/policy.js';
+import type { ExchangeTimes, PolicySettings, StorePlan } from '../../src/rules/policy.js';
+import { ageSeconds, judge, mayServeOnError, requestDirectives } from '../../src/rules/reuse.js';
 import {
   conditionalFields,
   headVerdict,
   matches304,
   updateStored,
   withDate,
-} from '../../src/cache/validate.js';
-import { secondaryKey, upstreamAcceptEncoding } from '../../src/cache/vary.js';
+} from '../../src/rules/validate.js';
+import { secondaryKey, upstreamAcceptEncoding } from '../../src/rules/vary.js';
 import { evaluateConditions } from '../../src/http/conditions.js';
 import { parseHttpDate } from '../../src/http/date.js';
 import { fieldValue, withoutHopByHop } from '../../src/http/fields.js';

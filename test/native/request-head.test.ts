@@ -3,7 +3,7 @@ import net from 'node:net';
 import t from 'tap';
 import { HEAD, newHeadReader } from '../../native/addon.js';
 import { loadUws, uwsBinaryIsKnown } from '../../native/uws.js';
-import { ASKING_FIELDS, asksForMore } from '../../src/edge/client-request.js';
+import { ASKING_FIELDS, asksForMore } from '../../src/edge/http/request/client-request.js';
 
 const uws = loadUws();
 const reader = newHeadReader(ASKING_FIELDS, false);

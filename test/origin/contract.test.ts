@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openDirectoryOrigin } from '../../src/origin/directory.js';
+import { openDirectoryOrigin } from '../../src/origin/files/directory.js';
 
 import { openOrigins } from '../../src/origin/open.js';
 import { openUpstreamOrigin } from '../../src/origin/http/upstream.js';

@@ -16,8 +16,8 @@ import {
   type ObjectStore,
   type ObjectStoreOptions,
   openStore as openTogether,
-} from '../../src/shard/object-store.js';
-import type { StoredTexts } from '../../src/shard/stored-texts.js';
+} from '../../src/shard/holdings/object-store.js';
+import type { StoredTexts } from '../../src/shard/holdings/stored-texts.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {
   return createPool({ bytes, shards: 1, workers, bankBytes: bankFor(bytes) });

@@ -1,10 +1,10 @@
 /** The asks of one worker, with clients that note what they hear and a recording `send`. */
 import { ArenaView } from '../../src/arena/arena.js';
-import type { Descriptor } from '../../src/cache/descriptor.js';
-import type { Served, ToEdge, ToShard } from '../../src/cache/messages.js';
-import { type AskHandler, Asks } from '../../src/edge/asks.js';
-import type { FillFeed, Follower } from '../../src/edge/fill-feed.js';
-import { Turns } from '../../src/edge/turns.js';
+import type { Descriptor } from '../../src/protocol/descriptor.js';
+import type { Served, ToEdge, ToShard } from '../../src/protocol/messages.js';
+import { type AskHandler, Asks } from '../../src/edge/reach/asks.js';
+import type { FillFeed, Follower } from '../../src/edge/reach/fill-feed.js';
+import { Turns } from '../../src/edge/reach/turns.js';
 import { hash32, shardOf, workerOf } from '../../src/runtime/hash.js';
 import { describedAs } from './descriptor.js';
 import { askFor } from './shard.js';

@@ -1,6 +1,6 @@
 /** Descriptors with what a test cares about; the rest is a fresh, whole, plain 200. */
-import type { Descriptor } from '../../src/cache/descriptor.js';
-import type { Freshness } from '../../src/cache/reuse.js';
+import type { Descriptor } from '../../src/protocol/descriptor.js';
+import type { Freshness } from '../../src/rules/reuse.js';
 
 export const FRESHNESS: Freshness = {
   bornMs: 0,

@@ -4,7 +4,7 @@
  * that is over throws.
  */
 import type { HttpResponse } from '../../native/uws.js';
-import { Responder } from '../../src/edge/responder.js';
+import { Responder } from '../../src/edge/http/answer/responder.js';
 
 export class FakeResponse {
   /** Bytes that the kernel still takes. */

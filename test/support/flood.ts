@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import pino from 'pino';
 import type { FieldLines } from '../../src/http/fields.js';
 import type { Origin } from '../../src/origin/origin.js';
-import { type Coder, CodingQueue } from '../../src/shard/coding-queue.js';
+import { type Coder, CodingQueue } from '../../src/shard/intake/coding-queue.js';
 import { FollowingSegments } from '../../src/shard/following-segments.js';
 import { openShard } from '../../src/shard/open-shard.js';
 import type { Shard } from '../../src/shard/shard.js';

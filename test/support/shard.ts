@@ -1,9 +1,14 @@
 /** A shard on its own: an origin whose answers the test times, a clock turned by hand, a recording `send`. */
 import pino from 'pino';
 import type { ArenaView } from '../../src/arena/arena.js';
-import { type AskRequest, type Coded, PLAIN_ASK, type ToEdge } from '../../src/cache/messages.js';
+import {
+  type AskRequest,
+  type Coded,
+  PLAIN_ASK,
+  type ToEdge,
+} from '../../src/protocol/messages.js';
 import type { ContentCoding } from '../../src/http/encoding.js';
-import { CodingQueue } from '../../src/shard/coding-queue.js';
+import { CodingQueue } from '../../src/shard/intake/coding-queue.js';
 import type { Config } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load.js';
 import { isCredentialed } from '../../src/http/client-fields.js';

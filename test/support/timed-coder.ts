@@ -1,7 +1,7 @@
 /** A coder whose moment of answering the test chooses. */
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { ContentCoding } from '../../src/http/encoding.js';
-import type { Coder, CodingSource } from '../../src/shard/coding-queue.js';
+import type { Coder, CodingSource } from '../../src/shard/intake/coding-queue.js';
 
 export interface CodingOrder {
   readonly coding: ContentCoding;

@@ -3,7 +3,7 @@
  * what is not needed grows old and goes.
  */
 import { GatewayError } from '../../errors.js';
-import { Gate } from '../gate.js';
+import { Gate } from '../files/gate.js';
 import { Connection } from './connection.js';
 import type { Dialler } from './dial.js';
 

@@ -20,10 +20,10 @@ import { writeSync } from 'node:fs';
 import type { EdgeBoot } from '../../../src/control/edge-boot.js';
 import runEdgeWorker from '../../../workers/edge.js';
 import { setListenSocketBuffers } from '../../../native/addon.js';
-import { EdgeServer } from '../../../src/edge/edge-server.js';
-import { HitPath } from '../../../src/edge/hit-path.js';
-import { Lookup } from '../../../src/edge/lookup.js';
-import { Responder } from '../../../src/edge/responder.js';
+import { EdgeServer } from '../../../src/edge/http/edge-server.js';
+import { HitPath } from '../../../src/edge/http/hit-path.js';
+import { Lookup } from '../../../src/edge/reach/lookup.js';
+import { Responder } from '../../../src/edge/http/answer/responder.js';
 
 let throwBehindAnswer = false;
 

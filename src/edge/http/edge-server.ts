@@ -1,0 +1,384 @@
+/**
+ * The worker's uWS app: routes, the guard around every callback, connection counting, orderly stop.
+ * No exception may reach uWS from here (it would abort the process), and the app must be closed
+ * before its thread ends.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type HeadReader, newHeadReader, refuseConnections } from '../../../native/addon.js';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type us_listen_socket,
+  type Uws,
+  type UwsApp,
+  uwsBinaryIsKnown,
+} from '../../../native/uws.js';
+import type { Config } from '../../config/config.js';
+import { GatewayError } from '../../errors.js';
+import { fieldValue } from '../../http/fields.js';
+import { ASKING_FIELDS, type ClientRequest, readRequest } from './request/client-request.js';
+import type { EdgeContext } from './context.js';
+import { Exchange } from './exchange.js';
+import { HitPath } from './hit-path.js';
+import { LastAnswers } from './last-answers.js';
+import { passThrough } from './pass.js';
+import { refuse } from './answer/refusal.js';
+import { PREFLIGHT_LINES } from '../../protocol/render.js';
+import { RequestBody } from './request/request-body.js';
+import { Responder } from './answer/responder.js';
+import { cacheStatus } from '../../rules/cache-status.js';
+import type { Connections } from './connections.js';
+
+const DRAIN_POLL_MS = 20;
+/** Whoever began to connect before a stop has this long to finish; a round trip over the world. */
+const ACCEPT_GRACE_MS = 250;
+
+export interface EdgeServerOptions {
+  readonly context: EdgeContext;
+  readonly uws: Uws;
+  readonly connections: Connections;
+}
+
+export class EdgeServer {
+  readonly #context: EdgeContext;
+  readonly #uws: Uws;
+  readonly #app: UwsApp;
+  readonly #hits: HitPath | undefined;
+  readonly #connections: Connections;
+  readonly #heads: HeadReader | undefined;
+  readonly #lastAnswers: LastAnswers;
+  #listening: us_listen_socket | undefined;
+  #port = 0;
+  #open = 0; // responses under way, the hit path's excepted
+  #state: 'open' | 'draining' | 'closed' = 'open';
+
+  constructor({ context, uws, connections }: EdgeServerOptions) {
+    const { tls } = context.config;
+    this.#context = context;
+    this.#uws = uws;
+    this.#connections = connections;
+    const isPlain = tls.cert === '';
+    this.#heads = uwsBinaryIsKnown() ? newHeadReader(ASKING_FIELDS, !isPlain) : undefined;
+    this.#lastAnswers = new LastAnswers(this.#heads);
+    this.#hits = this.#heads && new HitPath(context, this.#heads, this.#adopt);
+    this.#app = isPlain
+      ? uws.App()
+      : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+    setTimeouts(this.#app, context.config.limits);
+    this.#route();
+  }
+
+  /**
+   * The port listened on, shared with the other workers (SO_REUSEPORT): that nobody else has it must
+   * have been made sure before. @throws GatewayError GW_PORT_IN_USE, GW_SHUTTING_DOWN
+   */
+  async listen(host: string, port: number): Promise<number> {
+    // A socket opened behind `close` would be nobody's, and abort the process with its thread.
+    if (this.#state !== 'open') throw new GatewayError('GW_SHUTTING_DOWN', 'told to stop already');
+    const socket = await new Promise<us_listen_socket | false>((resolve) => {
+      this.#app.listen(host, port, resolve);
+    });
+    if (socket === false) throw new GatewayError('GW_PORT_IN_USE', `${host}:${port} is in use`);
+    this.#listening = socket;
+    this.#port = this.#uws.us_socket_local_port(socket);
+    return this.#port;
+  }
+
+  /**
+   * Refuses new connections, answers what is in flight and what still comes on the others, each of
+   * which ends behind its next answer, then closes what is left: when nothing is in flight any more and
+   * the rest had `shutdown.idle` for another request, or at the deadline.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'draining';
+    const { clock, config } = this.#context;
+    const beganMs = clock.now();
+    await this.#stopListening(Math.min(ACCEPT_GRACE_MS, deadlineMs));
+    for (;;) {
+      const sinceMs = clock.now() - beganMs;
+      const left = sinceMs < config.shutdown.idle ? this.#connections.open : 0;
+      if (sinceMs >= deadlineMs || (this.#open === 0 && left === 0)) break;
+      await pause(DRAIN_POLL_MS);
+    }
+    this.close();
+  }
+
+  /** Closing a listening socket resets whoever is in its queue, so that has to become empty first. */
+  async #stopListening(graceMs: number): Promise<void> {
+    if (this.#listening === undefined) return;
+    refuseConnections(this.#port);
+    await pause(graceMs);
+    if (this.#state === 'closed') return;
+    this.#uws.us_listen_socket_close(this.#listening);
+    this.#listening = undefined;
+  }
+
+  /** At once and for good; safe to call from anywhere, also twice. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#listening = undefined;
+    this.#app.close();
+  }
+
+  #route(): void {
+    const { guard } = this.#context;
+    this.#app.filter((connection, count) => {
+      guard(() => {
+        if (count < 0) this.#lastAnswers.remove(connection);
+        this.#connections.change(connection, count);
+      });
+    });
+    this.#app.get('/*', (response, request) => {
+      try {
+        if (this.#isOver(response)) return;
+        // What is left while it drains goes the long way, where `Connection: close` is known.
+        if (this.#state === 'open' && this.#hits?.serve(response, request) === true) return;
+      } catch (reason) {
+        this.#fault(response, reason);
+        return;
+      }
+      this.#handle(response, request);
+    });
+    this.#app.any('/*', (response, request) => {
+      if (!this.#isOver(response)) this.#handle(response, request);
+    });
+  }
+
+  /**
+   * Ends a connection that has its last answer, or whose client asks on without reading: what it is
+   * owed would grow without end, and uWS writes an answer wrong or aborts when the kernel takes only
+   * part of earlier ones that it holds back. Behind this turn: what was written in it is not with the
+   * kernel before. With an answer owed, uWS drops the connection at the next request.
+   */
+  #isOver(response: HttpResponse): boolean {
+    const clear = this.#heads === undefined || this.#heads.isClear(response);
+    if (clear && !this.#lastAnswers.has(response)) return false;
+    if (!clear) this.#context.metrics.add('cutPipelined');
+    let open = true;
+    response.onAborted(() => {
+      open = false;
+    });
+    setImmediate(() => {
+      this.#context.guard(() => {
+        if (open) response.close();
+      });
+    });
+    return true;
+  }
+
+  /** A hit, its head and part of its body written: from now on it is in flight like any other. */
+  readonly #adopt = (response: HttpResponse): Responder => {
+    const responder = this.#opened(response);
+    responder.status = 200;
+    return responder;
+  };
+
+  /** With `#later`, the one place where a request can fail by our own fault. */
+  #handle(response: HttpResponse, request: HttpRequest): void {
+    let responder: Responder | undefined;
+    try {
+      responder = this.#begin(response);
+      responder.forHead = request.getCaseSensitiveMethod() === 'HEAD';
+      this.#dispatch(response, request, responder);
+    } catch (reason) {
+      if (responder === undefined) response.close();
+      this.#failed(reason, responder);
+    }
+  }
+
+  /**
+   * Answers in a later turn. uWS parses on in what it has read; while an answer is owed it drops the
+   * connection instead of serving more.
+   */
+  #later(responder: Responder, answer: () => void): void {
+    setImmediate(() => {
+      try {
+        if (!responder.gone) answer();
+      } catch (reason) {
+        this.#context.guard(() => {
+          this.#failed(reason, responder);
+        });
+      }
+    });
+  }
+
+  #failed(reason: unknown, responder: Responder | undefined): void {
+    this.#context.metrics.add('handlerFaults');
+    this.#context.log.error({ err: reason }, 'request handler failed');
+    if (responder === undefined) return;
+    if (responder.headSent) responder.close();
+    else refuse(this.#context, responder, { code: 'GW_INTERNAL' });
+  }
+
+  #fault(response: HttpResponse, reason: unknown): void {
+    this.#context.metrics.add('handlerFaults');
+    this.#context.log.error({ err: reason }, 'hit path failed');
+    response.close();
+  }
+
+  readonly #isDraining = (): boolean => this.#state !== 'open';
+
+  readonly #setDate = (response: HttpResponse, seconds: number): void => {
+    this.#heads?.setDate(response, seconds);
+  };
+
+  /** What a stop waits for until it is gone. */
+  #opened(response: HttpResponse): Responder {
+    const { clock, guard } = this.#context;
+    const responder = new Responder(response, {
+      nowMs: clock.now(),
+      guard,
+      isLast: this.#isDraining,
+      setDate: this.#setDate,
+    });
+    this.#open += 1;
+    responder.whenGone(() => {
+      this.#open -= 1;
+    });
+    return responder;
+  }
+
+  #begin(response: HttpResponse): Responder {
+    const { metrics } = this.#context;
+    const responder = this.#opened(response);
+    metrics.add('requests');
+    responder.whenGone(() => {
+      metrics.add('bytesSent', responder.bytesSent);
+      if (responder.status >= 500) metrics.add('serverErrors');
+      else if (responder.status >= 400) metrics.add('clientErrors');
+      else if (responder.status === 0) metrics.add('aborted');
+    });
+    return responder;
+  }
+
+  #dispatch(response: HttpResponse, request: HttpRequest, responder: Responder): void {
+    const client = readRequest(request, this.#context.rules, this.#heads);
+    let answer: () => void;
+    if ('error' in client) {
+      responder.ending = client.ending ?? 'ours'; // what it may hide is not served
+      answer = () => {
+        refuse(this.#context, responder, { code: client.error });
+      };
+    } else {
+      this.#log(client, responder);
+      responder.ending = client.ending;
+      answer = this.#answerTo(response, client, responder);
+    }
+    if (responder.ending !== 'none') this.#lastAnswers.add(response);
+    // Without the addon nobody knows what is held back on the connection, or that it is to end: uWS must
+    // see an answer owed.
+    if (this.#heads !== undefined) answer();
+    else this.#later(responder, answer);
+  }
+
+  /** What answers the request. A body is listened for at once, as its handler must. */
+  #answerTo(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
+    const context = this.#context;
+    if (this.#state === 'closed') {
+      return () => {
+        refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
+      };
+    }
+    switch (client.method) {
+      case 'GET':
+      case 'HEAD':
+        return () => {
+          new Exchange(context, client, responder).start();
+        };
+      case 'OPTIONS':
+        if (!isPlayersPreflight(client)) break;
+        return () => {
+          this.#preflight(responder);
+        };
+      case 'TRACE':
+      case 'CONNECT':
+        return () => {
+          refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
+        };
+      default:
+    }
+    return this.#passes(response, client, responder);
+  }
+
+  #preflight(responder: Responder): void {
+    responder.cork(() => {
+      const status = cacheStatus(this.#context.config.cache.name, { detail: 'preflight' });
+      responder.head(204, `${status}\r\n${PREFLIGHT_LINES}`);
+      responder.endWithoutBody(undefined);
+    });
+  }
+
+  #passes(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
+    const { config, clock } = this.#context;
+    const { limits } = config;
+    const length = fieldValue(client.rawFields, 'content-length');
+    const coded = fieldValue(client.rawFields, 'transfer-encoding') !== undefined;
+    if (length !== undefined && Number(length) > limits.body) {
+      responder.ending = 'ours';
+      return () => {
+        refuse(this.#context, responder, { code: 'GW_BODY_TOO_LARGE' });
+      };
+    }
+    const hasBody = coded || (length !== undefined && Number(length) > 0);
+    const body = hasBody
+      ? new RequestBody(
+          response,
+          {
+            maxBytes: limits.body,
+            minRate: limits.bodyMinRate,
+            minRateGraceMs: limits.minRateGrace,
+          },
+          () => clock.now(),
+        )
+      : undefined;
+    if (body !== undefined) {
+      responder.whenGone(() => {
+        body.leave();
+      });
+    }
+    return () => {
+      void passThrough(this.#context, { request: client, responder, body, fwd: 'method' });
+    };
+  }
+
+  #log(client: ClientRequest, responder: Responder): void {
+    const { access, clock } = this.#context;
+    if (!access.sampled()) return;
+    responder.whenGone(() => {
+      access.write({
+        method: client.method,
+        target: client.upstreamTarget,
+        status: responder.status,
+        bytes: responder.bytesSent,
+        ms: clock.now() - responder.startedMs,
+        cacheStatus: responder.cacheStatus,
+      });
+    });
+  }
+}
+
+/** Whether scripts may use other methods is for the origin to say: it gets those itself. */
+function isPlayersPreflight({ fields }: ClientRequest): boolean {
+  const method = fieldValue(fields, 'access-control-request-method');
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** In the binary, but not in its type declarations; upstream builds may lack them. */
+interface WithTimeouts {
+  setIdleTimeout?(seconds: number): unknown;
+  setResponseTimeout?(seconds: number): unknown;
+}
+
+/**
+ * uWS counts in steps of 4 s and in one byte, hence the ranges that the settings have. Bytes of an
+ * unfinished request head extend neither of the two (measured: a slow-loris at a header a second is
+ * closed when the time is over), nor do those of a body whose answer is out already, and a request
+ * that waits for its answer is not cut.
+ */
+function setTimeouts(app: UwsApp & WithTimeouts, limits: Config['limits']): void {
+  const seconds = (ms: number): number => Math.ceil(ms / 1_000);
+  app.setIdleTimeout?.(seconds(limits.headersTimeout)); // from the opening to the first request
+  app.setResponseTimeout?.(seconds(limits.idleTimeout)); // from an answer to the next request
+}

@@ -1,0 +1,380 @@
+/**
+ * One GET or HEAD that the hit path could not answer: looks in the directory, asks the shard, and serves what
+ * comes back. Lives until its response is over.
+ */
+import {
+  type Descriptor,
+  isIdentified,
+  isJustWritten,
+  isSameBytes,
+} from '../../protocol/descriptor.js';
+import type { AskRequest, Head, Served } from '../../protocol/messages.js';
+import { mayShare } from '../../rules/audience.js';
+import { judge, NO_DIRECTIVES } from '../../rules/reuse.js';
+import { secondaryKey } from '../../rules/vary.js';
+import type { ErrorCode } from '../../errors.js';
+import { reachOf } from '../../http/range.js';
+import type { AskHandler } from '../reach/asks.js';
+import { ArenaBody } from '../reach/body-source.js';
+import type { BodyWriter } from './answer/body-writer.js';
+import type { ClientRequest } from './request/client-request.js';
+import type { EdgeContext } from './context.js';
+import type { FillFeed, Follower } from '../reach/fill-feed.js';
+import { LocalObject } from '../reach/local-object.js';
+import { passThrough } from './pass.js';
+import { refuse } from './answer/refusal.js';
+import type { ResponsePlan } from './answer/response-plan.js';
+import { RelayedAnswer } from './answer/relayed-answer.js';
+import { SlicedAnswer } from './slices/sliced-answer.js';
+import { StoredAnswer } from './answer/stored-answer.js';
+import type { Responder } from './answer/responder.js';
+
+/** A leader's answer may be his alone, a part not the one that is wanted, a worker be lost. */
+const MAX_ASKS = 3;
+/** A range of what is not kept is read up to from the start; behind that it is asked for by itself. */
+const MAX_SKIP_BYTES = 262_144;
+/** A background refresh that brought nothing is tried again after this. */
+const REFRESH_PAUSE_MS = 1_000;
+
+export class Exchange implements AskHandler {
+  readonly #context: EdgeContext;
+  readonly #request: ClientRequest;
+  readonly #responder: Responder;
+  readonly #stored: StoredAnswer;
+  #asks = 0;
+  #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
+  #wantsWhole = false; // the stored part would not do
+  #beyond = false; // its range may reach what has been written since
+  #elections = 0; // leaders it has waited for in vain
+  #relayed: RelayedAnswer | undefined;
+  #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
+  /** The body that a lost worker was bringing: to be gone on with from its successor. */
+  #interrupted: { readonly writer: BodyWriter; readonly descriptor: Descriptor } | undefined;
+
+  constructor(context: EdgeContext, request: ClientRequest, responder: Responder) {
+    this.#context = context;
+    this.#request = request;
+    this.#responder = responder;
+    this.#stored = new StoredAnswer(context, responder);
+  }
+
+  start(): void {
+    const { lookup, clock } = this.#context;
+    const { key, fields, directives, credentialed } = this.#request;
+    const object = lookup.find(key, fields);
+    if (object !== undefined && mayShare(object.descriptor.freshness, credentialed)) {
+      const verdict = judge(object.descriptor.freshness, directives, clock.now());
+      if (verdict === 'fresh' && this.#serve(object, { hit: true }, true)) return;
+      if (verdict === 'stale-revalidate-in-background') {
+        const served: Served = { hit: true, detail: 'stale-while-revalidate' };
+        if (this.#serve(object, served, true)) {
+          this.#refresh(object);
+          return;
+        }
+      }
+    }
+    this.#ask();
+  }
+
+  object(descriptor: Descriptor, served: Served): void {
+    if (this.#responder.gone) return;
+    if (this.#interrupted !== undefined) {
+      this.#continueWith(descriptor);
+      return;
+    }
+    if (!this.#isSelected(descriptor)) {
+      this.#askAlone();
+      return;
+    }
+    if (!this.#serve(this.#localOf(descriptor), served, false)) this.#ask();
+  }
+
+  filling(feed: FillFeed, served: Served, quantum: number): void {
+    if (this.#responder.gone) return;
+    const { descriptor, source } = feed;
+    if (this.#interrupted !== undefined) {
+      this.#continueWith(descriptor, feed);
+      return;
+    }
+    if (!this.#isSelected(descriptor)) {
+      this.#askAlone();
+      return;
+    }
+    const plan = this.#stored.plan(this.#request, descriptor);
+    if (plan === undefined) {
+      this.#wantsWhole = true;
+      this.#ask();
+      return;
+    }
+    this.#stored.count(served, plan.status);
+    if (plan.bodyless) {
+      this.#stored.endBodyless(descriptor, served, plan);
+      return;
+    }
+    const writer = this.#stored.writerFor(plan, source, () => {
+      this.#stored.writeHead(descriptor, served, plan);
+    });
+    this.#follow(feed, writer);
+    if (source.written > 0) writer.pump(quantum);
+  }
+
+  head(head: Head, served: Served): void {
+    const { asks } = this.#context;
+    const responder = this.#responder;
+    if (responder.headSent) responder.close(); // an interrupted body, and this is another
+    if (responder.gone) {
+      asks.cancel(this);
+      return;
+    }
+    const relayed = new RelayedAnswer({
+      context: this.#context,
+      request: this.#request,
+      responder,
+      skipsUpTo: MAX_SKIP_BYTES,
+    });
+    switch (relayed.begin(head, served)) {
+      case 'whole-wanted':
+        asks.cancel(this);
+        this.#wantsWhole = true;
+        this.#ask();
+        return;
+      case 'range-wanted':
+        asks.cancel(this);
+        this.alone();
+        return;
+      case 'over':
+        asks.cancel(this);
+        break;
+      case 'body':
+        this.#relayed = relayed;
+    }
+    this.#stored.count(served, responder.status === 0 ? head.status : responder.status);
+  }
+
+  chunk(bytes: Uint8Array): void {
+    const relayed = this.#relayed;
+    this.#relaying = this.#relaying.then(async () => {
+      await relayed?.write(bytes);
+      this.#context.asks.credit(this, bytes.length);
+    });
+  }
+
+  relayEnded(code: ErrorCode | undefined): void {
+    void this.#relaying.then(() => {
+      this.#context.guard(() => {
+        if (code === undefined) this.#relayed?.end();
+        else this.#failed(code);
+      });
+    });
+  }
+
+  alone(): void {
+    if (this.#responder.headSent) this.#responder.close();
+    if (this.#responder.gone) return;
+    const { directives } = this.#request;
+    void passThrough(this.#context, {
+      request: this.#request,
+      responder: this.#responder,
+      body: undefined,
+      fwd: directives.noStore ? 'request' : 'uri-miss',
+    });
+  }
+
+  elect(otherwise: 'alone' | 'refused'): void {
+    if (this.#responder.headSent) this.#responder.close();
+    if (this.#responder.gone) return;
+    this.#elections += 1;
+    this.#ask(otherwise);
+  }
+
+  refused(code: ErrorCode, _detail: string, retryAfterS: number): void {
+    if (this.#responder.headSent) this.#responder.close();
+    if (this.#responder.gone) return;
+    refuse(this.#context, this.#responder, { code, retryAfterS });
+  }
+
+  interim(head: Head): void {
+    this.#responder.interim(head);
+  }
+
+  /** Every way back to the shard leads here, and is counted: in the end the request goes alone. */
+  #ask(otherwise: 'alone' | 'refused' = 'alone'): void {
+    const { asks } = this.#context;
+    this.#asks += 1;
+    if (this.#asks > MAX_ASKS) {
+      if (otherwise === 'alone' && this.#interrupted === undefined) this.alone();
+      else this.refused('GW_ORIGIN_STATUS', 'asked too often', 1);
+      return;
+    }
+    if (this.#asks === 1) {
+      this.#responder.whenGone(() => {
+        asks.cancel(this);
+      });
+    }
+    const joins = this.#request.directives === NO_DIRECTIVES && !this.#stranger;
+    asks.ask(this.#askRequest(), this, joins);
+  }
+
+  /** What varies is known only now: asks are joined by less than a later answer may select by. */
+  #isSelected({ vary, secondary }: Descriptor): boolean {
+    return vary.length === 0 || secondaryKey(vary, this.#request.fields) === secondary;
+  }
+
+  #askAlone(): void {
+    this.#stranger = true;
+    this.#ask();
+  }
+
+  #askRequest(): AskRequest {
+    const { key, upstreamTarget, fields, range, lane, credentialed } = this.#request;
+    return {
+      key,
+      target: upstreamTarget,
+      headers: fields,
+      range: this.#wantsWhole ? '' : range,
+      lane,
+      background: false,
+      credentialed,
+      beyond: this.#beyond,
+      slice: undefined,
+      elections: this.#elections,
+    };
+  }
+
+  #refresh(object: LocalObject): void {
+    const nowMs = this.#context.clock.now();
+    if (nowMs - object.refreshAskedMs < REFRESH_PAUSE_MS) return;
+    object.refreshAskedMs = nowMs;
+    this.#context.asks.refresh({ ...this.#askRequest(), range: '', beyond: false, lane: 2 });
+  }
+
+  #localOf(descriptor: Descriptor): LocalObject {
+    const { arena, config } = this.#context;
+    return new LocalObject(descriptor, arena, config.cache.name);
+  }
+
+  /** False: the object is gone or is not what the request wants, so ask. */
+  #serve(object: LocalObject, served: Served, found: boolean): boolean {
+    const plan = this.#stored.plan(this.#request, object.descriptor);
+    if (plan === undefined) {
+      // A part cannot answer; that the shard sent it means it was asked with the range.
+      if (!found) this.#wantsWhole = true;
+      return false;
+    }
+    if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor, plan)) {
+      this.#beyond = true;
+      return false;
+    }
+    if (object.descriptor.sliceBytes > 0 && !plan.bodyless) {
+      return this.#sliced().serve(object, plan, { served, found });
+    }
+    if (this.#stored.serve(object, plan, { served, found })) {
+      this.#context.codings.served(object.descriptor, plan, this.#request.fields);
+      return true;
+    }
+    if (plan.encoded === undefined) return false;
+    // Only the encoded form was evicted: the object itself will do, in its own form.
+    const plainer = { ...object.descriptor, encodings: [], keep: false };
+    const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
+    return this.#serve(identity, served, found);
+  }
+
+  #sliced(): SlicedAnswer {
+    return new SlicedAnswer({
+      context: this.#context,
+      request: this.#request,
+      responder: this.#responder,
+      stored: this.#stored,
+      onOutdated: () => {
+        this.#ask();
+      },
+      onAlone: () => {
+        this.alone();
+      },
+      onFailed: (code) => {
+        this.#failed(code);
+      },
+    });
+  }
+
+  /** The range reaches past what is stored: of a file that was just being written, more may be there. */
+  #mayHaveGrown(descriptor: Descriptor, { pieces: [piece] }: ResponsePlan): boolean {
+    const { totalBytes } = descriptor;
+    if (piece !== undefined && 'from' in piece && piece.from + piece.length < totalBytes) {
+      return false;
+    }
+    const { range, method } = this.#request;
+    if (method !== 'GET' || range === '' || this.#wantsWhole || totalBytes < 0) return false;
+    const reach = reachOf(range);
+    if (reach === undefined || reach.end < totalBytes) return false;
+    return reach.start >= totalBytes || isJustWritten(descriptor);
+  }
+
+  #follow(feed: FillFeed, writer: BodyWriter): void {
+    const { descriptor } = feed;
+    const follower: Follower = {
+      get sent() {
+        return writer.sent;
+      },
+      cut: () => {
+        writer.cut();
+      },
+      get over() {
+        return writer.over;
+      },
+      get begun() {
+        return writer.begun;
+      },
+      pump: (quantum) => {
+        writer.pump(quantum);
+      },
+      failed: (code) => {
+        feed.leave(follower);
+        if (code === 'GW_WORKER_LOST' && writer.begun && isIdentified(descriptor)) {
+          this.#interrupted = { writer, descriptor };
+          this.#ask();
+          return;
+        }
+        writer.abandon();
+        this.#failed(code);
+      },
+    };
+    feed.follow(follower);
+    this.#responder.whenGone(() => {
+      feed.leave(follower);
+    });
+  }
+
+  /** With `feed`: it is being filled. Otherwise it is all there. */
+  #continueWith(descriptor: Descriptor, feed?: FillFeed): void {
+    const { arena, turns } = this.#context;
+    const interrupted = this.#interrupted;
+    if (interrupted === undefined || !isSameBytes(interrupted.descriptor, descriptor)) {
+      this.#responder.close();
+      return;
+    }
+    const { writer } = interrupted;
+    if (feed !== undefined) {
+      this.#interrupted = undefined;
+      this.#follow(feed, writer);
+      writer.continueFrom(feed.source, turns.quantum);
+      return;
+    }
+    const { slot, extents, storedBytes } = descriptor;
+    arena.pin(slot);
+    this.#interrupted = undefined;
+    this.#responder.whenGone(() => {
+      arena.release(slot);
+    });
+    const source = new ArenaBody({ arena, slot, extents, written: storedBytes, ended: true });
+    writer.continueFrom(source, turns.quantum);
+  }
+
+  /** What has been sent must not look whole; where nothing was sent yet, say what happened. */
+  #failed(code: ErrorCode): void {
+    if (this.#responder.gone) return;
+    if (this.#responder.headSent) this.#responder.close();
+    else if (code === 'GW_WORKER_LOST') this.#ask();
+    else refuse(this.#context, this.#responder, { code });
+  }
+}

@@ -1,0 +1,109 @@
+/** A slice fetched for one answer, past the cache: its shard has no room for it, or may not share it. */
+import { judgeSlice, type SliceOf, sliceRange } from '../../../protocol/slices.js';
+import type { Descriptor } from '../../../protocol/descriptor.js';
+import { asGatewayError, type ErrorCode, GatewayError } from '../../../errors.js';
+import { RANGE_AND_CONDITIONS } from '../../../http/conditions.js';
+import { fieldValue, type FieldLine } from '../../../http/fields.js';
+import type { OriginRequest } from '../../../origin/origin.js';
+import { discardBody } from '../../../origin/resilience/resilient.js';
+import type { BorrowedBytes } from '../../../runtime/bytes.js';
+import type { ClientRequest } from '../request/client-request.js';
+import type { EdgeContext } from '../context.js';
+
+/** Of the client's fields, what is said anew for the slice. */
+const REPLACED = new Set([...RANGE_AND_CONDITIONS, 'accept-encoding', 'expect']);
+
+export interface DirectSliceOptions {
+  readonly request: ClientRequest;
+  readonly clientAddress: string;
+  readonly head: Descriptor;
+  readonly slice: SliceOf;
+  readonly onBytes: () => void;
+  readonly onFailed: (code: ErrorCode) => void;
+}
+
+export class DirectSlice {
+  readonly #context: EdgeContext;
+  readonly #options: DirectSliceOptions;
+  readonly #abort = new AbortController();
+  #source: AsyncIterator<BorrowedBytes> | undefined;
+  #chunk: BorrowedBytes | undefined;
+  #chunkAt = 0; // offset of the chunk in the slice
+  #pulling = true;
+
+  constructor(context: EdgeContext, options: DirectSliceOptions) {
+    this.#context = context;
+    this.#options = options;
+    void this.#settle(this.#begin());
+  }
+
+  view(at: number, count: number): BorrowedBytes | undefined {
+    const within = at - this.#chunkAt;
+    const chunk = this.#pulling ? undefined : this.#chunk;
+    if (chunk !== undefined && within < chunk.length) {
+      return chunk.subarray(within, Math.min(chunk.length, within + count));
+    }
+    if (!this.#pulling && this.#source !== undefined) void this.#settle(this.#pull(this.#source));
+    return undefined;
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#source?.return?.().catch(() => undefined);
+    this.#source = undefined;
+  }
+
+  /** Says what came of it. A chunk is lent until the next pull, so the client takes one before that. */
+  async #settle(step: Promise<void>): Promise<void> {
+    const { onBytes, onFailed } = this.#options;
+    this.#pulling = true;
+    try {
+      await step;
+      this.#pulling = false;
+    } catch (reason) {
+      const { code, detail } = asGatewayError(reason);
+      if (this.#abort.signal.aborted) return;
+      this.#context.metrics.add('originErrors');
+      this.#context.log.warn({ code, detail, path: this.#options.request.path }, 'slice failed');
+      this.#context.guard(() => {
+        onFailed(code);
+      });
+      return;
+    }
+    if (!this.#abort.signal.aborted) this.#context.guard(onBytes);
+  }
+
+  async #begin(): Promise<void> {
+    const { metrics, origin } = this.#context;
+    metrics.add('originRequests');
+    const response = await origin.fetch(this.#upstream(), this.#abort.signal);
+    const verdict = judgeSlice(this.#options.slice, response);
+    if (verdict !== 'fits' || this.#abort.signal.aborted) {
+      discardBody(response.body);
+      const code = verdict === 'changed' ? 'GW_ORIGIN_CHANGED' : 'GW_ORIGIN_STATUS';
+      throw new GatewayError(code, `a slice was answered ${response.status}`);
+    }
+    this.#source = response.body[Symbol.asyncIterator]();
+    await this.#pull(this.#source);
+  }
+
+  async #pull(source: AsyncIterator<BorrowedBytes>): Promise<void> {
+    this.#chunkAt += this.#chunk?.length ?? 0;
+    this.#chunk = undefined;
+    const step = await source.next();
+    if (step.done === true) throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'of a slice');
+    this.#context.metrics.add('originBytes', step.value.length);
+    this.#chunk = step.value;
+  }
+
+  #upstream(): OriginRequest {
+    const { request, clientAddress, head, slice } = this.#options;
+    const all = this.#context.forwarding.passed(request, { clientAddress });
+    const coded = fieldValue(head.fields, 'content-encoding') !== undefined;
+    const wanted = coded ? (fieldValue(request.fields, 'accept-encoding') ?? '') : 'identity';
+    const headers: FieldLine[] = all.filter(([name]) => !REPLACED.has(name));
+    headers.push(['accept-encoding', wanted]);
+    headers.push(['range', sliceRange(slice)], ['if-range', slice.validator]);
+    return { method: 'GET', target: request.upstreamTarget, headers };
+  }
+}

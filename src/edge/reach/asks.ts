@@ -1,0 +1,386 @@
+/**
+ * What this worker has asked of shards and waits for. Equal asks go out once per worker; a shard
+ * then folds those of all workers into one fill. Bounded by the connections of the worker, since
+ * each has at most one request under way.
+ */
+import type { Descriptor } from '../../protocol/descriptor.js';
+import type {
+  Aftermath,
+  AskRequest,
+  Head,
+  Served,
+  ToEdge,
+  ToShard,
+} from '../../protocol/messages.js';
+import type { ErrorCode } from '../../errors.js';
+import { fieldValue } from '../../http/fields.js';
+import { hash32, shardOf, workerOf } from '../../runtime/hash.js';
+import type { FillFeed } from './fill-feed.js';
+import { FillFeeds } from './fill-feeds.js';
+import { Invalidations } from './invalidations.js';
+import type { ArenaView } from '../../arena/arena.js';
+import type { Turns } from './turns.js';
+
+/** One request's side of an ask. Exactly one of the first six is called, once, unless cancelled. */
+export interface AskHandler {
+  /** The body is leased for as long as this call lasts. */
+  object(descriptor: Descriptor, served: Served): void;
+  /** The bytes are coming: join `feed`, and send up to `quantum` of those that are there. */
+  filling(feed: FillFeed, served: Served, quantum: number): void;
+  /** Not for the cache: `chunk`s follow, then `relayEnded`. */
+  head(head: Head, served: Served): void;
+  /** Fetch it yourself. */
+  alone(): void;
+  /** What came was for its leader alone: ask anew, and after too many leaders do the other thing. */
+  elect(otherwise: 'alone' | 'refused'): void;
+  refused(code: ErrorCode, detail: string, retryAfterS: number): void;
+  interim(head: Head): void;
+  chunk(bytes: Uint8Array): void;
+  relayEnded(code: ErrorCode | undefined): void;
+}
+
+export interface AsksOptions {
+  readonly shards: number;
+  readonly workers: number;
+  readonly turns: Turns;
+  readonly now: () => number;
+  readonly send: (worker: number, message: ToShard) => boolean;
+  /** As `send`, also to a worker with much before it: for what has been promised to a client. */
+  readonly insist: (worker: number, message: ToShard) => boolean;
+  /** False: its thread has ended and its successor is not there yet. */
+  readonly isUp: (worker: number) => boolean;
+  readonly arena: ArenaView;
+  /** A member threw: the others must be answered all the same. */
+  readonly guard: (run: () => void) => void;
+}
+
+interface Ask {
+  readonly id: number;
+  readonly shard: number;
+  readonly request: AskRequest;
+  joinKey: string;
+  readonly sinceMs: number;
+  /** Whose request it is: answers to his fields go to nobody else. */
+  readonly leader: AskHandler;
+  readonly members: Set<AskHandler>;
+}
+
+/** How long a shard may be gone (its worker restarts) before its askers are refused. */
+const LOST_PATIENCE_MS = 10_000;
+
+export class Asks {
+  readonly #options: AsksOptions;
+  readonly #asks = new Map<number, Ask>();
+  readonly #joinable = new Map<string, Ask>();
+  readonly #byHandler = new Map<AskHandler, Ask>();
+  readonly #feeds: FillFeeds;
+  readonly #invalidations: Invalidations;
+  #nextId = 1;
+
+  constructor(options: AsksOptions) {
+    this.#options = options;
+    this.#feeds = new FillFeeds(options);
+    this.#invalidations = new Invalidations({
+      placeOf: (key) => this.#placeOf(key),
+      send: options.insist,
+    });
+  }
+
+  get pending(): number {
+    return this.#asks.size;
+  }
+
+  /** Asks, or joins an equal ask that is still unanswered. `joins` false: this request is special. */
+  ask(request: AskRequest, handler: AskHandler, joins: boolean): void {
+    const joinKey = joins ? joinKeyOf(request) : '';
+    const open = joins ? this.#joinable.get(joinKey) : undefined;
+    if (open !== undefined) {
+      open.members.add(handler);
+      this.#byHandler.set(handler, open);
+      return;
+    }
+    const id = this.#nextId++;
+    const ask: Ask = {
+      id,
+      shard: this.#placeOf(request.key).shard,
+      request,
+      joinKey,
+      sinceMs: this.#options.now(),
+      leader: handler,
+      members: new Set([handler]),
+    };
+    this.#asks.set(id, ask);
+    this.#byHandler.set(handler, ask);
+    if (joins) this.#joinable.set(joinKey, ask);
+    this.#post(ask);
+  }
+
+  /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
+  refresh(request: AskRequest): void {
+    const { shard, worker } = this.#placeOf(request.key);
+    const message: ToShard = {
+      kind: 'ask',
+      id: 0,
+      shard,
+      request: { ...request, background: true },
+    };
+    this.#options.send(worker, message);
+  }
+
+  /** Asks for what a player will want next. Lost without harm when the shard cannot take it. */
+  prefetch(request: AskRequest): void {
+    const { shard, worker } = this.#placeOf(request.key);
+    this.#options.send(worker, { kind: 'prefetch', shard, request });
+  }
+
+  /** The client behind `handler` has left. */
+  cancel(handler: AskHandler): void {
+    const ask = this.#byHandler.get(handler);
+    if (ask === undefined) return;
+    this.#byHandler.delete(handler);
+    ask.members.delete(handler);
+    if (ask.members.size === 0) this.#drop(ask, true);
+  }
+
+  /** The client has taken this many relayed bytes: as many more may come. */
+  credit(handler: AskHandler, bytes: number): void {
+    const ask = this.#byHandler.get(handler);
+    if (ask === undefined) return;
+    const { id, shard } = ask;
+    this.#options.send(this.#workerOf(shard), { kind: 'credit', id, shard, bytes });
+  }
+
+  /** Resolves when every shard concerned has forgotten the keys. */
+  async invalidate(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#invalidations.order(key, '')));
+  }
+
+  /** Resolves when nobody gets that version of a large object any more: the origin has another one. */
+  outdate(key: string, validator: string): Promise<void> {
+    this.joinNoMore();
+    return this.#invalidations.order(key, validator);
+  }
+
+  receive(message: ToEdge, from: number): void {
+    if (message.kind === 'progress') {
+      this.#feeds.progress(message);
+      return;
+    }
+    if (message.kind === 'invalidated') {
+      this.#invalidations.confirmed(message.id);
+      return;
+    }
+    const ask = this.#asks.get(message.id);
+    if (message.kind === 'object') this.#object(ask, message, from);
+    else if (message.kind === 'filling') this.#join(ask, message, from);
+    else if (ask !== undefined) this.#answer(ask, message);
+  }
+
+  /** About once a second. */
+  tick(): void {
+    const beforeMs = this.#options.now() - LOST_PATIENCE_MS;
+    for (const ask of [...this.#asks.values()]) {
+      if (ask.sinceMs > beforeMs || this.#options.isUp(this.#workerOf(ask.shard))) continue;
+      this.#each(this.#drop(ask, false), (member) => {
+        member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
+      });
+    }
+  }
+
+  /** A worker's thread has ended: its fills will say no more, and it has forgotten all it held. */
+  onPeerDown(worker: number): void {
+    this.#invalidations.onPeerDown(worker);
+    this.#feeds.onPeerDown(worker);
+    for (const ask of [...this.#asks.values()]) {
+      if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
+        this.#each(this.#drop(ask, false), (member) => {
+          member.relayEnded('GW_WORKER_LOST');
+        });
+      }
+    }
+  }
+
+  /** A worker is back: what it was asked before is asked again. */
+  onPeerUp(worker: number): void {
+    for (const ask of this.#asks.values()) {
+      if (this.#workerOf(ask.shard) === worker) this.#post(ask);
+    }
+  }
+
+  /** Something was purged: who asks from now on may not get what was on its way before. */
+  joinNoMore(): void {
+    this.#joinable.clear();
+  }
+
+  close(): void {
+    this.#feeds.close();
+    this.#asks.clear();
+    this.#joinable.clear();
+    this.#byHandler.clear();
+  }
+
+  #placeOf(key: string): { shard: number; worker: number } {
+    const shard = shardOf(hash32(key), this.#options.shards);
+    return { shard, worker: this.#workerOf(shard) };
+  }
+
+  #workerOf(shard: number): number {
+    return workerOf(shard, this.#options.workers);
+  }
+
+  /** When the shard's worker is down the ask waits here for its return. */
+  #post(ask: Ask): void {
+    const { id, shard, request } = ask;
+    const worker = this.#workerOf(shard);
+    if (!this.#options.isUp(worker)) return;
+    if (this.#options.send(worker, { kind: 'ask', id, shard, request })) return;
+    this.#each(this.#drop(ask, false), (member) => {
+      member.refused('GW_MAILBOX_FULL', 'too many messages to one worker', 1);
+    });
+  }
+
+  #answer(ask: Ask, message: Answer): void {
+    if (isRelayed(message)) {
+      this.#relayed(ask, message);
+      return;
+    }
+    switch (message.kind) {
+      case 'alone':
+        this.#each(this.#drop(ask, false), (member) => {
+          member.alone();
+        });
+        return;
+      case 'refused':
+        this.#refuse(ask, message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #refuse(ask: Ask, message: Extract<Answer, { kind: 'refused' }>): void {
+    const { code, detail, retryAfterS, others } = message;
+    this.#each(this.#drop(ask, false), (member) => {
+      if (member === ask.leader || others === 'refused') member.refused(code, detail, retryAfterS);
+      else sendOn(member, others);
+    });
+  }
+
+  #relayed(ask: Ask, message: RelayedAnswer): void {
+    const leader = ask.members.has(ask.leader) ? ask.leader : undefined;
+    switch (message.kind) {
+      case 'informational':
+        leader?.interim(message.head);
+        return;
+      case 'head':
+        this.#relay(ask, message);
+        return;
+      case 'chunk':
+        leader?.chunk(message.bytes);
+        return;
+      case 'end':
+        this.#drop(ask, false);
+        leader?.relayEnded(message.code);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** The leader gets the body, and nobody does when he has left: it was made for him. */
+  #relay(ask: Ask, { head, served, others }: Extract<Answer, { kind: 'head' }>): void {
+    const { leader } = ask;
+    this.#unlist(ask);
+    ask.joinKey = RELAYING;
+    const rest = [...ask.members].filter((member) => member !== leader);
+    for (const member of rest) {
+      ask.members.delete(member);
+      this.#byHandler.delete(member);
+    }
+    if (ask.members.has(leader)) leader.head(head, served);
+    else this.#drop(ask, true);
+    this.#each(rest, (member) => {
+      sendOn(member, others);
+    });
+  }
+
+  #each(members: readonly AskHandler[], run: (member: AskHandler, position: number) => void): void {
+    for (const [position, member] of members.entries()) {
+      this.#options.guard(() => {
+        run(member, position);
+      });
+    }
+  }
+
+  /** The lease that came with it guards the body until every member has its own. */
+  #object(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'object' }>, from: number): void {
+    const { descriptor, served } = message;
+    if (ask !== undefined) {
+      this.#each(this.#drop(ask, false), (member, i) => {
+        member.object(descriptor, servedTo(i, served));
+      });
+    }
+    this.#options.arena.giveBack(from, descriptor.slot);
+  }
+
+  #join(ask: Ask | undefined, message: Filling, from: number): void {
+    const { arena, turns } = this.#options;
+    if (ask === undefined) {
+      arena.giveBack(from, message.descriptor.slot);
+      return;
+    }
+    const members = this.#drop(ask, false);
+    const feed = this.#feeds.join(message, from, ask);
+    const quantum = turns.firstQuantum(feed.followers.size + members.length);
+    feed.admit(() => {
+      this.#each(members, (member, i) => {
+        member.filling(feed, servedTo(i, message.served), quantum);
+      });
+    });
+  }
+
+  #drop(ask: Ask, tell: boolean): AskHandler[] {
+    this.#asks.delete(ask.id);
+    this.#unlist(ask);
+    if (tell) {
+      const { id, shard } = ask;
+      this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
+    }
+    for (const member of ask.members) this.#byHandler.delete(member);
+    return [...ask.members];
+  }
+
+  /** Who asks from now on does not join it. */
+  #unlist({ id, joinKey }: Ask): void {
+    if (this.#joinable.get(joinKey)?.id === id) this.#joinable.delete(joinKey);
+  }
+}
+
+type Answer = Exclude<ToEdge, { kind: 'progress' | 'invalidated' | 'object' | 'filling' }>;
+type Filling = Extract<ToEdge, { kind: 'filling' }>;
+type RelayedAnswer = Extract<ToEdge, { kind: 'informational' | 'head' | 'chunk' | 'end' }>;
+
+function isRelayed(message: Answer): message is RelayedAnswer {
+  return ['informational', 'head', 'chunk', 'end'].includes(message.kind);
+}
+
+/** Not the leader: the answer was not for him. */
+function sendOn(member: AskHandler, what: Aftermath): void {
+  if (what === 'alone') member.alone();
+  else member.elect(what === 'elect' ? 'alone' : 'refused');
+}
+
+/** All but the first of those who wait were folded into its request. */
+function servedTo(position: number, served: Served): Served {
+  return position === 0 || served.hit ? served : { collapsed: true, ...served };
+}
+
+/** Marks an ask whose answer is being relayed. */
+const RELAYING = '\0relaying';
+
+/** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
+function joinKeyOf(request: AskRequest): string {
+  const { key, headers, range, credentialed, beyond } = request;
+  const encoding = fieldValue(headers, 'accept-encoding') ?? '';
+  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;
+}

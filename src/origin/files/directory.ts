@@ -1,0 +1,304 @@
+/**
+ * A directory as an origin: regular files under it, with validators and single ranges, and 404 for
+ * everything else, so that nothing tells a missing file from a forbidden one. A file that may still
+ * be being written has a weak tag, no Last-Modified (its second may not be over) and a short life.
+ */
+import { realpathSync, statSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GatewayError } from '../../errors.js';
+import { evaluateConditions, ifRangeHolds } from '../../http/conditions.js';
+import { formatHttpDate } from '../../http/date.js';
+import { fieldValue } from '../../http/fields.js';
+import type { FieldLine, FieldLines } from '../../http/fields.js';
+import { formatContentRange, parseRange } from '../../http/range.js';
+import { contentTypeOf, mediaKind } from '../../media/kind.js';
+import type { Clock } from '../../runtime/clock.js';
+import { FileBody } from './file-body.js';
+import { isVouched, type Opening, readOpening, type Region } from './file-opening.js';
+import { entityTag, type FileState, hiddenForMs, isSettled } from './file-state.js';
+import { Gate } from './gate.js';
+import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
+import { bodyOf, plainAnswer } from '../plain-answer.js';
+import type { PlainAnswer } from '../plain-answer.js';
+import { openUnder, pathNames } from './safe-open.js';
+import type { Opened } from './safe-open.js';
+
+export const OPEN_FILES = 64; // at once, each an fd and up to 512 KiB of buffers
+const WAITING_OPENS = 1024;
+const OPEN_WAIT_MS = 10_000;
+/** Readings of a file's beginning before it is given up: some 250 ms in all. */
+const READINGS = 8;
+const FIRST_PAUSE_MS = 2;
+/** For caches behind us; ours goes by `settling`. A playlist may live shorter than a second. */
+const UNSETTLED_CONTROL = 'max-age=1, stale-while-revalidate=0';
+const UNSETTLED_MANIFEST_CONTROL = 'no-cache';
+
+export interface DirectoryOptions {
+  readonly root: string;
+  readonly name: string; // in OriginResponse.origin
+  readonly clock: Pick<Clock, 'wall'>;
+}
+
+/** @throws GatewayError GW_CONFIG_INVALID when `root` is no directory that can be read. */
+export function openDirectoryOrigin(options: DirectoryOptions): Origin {
+  return new DirectoryOrigin(options);
+}
+
+interface Representation {
+  readonly etag: string;
+  readonly settled: boolean;
+  readonly lastModifiedMs: number | undefined;
+  readonly dateMs: number;
+  readonly length: number;
+  readonly lines: FieldLines; // of every answer about it, 304 included
+}
+
+type OpenFile = Extract<Opened, { kind: 'file' }>;
+
+class DirectoryOrigin implements Origin {
+  readonly #options: DirectoryOptions;
+  readonly #root: string;
+  readonly #gate = new Gate({ permits: OPEN_FILES, queue: WAITING_OPENS, waitMs: OPEN_WAIT_MS });
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#root = realDirectory(options.root);
+  }
+
+  async fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return this.#text(request, 405, [['allow', 'GET, HEAD']]);
+    }
+    const query = request.target.indexOf('?');
+    const path = query === -1 ? request.target : request.target.slice(0, query);
+    const names = pathNames(path);
+    if (names === undefined) return this.#text(request, 404);
+    await this.#gate.acquire(signal);
+    const lease = new FileLease(() => {
+      this.#gate.release();
+    });
+    try {
+      return await this.#answer({ request, signal, names, path, lease });
+    } finally {
+      await lease.closeUnlessTaken();
+    }
+  }
+
+  async close(): Promise<void> {
+    // Files are closed by their bodies.
+  }
+
+  async #answer(lookup: Lookup): Promise<OriginResponse> {
+    const { request, names, path, lease } = lookup;
+    let opened = await openUnder(this.#root, names);
+    const slash = path.endsWith('/');
+    let file = path;
+    if (opened.kind === 'directory') {
+      file = 'index.html';
+      opened = await openUnder(this.#root, [...names, file]);
+      if (opened.kind === 'file') lease.handle = opened.handle;
+      // Relative links in the page would miss the directory; '//' would name another host.
+      const location = `/${names.map(encodeURIComponent).join('/')}/`;
+      if (opened.kind === 'file' && !slash)
+        return this.#text(request, 301, [['location', location]]);
+    } else if (slash && opened.kind === 'file') {
+      lease.handle = opened.handle;
+      return this.#text(request, 404);
+    }
+    if (opened.kind !== 'file') return this.#text(request, 404);
+    lease.handle = opened.handle;
+    return this.#fileAnswer(lookup, opened, file);
+  }
+
+  /** @throws GatewayError GW_ORIGIN_IO: it never stays the same for as long as it takes to read it. */
+  async #fileAnswer(lookup: Lookup, file: OpenFile, path: string): Promise<OriginResponse> {
+    const { request, signal } = lookup;
+    const { handle } = file;
+    let state: FileState = file.stat;
+    let before: Opening | undefined;
+    for (let reading = 0; reading < READINGS; reading += 1) {
+      const pauseMs = reading === 0 ? 0 : FIRST_PAUSE_MS ** reading;
+      const waitMs = Math.max(pauseMs, hiddenForMs(state, this.#wallMs()));
+      if (waitMs > 0) {
+        await pause(waitMs, signal);
+        state = await handle.stat({ bigint: true });
+      }
+      const hidden = hiddenForMs(state, this.#wallMs()) > 0;
+      const about = this.#describe(path, state);
+      const answer = this.#planned(request, about);
+      if (!('region' in answer)) return answer;
+      const opening = await readOpening(handle, state, answer.region);
+      if (isVouched(opening, { hidden, before })) {
+        return this.#streamed(lookup, { handle, opening, about, answer });
+      }
+      before = opening;
+      state = opening.after;
+    }
+    throw new GatewayError('GW_ORIGIN_IO', 'the file is being written to all the while');
+  }
+
+  /** The answer when it needs no byte of the file, else which bytes it needs. */
+  #planned(request: OriginRequest, about: Representation): OriginResponse | Planned {
+    const status = evaluateConditions(conditionsOf(request), about, about.dateMs);
+    if (status !== 200) return this.#bare(status, about.lines, about);
+    const range = wantedRange(request, about);
+    if (range === 'unsatisfiable') {
+      const line: FieldLine = ['content-range', formatContentRange(undefined, about.length)];
+      return this.#text(request, 416, [line]);
+    }
+    const start = range?.[0] ?? 0;
+    const length = range === undefined ? about.length : range[1] - start + 1;
+    const headers: FieldLine[] = [...about.lines, ['content-length', String(length)]];
+    if (range !== undefined)
+      headers.push(['content-range', formatContentRange(range, about.length)]);
+    const partial = range === undefined ? 200 : 206;
+    if (request.method === 'HEAD' || length === 0) {
+      return this.#bare(partial, headers, about);
+    }
+    return { status: partial, headers, region: { start, length } };
+  }
+
+  #streamed(
+    { signal, lease }: Lookup,
+    from: { handle: FileHandle; opening: Opening; about: Representation; answer: Planned },
+  ): OriginResponse {
+    const { handle, opening, about, answer } = from;
+    const { status, headers } = answer;
+    const { settled } = about;
+    const body = new FileBody({ handle, opening, settled, signal, onClosed: lease.take() });
+    return {
+      status,
+      headers,
+      body,
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
+  }
+
+  #describe(path: string, state: FileState): Representation {
+    const dateMs = this.#wallMs();
+    const settled = isSettled(state, dateMs);
+    const etag = entityTag(state, settled);
+    const modifiedMs = Number(state.mtimeNs / 1_000_000n);
+    const lastModifiedMs = settled ? Math.min(modifiedMs, dateMs) : undefined; // RFC 9110 section 8.8.2.1
+    const type = contentTypeOf(path);
+    const lines: FieldLine[] = [
+      ['date', formatHttpDate(dateMs)],
+      ['content-type', type],
+      ['etag', etag],
+      ['accept-ranges', 'bytes'],
+    ];
+    if (lastModifiedMs !== undefined) lines.push(['last-modified', formatHttpDate(lastModifiedMs)]);
+    else lines.push(['cache-control', unsettledControl(path, type)]);
+    return { etag, settled, lastModifiedMs, dateMs, length: Number(state.size), lines };
+  }
+
+  #wallMs(): number {
+    return this.#options.clock.wall();
+  }
+
+  #bare(status: number, headers: FieldLines, { settled }: Representation): OriginResponse {
+    return {
+      status,
+      headers,
+      body: bodyOf(),
+      settling: !settled,
+      forEveryone: true,
+      origin: this.#options.name,
+    };
+  }
+
+  #text(request: OriginRequest, status: PlainAnswer['status'], more?: FieldLines): OriginResponse {
+    const { name } = this.#options;
+    const answer = { method: request.method, status, name, nowMs: this.#wallMs() };
+    return plainAnswer(more === undefined ? answer : { more, ...answer });
+  }
+}
+
+/** An answer whose body is still to be read. */
+interface Planned {
+  readonly status: number;
+  readonly headers: FieldLines;
+  readonly region: Region;
+}
+
+interface Lookup {
+  readonly request: OriginRequest;
+  readonly signal: AbortSignal;
+  readonly names: readonly string[];
+  readonly path: string;
+  readonly lease: FileLease;
+}
+
+/** One permit and, once opened, one handle: given back together unless a body takes them over. */
+class FileLease {
+  handle: FileHandle | undefined;
+  readonly #release: () => void;
+  #taken = false;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  /** The body closes the handle from now on and calls the result after. */
+  take(): () => void {
+    this.#taken = true;
+    return this.#release;
+  }
+
+  async closeUnlessTaken(): Promise<void> {
+    if (this.#taken) return;
+    await this.handle?.close();
+    this.#release();
+  }
+}
+
+function conditionsOf(request: OriginRequest): Parameters<typeof evaluateConditions>[0] {
+  const { method, headers } = request;
+  return {
+    method,
+    ifMatch: fieldValue(headers, 'if-match'),
+    ifNoneMatch: fieldValue(headers, 'if-none-match'),
+    ifModifiedSince: fieldValue(headers, 'if-modified-since'),
+    ifUnmodifiedSince: fieldValue(headers, 'if-unmodified-since'),
+  };
+}
+
+/** The one range to answer with; undefined: the whole file (RFC 9110 sections 13.1.5 and 14.2). */
+function wantedRange(
+  request: OriginRequest,
+  about: Representation,
+): readonly [start: number, end: number] | 'unsatisfiable' | undefined {
+  const value = request.method === 'GET' ? fieldValue(request.headers, 'range') : undefined;
+  if (value === undefined) return undefined;
+  const ifRange = fieldValue(request.headers, 'if-range');
+  if (ifRange !== undefined && !ifRangeHolds(ifRange, about)) return undefined;
+  const result = parseRange(value, about.length, 1);
+  if (result.kind === 'unsatisfiable') return 'unsatisfiable';
+  return result.kind === 'ranges' ? result.ranges[0] : undefined;
+}
+
+function unsettledControl(path: string, type: string): string {
+  const kind = mediaKind(path, type);
+  return kind === 'playlist' || kind === 'mpd' ? UNSETTLED_MANIFEST_CONTROL : UNSETTLED_CONTROL;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (reason) {
+    throw new GatewayError('GW_CLIENT_ABORTED', 'file', { cause: reason });
+  }
+}
+
+function realDirectory(root: string): string {
+  try {
+    const real = realpathSync(root);
+    if (statSync(real).isDirectory()) return real;
+  } catch (reason) {
+    throw new GatewayError('GW_CONFIG_INVALID', `cannot open directory ${root}`, { cause: reason });
+  }
+  throw new GatewayError('GW_CONFIG_INVALID', `not a directory: ${root}`);
+}

@@ -1,0 +1,132 @@
+/** What a shard knows of one resource: its stored variants and the fills under way for it. */
+import type { Descriptor } from '../../protocol/descriptor.js';
+import type { EncodedBody } from '../../protocol/descriptor.js';
+import type { FieldLines } from '../../http/fields.js';
+import type { MediaKind } from '../../media/kind.js';
+import type { Rhythm } from '../../media/rhythm.js';
+import { type EntryFills, NO_FILLS } from '../intake/entry-fills.js';
+import type { Body } from './object-store.js';
+
+/** One stored response: whole, or a run of a representation (`descriptor.firstByte` and length). */
+export interface Stored {
+  readonly entry: Entry;
+  readonly secondary: string;
+  readonly kind: MediaKind;
+  readonly body: Body;
+  encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
+  originFields: FieldLines; // as received, with Date and Age: what a 304 updates
+  descriptor: Descriptor; // another one with each change of what is told
+  rhythm?: Rhythm | undefined; // of a manifest
+  retryAtMs: number; // after a failed revalidation: not before this
+}
+
+export interface Variant {
+  whole: Stored | undefined;
+  readonly parts: Stored[];
+}
+
+/** Wakes what rests of an entry: the variant with that secondary key, or all. */
+export type WakeVariants = (entry: Entry, secondary: string | undefined) => void;
+
+/** What an entry holds, by secondary key. What rests is woken by being asked for. */
+export class Variants {
+  readonly #awake = new Map<string, Variant>();
+  readonly #wake: (secondary: string | undefined) => void;
+
+  constructor(wake: (secondary: string | undefined) => void) {
+    this.#wake = wake;
+  }
+
+  get(secondary: string): Variant | undefined {
+    if (!this.#awake.has(secondary)) this.#wake(secondary);
+    return this.#awake.get(secondary);
+  }
+
+  /** The same, made where there is none. */
+  ensure(secondary: string): Variant {
+    const known = this.get(secondary);
+    return known ?? this.ensureAwake(secondary);
+  }
+
+  /** All, as a list of its own. */
+  values(): Variant[] {
+    this.#wake(undefined);
+    return [...this.#awake.values()];
+  }
+
+  /** Those that rest are left alone. */
+  awake(): [secondary: string, Variant][] {
+    return [...this.#awake];
+  }
+
+  ensureAwake(secondary: string): Variant {
+    const known = this.#awake.get(secondary);
+    if (known !== undefined) return known;
+    const variant: Variant = { whole: undefined, parts: [] };
+    this.#awake.set(secondary, variant);
+    return variant;
+  }
+
+  /** What of it is in the arena stays there. */
+  forget(secondary: string): void {
+    this.#awake.delete(secondary);
+  }
+}
+
+export interface Entry {
+  readonly key: string;
+  vary: readonly string[];
+  readonly variants: Variants;
+  fills: EntryFills; // NO_FILLS until there is one
+}
+
+export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
+
+/** An entry of which nothing is awake. */
+export function newEntry(key: string, wake?: WakeVariants): Entry {
+  const variants = new Variants((secondary) => wake?.(entry, secondary));
+  const entry: Entry = { key, vary: [], variants, fills: NO_FILLS };
+  return entry;
+}
+
+/** Takes `stored` out of its entry's variants; true when it was there. */
+export function unlink(stored: Stored): boolean {
+  const { variants } = stored.entry;
+  const variant = variants.get(stored.secondary);
+  if (variant === undefined) return false;
+  let found = false;
+  if (variant.whole === stored) {
+    variant.whole = undefined;
+    found = true;
+  }
+  const at = variant.parts.indexOf(stored);
+  if (at >= 0) {
+    variant.parts.splice(at, 1);
+    found = true;
+  }
+  if (variant.whole === undefined && variant.parts.length === 0) variants.forget(stored.secondary);
+  return found;
+}
+
+export function variantOf(entry: Entry, secondary: string): Variant {
+  return entry.variants.ensure(secondary);
+}
+
+/** Puts a new response in its place: a whole one takes that of all it replaces. */
+export function keepStored(stored: Stored, discard: (stored: Stored) => void): void {
+  const variant = variantOf(stored.entry, stored.secondary);
+  if (stored.descriptor.status === 206) {
+    variant.parts.push(stored);
+    return;
+  }
+  const before = variant.whole;
+  const parts = [...variant.parts];
+  variant.whole = stored;
+  if (before !== undefined) discard(before);
+  for (const part of parts) discard(part);
+}
+
+/** All that a variant holds, as a list of its own: discarding changes the variant. */
+export function storedIn(variant: Variant): Stored[] {
+  return variant.whole === undefined ? [...variant.parts] : [variant.whole, ...variant.parts];
+}

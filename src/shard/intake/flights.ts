@@ -1,0 +1,286 @@
+/**
+ * The singleflight of one shard: which fills are under way, who waits for which, and who waits for a
+ * fill to be begun. `fill.ts` has the picture of a fill's states.
+ */
+import type { AskRequest } from '../../protocol/messages.js';
+import { secondaryKey } from '../../rules/vary.js';
+import { LaneMailbox } from '../../runtime/lanes.js';
+import type { Answers } from './answers.js';
+import type { ShardContext } from './context.js';
+import type { Entry, Stored, Variant } from '../holdings/entry.js';
+import { EntryFills, NO_FILLS } from './entry-fills.js';
+import {
+  askerOf,
+  type Fill,
+  isJoinable,
+  mayJoin,
+  nearlyDone,
+  unsubscribe,
+  type Waiter,
+  wakeFill,
+} from './fill.js';
+import { FillRunner, type FillHooks } from './fill-runner.js';
+import { fillRange, isOneRange, reachesSoon } from './parts.js';
+
+/** How long a queued ask may wait for a free fill, by lane. */
+const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
+
+export interface FlightHooks extends Pick<FillHooks, 'discard' | 'factsOf' | 'onStored'> {
+  /** What is stored, and whether to fetch at all, must be looked at again. */
+  readonly decide: (waiter: Waiter) => void;
+}
+
+interface Place {
+  readonly slotKey: string;
+  readonly range: string;
+  readonly stored: Stored | undefined;
+}
+
+export class Flights {
+  readonly #context: ShardContext;
+  readonly #answers: Answers;
+  readonly #hooks: FlightHooks;
+  readonly #runner: FillRunner;
+  readonly #queue: LaneMailbox<Waiter>;
+  readonly #queued = new Set<string>();
+  readonly #fills = new Map<number, Fill>();
+  /** By asker: the fill it waits for. */
+  readonly #waiting = new Map<string, Fill>();
+  #nextFill = 1;
+  #state: 'open' | 'closed' = 'open';
+
+  constructor(context: ShardContext, answers: Answers, hooks: FlightHooks) {
+    this.#context = context;
+    this.#answers = answers;
+    this.#hooks = hooks;
+    this.#queue = new LaneMailbox(context.config.limits.queue);
+    this.#runner = new FillRunner(context, answers, {
+      release: (waiter) => {
+        this.#untrack(askerOf(waiter));
+      },
+      redecide: (waiter) => {
+        this.#untrack(askerOf(waiter));
+        hooks.decide(waiter);
+      },
+      onEnd: (fill) => {
+        this.#onEnd(fill);
+      },
+      ...hooks,
+    });
+  }
+
+  get active(): number {
+    return this.#fills.size;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /** Fetches ahead that are under way. */
+  get prefetching(): number {
+    let count = 0;
+    for (const { leader } of this.#fills.values()) if (leader.worker === -1) count += 1;
+    return count;
+  }
+
+  /** Into the fill that brings what is wanted, or a new one when there is room for one. */
+  join(waiter: Waiter, variant: Variant | undefined): 'joined' | 'began' | 'queued' | 'refused' {
+    const { index, config, clock } = this.#context;
+    const { request } = waiter;
+    const known = index.get(request.key);
+    const place = placeOf(request, known, variant?.whole);
+    const fill = known?.fills.find(place.slotKey);
+    if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
+      return this.#addWaiter(fill, waiter);
+    }
+    if (this.#loading() < config.limits.fills) {
+      this.#start(waiter, index.ensure(request.key), place);
+      return 'began';
+    }
+    if (this.#queue.offer(request.lane, waiter, clock.now())) {
+      this.#queued.add(askerOf(waiter));
+      return 'queued';
+    }
+    const detail = `lane ${request.lane} is full`;
+    this.#answers.refuse([waiter], { code: 'GW_MAILBOX_FULL', detail });
+    return 'refused';
+  }
+
+  /** Fills that wait for their origin's head, for what is under that key. */
+  isAsking(entry: Entry | undefined): boolean {
+    for (const fill of entry?.fills ?? []) {
+      if (fill.phase === 'requesting' && isJoinable(fill)) return true;
+    }
+    return false;
+  }
+
+  /** The client of one ask has left. A fill that nobody wants goes on only if it is nearly done. */
+  cancel(worker: number, id: number): void {
+    const asker = askerOf({ worker, id });
+    const fill = this.#waiting.get(asker);
+    if (fill === undefined) {
+      if (!this.#queued.delete(asker)) return;
+      this.#queue.withdraw((waiter) => waiter.worker === worker && waiter.id === id);
+      return;
+    }
+    this.#untrack(asker);
+    const waiter = fill.waiters.get(asker);
+    fill.waiters.delete(asker);
+    if (waiter !== undefined) unsubscribe(fill, waiter);
+    if (fill.waiters.size > 0 || fill.leader.request.background) return;
+    if (fill.phase === 'filling' && nearlyDone(fill)) return;
+    fill.abort.abort();
+    wakeFill(fill);
+  }
+
+  /** More of a relayed body may be sent. */
+  credit(worker: number, id: number, bytes: number): void {
+    const fill = this.#waiting.get(askerOf({ worker, id }));
+    if (fill === undefined) return;
+    fill.credit += bytes;
+    wakeFill(fill);
+  }
+
+  /** Where a worker's followers of a ringing body are. */
+  passed(worker: number, id: number, place: { slowest: number; fastest: number }): void {
+    const fill = this.#fills.get(id);
+    if (fill?.subscribers.has(worker) !== true) return;
+    fill.ring.places.set(worker, place);
+    wakeFill(fill);
+  }
+
+  /** About ten times a second. */
+  tick(): void {
+    const expired = this.#queue.expire(this.#context.clock.now(), PATIENCE_MS);
+    for (const waiter of expired) this.#queued.delete(askerOf(waiter));
+    const detail = 'waited too long for the origin';
+    this.#answers.refuse(expired, { code: 'GW_MAILBOX_FULL', detail });
+    for (const fill of this.#fills.values()) if (fill.phase === 'ringing') wakeFill(fill);
+    this.#startQueued();
+  }
+
+  /** A worker's thread has ended, and its interest with it. */
+  forgetWorker(worker: number): void {
+    // Its successor numbers its asks from the start again.
+    this.#queue.withdraw((waiter) => waiter.worker === worker);
+    for (const asker of this.#queued)
+      if (asker.startsWith(`${worker}:`)) this.#queued.delete(asker);
+    for (const fill of [...this.#fills.values()]) {
+      for (const waiter of [...fill.waiters.values()]) {
+        if (waiter.worker === worker) this.cancel(worker, waiter.id);
+      }
+    }
+  }
+
+  /** Aborts what is under way and takes nothing more. */
+  close(): void {
+    this.#state = 'closed';
+    for (const fill of this.#fills.values()) {
+      fill.abort.abort();
+      wakeFill(fill);
+    }
+  }
+
+  /** Fills that count against the limit: a relay takes no room of the shard's. */
+  #loading(): number {
+    let count = 0;
+    for (const { phase } of this.#fills.values()) if (phase !== 'relaying') count += 1;
+    return count;
+  }
+
+  #startQueued(): void {
+    if (this.#state !== 'open' || this.#queue.size === 0) return;
+    const { limits } = this.#context.config;
+    for (let room = limits.fills - this.#loading(); room > 0; room -= 1) {
+      const next = this.#queue.take();
+      if (next === undefined) return;
+      this.#queued.delete(askerOf(next));
+      this.#hooks.decide(next);
+    }
+  }
+
+  #addWaiter(fill: Fill, waiter: Waiter): 'joined' | 'refused' {
+    if (waiter.request.background) return 'joined';
+    if (fill.waiters.size >= this.#context.config.limits.waiters) {
+      const detail = 'too many wait for this object';
+      this.#answers.refuse([waiter], { code: 'GW_MAILBOX_FULL', detail });
+      return 'refused';
+    }
+    waiter.collapsed = true;
+    this.#track(fill, waiter);
+    const { descriptor } = fill;
+    if (fill.phase === 'filling' && descriptor !== undefined) {
+      this.#answers.follow(fill, waiter, descriptor.status);
+    }
+    return 'joined';
+  }
+
+  #track(fill: Fill, waiter: Waiter): void {
+    const asker = askerOf(waiter);
+    waiter.follows = false;
+    fill.waiters.set(asker, waiter);
+    fill.askers.add(asker);
+    this.#waiting.set(asker, fill);
+  }
+
+  #untrack(asker: string): void {
+    this.#waiting.get(asker)?.askers.delete(asker);
+    this.#waiting.delete(asker);
+  }
+
+  #start(waiter: Waiter, entry: Entry, place: Place): void {
+    const fill: Fill = {
+      id: this.#context.shard * 2 ** 32 + this.#nextFill++,
+      entry,
+      ...place,
+      leader: waiter,
+      abort: new AbortController(),
+      subscribers: new Map(),
+      waiters: new Map(),
+      askers: new Set(),
+      phase: 'requesting',
+      purged: false,
+      reserved: undefined,
+      body: undefined,
+      descriptor: undefined,
+      written: 0,
+      sentExtents: 0,
+      ring: { bytes: 0, places: new Map(), cutBelow: 0, heldSinceMs: NaN, heldAt: 0 },
+      credit: 0,
+      wake: undefined,
+    };
+    this.#fills.set(fill.id, fill);
+    if (entry.fills === NO_FILLS) entry.fills = new EntryFills();
+    entry.fills.begin(fill);
+    if (!waiter.request.background) this.#track(fill, waiter);
+    void this.#runner.run(fill);
+  }
+
+  #onEnd(fill: Fill): void {
+    this.#fills.delete(fill.id);
+    const { entry } = fill;
+    entry.fills.end(fill);
+    if (entry.fills.size === 0) entry.fills = NO_FILLS;
+    for (const asker of [...fill.askers]) this.#untrack(asker);
+    const { index } = this.#context;
+    index.dropIfEmpty(entry);
+    // Workers serve it without us from now on, and it goes before the collector takes it for old.
+    index.rest(entry);
+    this.#startQueued();
+  }
+}
+
+/** Under which key the entry knows the fill for this ask, what range that asks for, and what it validates. */
+function placeOf(request: AskRequest, entry: Entry | undefined, whole: Stored | undefined): Place {
+  const secondary = secondaryKey(entry?.vary ?? [], request.headers);
+  const range = rangeOf(request, whole, entry?.fills.find(secondary));
+  if (range !== '') return { slotKey: `${secondary}\n${range}`, range, stored: undefined };
+  return { slotKey: secondary, range, stored: whole };
+}
+
+function rangeOf(request: AskRequest, whole: Stored | undefined, under: Fill | undefined): string {
+  if (request.beyond) return isOneRange(request.range) ? request.range : '';
+  if (whole !== undefined || reachesSoon(under, request.range)) return '';
+  return fillRange(request);
+}

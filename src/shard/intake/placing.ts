@@ -1,0 +1,233 @@
+/** Gives an origin's answer its place in the shard: room as it begins, and what is told of it as it ends. */
+import { mayShare } from '../../rules/audience.js';
+import type { SliceOf } from '../../protocol/slices.js';
+import { secondaryKey } from '../../rules/vary.js';
+import { mediaKind } from '../../media/kind.js';
+import { withoutContentDigests } from '../../http/digest.js';
+import type { FieldLines } from '../../http/fields.js';
+import type { OriginResponse } from '../../origin/origin.js';
+import { hash32 } from '../../runtime/hash.js';
+import type { Answers } from './answers.js';
+import type { ShardContext } from './context.js';
+import { describe, pathOf, type StoringPlan } from '../../protocol/describe.js';
+import { withCodable } from './encoder.js';
+import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from '../holdings/entry.js';
+import type { Fill, Waiter } from './fill.js';
+import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
+import type { Body } from '../holdings/object-store.js';
+import { isSliced } from './slicing.js';
+import { type Span, spanOf } from './span.js';
+import { textRoom } from '../holdings/stored-as-text.js';
+
+/** Fields that an origin may be expected to send with a slice. */
+const SLICE_FIELDS_BYTES = 512;
+
+/** An object of unknown length begins with so much and grows by doubling. */
+const FIRST_GROWTH_BYTES = 65_536;
+
+export interface PlacingHooks {
+  /** A waiter must be decided anew: the answer that came does not suit it. */
+  readonly redecide: (waiter: Waiter) => void;
+  readonly onStored: (stored: Stored) => void;
+  readonly discard: (stored: Stored) => void;
+  readonly factsOf: FactsOf;
+}
+
+export class Placing {
+  readonly #context: ShardContext;
+  readonly #answers: Answers;
+  readonly #hooks: PlacingHooks;
+
+  constructor(context: ShardContext, answers: Answers, hooks: PlacingHooks) {
+    this.#context = context;
+    this.#answers = answers;
+    this.#hooks = hooks;
+  }
+
+  /** Takes the room of a slice before its origin is asked. False: readers hold too much. */
+  reserveSlice(fill: Fill, { first, last }: SliceOf): boolean {
+    const { store } = this.#context;
+    const bytes = last - first + 1;
+    fill.reserved = store.reserve(bytes, textRoom(fill.entry.key, []) + SLICE_FIELDS_BYTES);
+    return fill.reserved !== undefined;
+  }
+
+  /** Gives back what was reserved in vain. */
+  giveUp(fill: Fill): void {
+    if (fill.reserved !== undefined) this.#context.store.release(fill.reserved);
+    fill.reserved = undefined;
+  }
+
+  /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
+  accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
+    const { config, shard } = this.#context;
+    const span = spanOf(fill, response);
+    if (span === undefined) return 'partial';
+    if (span.length > config.cache.maxObject) return 'too-large';
+    const body = fill.reserved ?? this.#reserve(fill, response, span);
+    if (body === undefined) return 'no-room';
+    fill.reserved = undefined;
+    const { entry } = fill;
+    const { secondary, strangers } = this.#select(fill, plan);
+    fill.body = body;
+    fill.phase = 'filling';
+    fill.sentExtents = body.extents.length;
+    fill.descriptor = withCodable(
+      this.#context,
+      describe(response.status, response.headers, plan, {
+        key: entry.key,
+        ...{ shard, secondary },
+        slot: body.slot,
+        generation: body.generation,
+        extents: body.extents,
+        firstByte: span.first,
+        storedBytes: span.length,
+        totalBytes: span.total,
+        sliceBytes: 0,
+        codable: false,
+        keep: false,
+      }),
+    );
+    this.#answers.filling(fill, response.status);
+    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    return undefined;
+  }
+
+  /**
+   * Keeps what is told of an object whose bytes are to be fetched in slices, and answers all whom it
+   * suits. False: it is none.
+   */
+  keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
+    const { config, shard, store } = this.#context;
+    const { entry } = fill;
+    const span = spanOf(fill, response);
+    if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
+    const originFields = headFields(response);
+    const room = textRoom(entry.key, originFields);
+    const body = store.reserve(0, room);
+    if (body === undefined) return false;
+    const { secondary, strangers } = this.#select(fill, plan);
+    const place = {
+      key: entry.key,
+      shard,
+      secondary,
+      slot: body.slot,
+      generation: body.generation,
+      extents: [],
+      firstByte: 0,
+      storedBytes: span.total,
+      totalBytes: span.total,
+      sliceBytes: config.cache.sliceSize,
+      codable: false,
+      keep: true,
+    };
+    const descriptor = describe(200, originFields, plan, place);
+    if (!fill.purged) {
+      store.store(body, 0, hash32(entry.key), room);
+      const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
+      this.#keep({
+        entry,
+        secondary,
+        kind,
+        body,
+        encodings: NO_ENCODINGS,
+        originFields,
+        descriptor,
+        retryAtMs: 0,
+      });
+    }
+    const fwd = fill.stored === undefined ? 'uri-miss' : 'stale';
+    this.#answers.objectToAll(fill, descriptor, {
+      hit: false,
+      fwd,
+      fwdStatus: response.status,
+      stored: true,
+    });
+    if (fill.purged) store.release(body);
+    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    return true;
+  }
+
+  #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
+    const { store } = this.#context;
+    const room = textRoom(fill.entry.key, headers);
+    return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
+  }
+
+  #keep(stored: Stored): void {
+    this.#context.index.own(stored.body.slot, stored);
+    keepStored(stored, this.#hooks.discard);
+    this.#hooks.onStored(stored);
+  }
+
+  /** By what the answer is selected from now on; takes out of the fill those whom it does not suit. */
+  #select(fill: Fill, plan: StoringPlan): { secondary: string; strangers: Waiter[] } {
+    const { vary } = plan;
+    if (!fill.purged) this.#adoptVary(fill.entry, vary);
+    const secondary = secondaryKey(vary, fill.leader.request.headers);
+    fill.entry.fills.rekey(fill, secondary);
+    const strangers: Waiter[] = [];
+    for (const [asker, waiter] of fill.waiters) {
+      const { headers, credentialed } = waiter.request;
+      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
+      fill.waiters.delete(asker);
+      strangers.push(waiter);
+    }
+    return { secondary, strangers };
+  }
+
+  /** A resource that varies differently from before: what was stored under the old rule is no guide. */
+  #adoptVary(entry: Entry, vary: readonly string[]): void {
+    if (entry.vary.join() === vary.join()) return;
+    for (const variant of entry.variants.values()) {
+      for (const stored of storedIn(variant)) this.#hooks.discard(stored);
+    }
+    entry.vary = vary;
+  }
+
+  finish(fill: Fill, arrival: Arrival): void {
+    const { store } = this.#context;
+    const { body, descriptor, entry } = fill;
+    if (body === undefined || descriptor === undefined) return;
+    const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
+    const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
+    const facts = withRhythm(
+      { fill, arrival },
+      factsOfStored(this.#context, { kind, descriptor: placed }, this.#hooks.factsOf),
+    );
+    const plan = planOf(this.#context, { fill, arrival }, facts);
+    const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
+    if (!plan.store || fill.purged || fill.ring.bytes > 0) {
+      this.#answers.ended(fill, { ok: true }); // with the last extents
+      fill.body = undefined;
+      store.release(body);
+      return;
+    }
+    const originFields = arrival.response.headers;
+    const described = withCodable(
+      this.#context,
+      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+    );
+    store.store(body, fill.written, hash32(entry.key), textRoom(entry.key, originFields));
+    const stored: Stored = {
+      entry,
+      secondary: descriptor.secondary,
+      kind,
+      body,
+      encodings: NO_ENCODINGS,
+      originFields,
+      descriptor: { ...described, extents: body.extents },
+      rhythm: facts.rhythm?.of,
+      retryAtMs: 0,
+    };
+    this.#keep(stored);
+    this.#answers.ended(fill, { ok: true });
+  }
+}
+
+/** Of a part, what is told of the whole as well. */
+function headFields({ status, headers }: OriginResponse): FieldLines {
+  if (status === 200) return headers;
+  const whole = withoutContentDigests(headers);
+  return whole.filter(([name]) => name !== 'content-range' && name !== 'content-length');
+}
