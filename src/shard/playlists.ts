@@ -1,5 +1,5 @@
 /** What playlists say: how long they live, and which segment a player asks for next. */
-import { type AskRequest, PLAIN_ASK } from '../protocol/messages.js';
+import { type AskRequest, PLAIN_ASK, type SegmentOrder } from '../protocol/messages.js';
 import { parseMpd } from '../media/dash.js';
 import type { ObjectFacts } from '../media/defaults.js';
 import { followingUris, type HlsMediaPlaylist, parsePlaylist } from '../media/hls.js';
@@ -8,7 +8,8 @@ import { splitHost } from '../http/key.js';
 import { mediaKind } from '../media/kind.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import { hash32 } from '../runtime/hash.js';
-import type { ShardContext } from './intake/context.js';
+import type { FollowingSegments } from './following-segments.js';
+import type { Config } from '../config/config.js';
 
 /** Longer ones are an archive's: parsing them would hold up the shard's turn. */
 const MAX_PLAYLIST_BYTES = 2_097_152;
@@ -21,11 +22,18 @@ const OF_ANYBODY: ReadonlySet<string> = new Set([
   ...['host', 'accept', 'accept-encoding', 'accept-language', 'origin', 'user-agent'],
 ]);
 
-export class Playlists {
-  readonly #context: Pick<ShardContext, 'config' | 'order' | 'spread'>;
+export interface PlaylistsOptions {
+  readonly config: Pick<Config, 'key' | 'prefetch'>;
+  readonly order: FollowingSegments;
+  /** For every worker. */
+  readonly spread: (order: SegmentOrder) => void;
+}
 
-  constructor(context: Pick<ShardContext, 'config' | 'order' | 'spread'>) {
-    this.#context = context;
+export class Playlists {
+  readonly #options: PlaylistsOptions;
+
+  constructor(options: PlaylistsOptions) {
+    this.#options = options;
   }
 
   factsOf(
@@ -50,7 +58,7 @@ export class Playlists {
 
   /** The request for what follows `request` in its playlist; undefined when none is known. */
   after(request: AskRequest): AskRequest | undefined {
-    const { config, order } = this.#context;
+    const { config, order } = this.#options;
     const next = request.range === '' ? order.next(request.key) : undefined;
     if (next === undefined) return undefined;
     const { target } = splitHost(config.key.host, next);
@@ -61,7 +69,7 @@ export class Playlists {
 
   /** Every worker, as any shard may be asked for a segment. */
   #tell(playlist: string, media: HlsMediaPlaylist, content: number): void {
-    const { config, order, spread } = this.#context;
+    const { config, order, spread } = this.#options;
     if (!config.prefetch.enabled || order.isKnown(playlist, content)) return;
     const { prefix, target } = splitHost(config.key.host, playlist);
     const following: (readonly [string, string])[] = [];

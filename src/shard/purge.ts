@@ -2,15 +2,20 @@
 import { objectKey } from '../protocol/slices.js';
 import { splitHost } from '../http/key.js';
 import type { ShardContext } from './intake/context.js';
+import type { Flights } from './intake/flights.js';
+import type { Descriptor } from '../protocol/descriptor.js';
 import { type Entry, type Stored, storedIn } from './holdings/entry.js';
 import type { EntryIndex } from './holdings/entry-index.js';
-import { renewStored } from './holdings/renew.js';
 
 export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
   // prefix '': everything
   readonly soft: boolean;
   readonly everyHost?: boolean; // keys begin with a host, those of the order do not
 };
+
+export interface PurgeContext extends Pick<ShardContext, 'holdings' | 'clock'> {
+  readonly flights: Pick<Flights, 'forbid' | 'forbidKey'>;
+}
 
 /**
  * Gives the number of objects purged, key by key, so that a thread with a million of them can do
@@ -19,46 +24,28 @@ export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly pref
  * that the next request validates. Fills under way keep nothing.
  */
 export function* purgeMatching(
-  context: ShardContext,
+  { holdings, flights, clock }: PurgeContext,
   order: PurgeOrder,
-  discard: (stored: Stored) => void,
 ): Generator<number, void> {
-  const { index } = context;
+  const { index } = holdings;
   const named = targetTest(order);
   // What is under way keeps nothing; what is stored follows key by key.
-  for (const entry of index.awakeEntries()) if (named(entry.key)) forbid(context, entry);
+  flights.forbid(named);
   yield 0;
   for (const entry of entriesOf(index, order, named)) {
-    if (entry === undefined) yield 0;
-    else yield purgeEntry(context, entry, { soft: order.soft, discard });
-  }
-}
-
-function forbid({ index }: ShardContext, entry: Entry): void {
-  for (const fill of entry.fills) {
-    fill.purged = true;
-    entry.fills.unlist(fill);
-  }
-  index.dropIfEmpty(entry);
-}
-
-function purgeEntry(
-  context: ShardContext,
-  entry: Entry,
-  { soft, discard }: { soft: boolean; discard: (stored: Stored) => void },
-): number {
-  const { index } = context;
-  let purged = 0;
-  for (const variant of entry.variants.values()) {
-    for (const stored of storedIn(variant)) {
-      purged += 1;
-      if (soft) expire(context, stored);
-      else discard(stored);
+    if (entry === undefined) {
+      yield 0;
+      continue;
     }
+    flights.forbidKey(entry.key);
+    const responses = entry.variants.values().flatMap(storedIn);
+    for (const stored of responses) {
+      if (order.soft) holdings.renew(stored, expired(stored, clock.now()));
+      else holdings.discard(stored);
+    }
+    index.rest(entry); // now, not at the tick: there may be a million
+    yield responses.length;
   }
-  forbid(context, entry);
-  index.rest(entry); // now, not at the tick: there may be a million
-  return purged;
 }
 
 function* entriesOf(
@@ -90,11 +77,8 @@ function nameTest(order: PurgeOrder): (name: string) => boolean {
 }
 
 /** Its lifetime has just ended. */
-function expire(context: ShardContext, stored: Stored): void {
-  const { freshness } = stored.descriptor;
-  const ageMs = Math.max(0, context.clock.now() - freshness.bornMs);
-  renewStored(context, stored, {
-    ...stored.descriptor,
-    freshness: { ...freshness, ttlMs: Math.min(freshness.ttlMs, ageMs) },
-  });
+function expired({ descriptor }: Stored, nowMs: number): Descriptor {
+  const { freshness } = descriptor;
+  const ageMs = Math.max(0, nowMs - freshness.bornMs);
+  return { ...descriptor, freshness: { ...freshness, ttlMs: Math.min(freshness.ttlMs, ageMs) } };
 }

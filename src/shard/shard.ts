@@ -13,48 +13,39 @@ import {
 import { secondaryKey } from '../rules/vary.js';
 import { isOld } from '../protocol/descriptor.js';
 import { validatorOf } from '../protocol/slices.js';
-import type { AskRequest, EncodeOrder, ToShard } from '../protocol/messages.js';
+import type { AskRequest, EncodeOrder, SegmentOrder, ToShard } from '../protocol/messages.js';
 import { fieldValue } from '../http/fields.js';
 import { Answers } from './intake/answers.js';
 import type { ShardContext } from './intake/context.js';
-import {
-  type Entry,
-  type Stored,
-  storedIn,
-  unlink,
-  type Variant,
-  variantOf,
-} from './holdings/entry.js';
+import { type Stored, storedIn, type Variant, variantOf } from './holdings/entry.js';
 import { Encoder } from './intake/encoder.js';
 import type { Waiter } from './intake/fill.js';
+import type { FollowingSegments } from './following-segments.js';
 import { Flights } from './intake/flights.js';
-import type { Body } from './holdings/object-store.js';
+import type { ObjectStore } from './holdings/object-store.js';
+import type { EntryIndex } from './holdings/entry-index.js';
 import { coveringPart, fillRange, mergeParts, outdatedBy } from './intake/parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
 
+export interface ShardOptions extends ShardContext {
+  /** Which segments follow which; of all shards of the worker. */
+  readonly order: FollowingSegments;
+  /** For every worker: which segments follow which. */
+  readonly spread: (order: SegmentOrder) => void;
+  /** A player asks for that next. */
+  readonly ahead: (request: AskRequest) => void;
+}
+
 export class Shard {
-  readonly #context: ShardContext;
+  readonly #context: ShardOptions;
   readonly #answers: Answers;
   readonly #flights: Flights;
   readonly #encoder: Encoder;
   readonly #playlists: Playlists;
   #state: 'open' | 'closed' = 'open';
 
-  /** Forgets a stored response and gives its memory back. */
-  readonly #discard = (stored: Stored): void => {
-    const { store, index } = this.#context;
-    if (!index.isHeld(stored)) return;
-    unlink(stored);
-    for (const body of [stored.body, ...stored.encodings.values()]) {
-      index.own(body.slot, undefined);
-      store.discard(body);
-    }
-    stored.encodings.clear();
-    index.dropIfEmpty(stored.entry);
-  };
-
-  constructor(context: ShardContext) {
+  constructor(context: ShardOptions) {
     this.#context = context;
     this.#answers = new Answers(context);
     this.#playlists = new Playlists(context);
@@ -66,14 +57,13 @@ export class Shard {
       onStored: (stored) => {
         this.#onStored(stored);
       },
-      discard: this.#discard,
       factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
     });
   }
 
   /** Keys that something is known of. */
   get knownKeys(): number {
-    return this.#context.index.count;
+    return this.#context.holdings.index.count;
   }
 
   get activeFills(): number {
@@ -84,12 +74,12 @@ export class Shard {
     return this.#flights.queued;
   }
 
-  get store(): ShardContext['store'] {
-    return this.#context.store;
+  get store(): ObjectStore {
+    return this.#context.holdings.store;
   }
 
-  get index(): ShardContext['index'] {
-    return this.#context.index;
+  get index(): EntryIndex {
+    return this.#context.holdings.index;
   }
 
   receive(message: ToShard | EncodeOrder, from: number): void {
@@ -132,50 +122,20 @@ export class Shard {
   /** As `purge`, key by key: the caller may let others have the thread between two. */
   *purging(order: PurgeOrder): Generator<number, void> {
     this.#context.memory.clear();
-    const keys = purgeMatching(this.#context, order, this.#discard);
+    const { clock, holdings } = this.#context;
+    const keys = purgeMatching({ clock, holdings, flights: this.#flights }, order);
     for (const purged of keys) {
       this.#context.metrics.add('purged', purged);
       yield purged;
     }
   }
 
-  /** A body is taken for room: its object goes, or loses that coding. */
-  onEvicted(slot: number): Body | undefined {
-    const { metrics, store, index } = this.#context;
-    metrics.add('evictions');
-    const resting = index.takeResting(slot);
-    if (resting !== undefined) {
-      const [body, ...codings] = resting;
-      for (const coding of codings) store.discard(coding);
-      return body;
-    }
-    const stored = index.ownerOf(slot);
-    if (stored === undefined) return undefined;
-    index.own(slot, undefined);
-    if (stored.body.slot !== slot) return withoutEncoding(stored, slot);
-    unlink(stored);
-    for (const encoding of stored.encodings.values()) {
-      index.own(encoding.slot, undefined);
-      store.discard(encoding);
-    }
-    stored.encodings.clear();
-    index.dropIfEmpty(stored.entry);
-    return stored.body;
-  }
-
-  /** A response has no room for what must be told of it, or is one too many of its key. */
-  giveUp(stored: Stored): void {
-    this.#context.metrics.add('evictions');
-    this.#discard(stored);
-  }
-
   /** About ten times a second: frees what readers have left and gives up on what waited too long. */
   tick(): void {
-    const { store, index, rebalance } = this.#context;
-    store.reclaim();
-    rebalance.tick();
+    const { holdings } = this.#context;
+    holdings.tick();
     this.#flights.tick();
-    index.sweep();
+    holdings.index.sweep();
   }
 
   /** A worker's thread has ended: its interest is void. */
@@ -213,10 +173,10 @@ export class Shard {
   }
 
   #decide(waiter: Waiter): void {
-    const { index, clock } = this.#context;
+    const { holdings, clock } = this.#context;
     const { request, directives } = waiter;
     const nowMs = clock.now();
-    const entry = index.get(request.key);
+    const entry = holdings.index.get(request.key);
     const variant = sharedVariant(
       entry?.variants.get(secondaryKey(entry.vary, request.headers)),
       request.credentialed,
@@ -227,7 +187,7 @@ export class Shard {
       this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
       return;
     }
-    if (directives.noStore || this.#goesAlone(waiter, entry, nowMs)) {
+    if (directives.noStore || this.#goesAlone(waiter, nowMs)) {
       this.#answers.alone(waiter);
       return;
     }
@@ -237,27 +197,27 @@ export class Shard {
 
   /** The origin has another version than the one of which a slice was asked for. */
   #outdate({ key, validator }: { readonly key: string; readonly validator: string }): void {
-    for (const { whole } of this.#context.index.get(key)?.variants.values() ?? []) {
+    const { holdings } = this.#context;
+    for (const { whole } of holdings.index.get(key)?.variants.values() ?? []) {
       if (whole === undefined || whole.descriptor.sliceBytes === 0) continue;
-      if (validatorOf(whole.descriptor) === validator) this.#discard(whole);
+      if (validatorOf(whole.descriptor) === validator) holdings.discard(whole);
     }
   }
 
   /** True: to wait for another's answer is in vain, or what comes would be too large to share. */
-  #goesAlone({ request }: Waiter, entry: Entry | undefined, nowMs: number): boolean {
+  #goesAlone({ request }: Waiter, nowMs: number): boolean {
     const { memory } = this.#context;
     const { key, credentialed, background } = request;
     if (background) return false;
     if (memory.isPassing(key, nowMs) && fillRange(request) === '') return true;
     // One at a time still leads, so that the first answer that can be shared ends it.
-    return memory.isUnshared(key, credentialed, nowMs) && this.#flights.isAsking(entry);
+    return memory.isUnshared(key, credentialed, nowMs) && this.#flights.isAsking(key);
   }
 
   /** True when the waiter was answered from what is stored. */
   #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
     const { request } = waiter;
-    const stored =
-      variant.whole ?? coveringPart(this.#context, variant, request.range, this.#discard);
+    const stored = variant.whole ?? coveringPart(this.#context, variant, request.range);
     if (stored === undefined) return false;
     if (request.beyond && this.#mayHaveGrown(stored, nowMs)) return false;
     switch (verdictOf(waiter, stored, nowMs)) {
@@ -322,11 +282,12 @@ export class Shard {
   }
 
   #onStored(stored: Stored): void {
-    this.#context.memory.noteShared(stored.entry.key);
+    const { holdings, memory } = this.#context;
+    memory.noteShared(stored.entry.key);
     if (stored.descriptor.status === 206) {
       const { whole } = variantOf(stored.entry, stored.secondary);
-      if (whole !== undefined && outdatedBy(whole, stored)) this.#discard(whole);
-      mergeParts(this.#context, stored, this.#discard);
+      if (whole !== undefined && outdatedBy(whole, stored)) holdings.discard(whole);
+      mergeParts(this.#context, stored);
     }
   }
 
@@ -340,9 +301,9 @@ export class Shard {
 
   /** Another shard's client, or one's own, is a segment before this. */
   #prefetch(request: AskRequest): void {
-    const { config, index, metrics } = this.#context;
+    const { config, holdings, metrics } = this.#context;
     if (this.#flights.prefetching >= config.prefetch.concurrency) return;
-    if (index.has(request.key)) return;
+    if (holdings.index.has(request.key)) return;
     metrics.add('prefetched');
     this.#ask(0, request, -1);
   }
@@ -353,18 +314,6 @@ function verdictOf({ request, directives }: Waiter, stored: Stored, nowMs: numbe
   return request.slice === undefined
     ? judge(stored.descriptor.freshness, directives, nowMs)
     : 'fresh';
-}
-
-/** Takes the coding that lies in `slot` out of what is told of an object, and gives its body. */
-function withoutEncoding(stored: Stored, slot: number): Body | undefined {
-  const encodings = stored.descriptor.encodings.filter((encoded) => encoded.slot !== slot);
-  stored.descriptor = { ...stored.descriptor, encodings };
-  for (const [coding, body] of stored.encodings) {
-    if (body.slot !== slot) continue;
-    stored.encodings.delete(coding);
-    return body;
-  }
-  return undefined;
 }
 
 /** Undefined, too, when what is stored is not for who asks: it is a miss then. */

@@ -1,8 +1,8 @@
 /**
  * What a shard knows, by key and by slot. What nothing happens to rests: all that is told of it lies as
  * a text in the arena, and nothing of it on the heap. Whoever looks at it wakes it, variant by variant,
- * and the next tick puts it to rest again; an entry with a fill stays awake. So an `Entry` or `Stored`
- * must not be kept across turns of the loop: name it by slot and generation instead.
+ * and the next tick puts it to rest again; an entry that is held stays awake. So an `Entry` or `Stored`
+ * must not be kept across turns of the loop, unless it is held: name it by slot and generation instead.
  */
 import { type Books, NO_SLOT } from '../../arena/layout.js';
 import { hash32 } from '../../runtime/hash.js';
@@ -36,7 +36,7 @@ export interface EntryIndexOptions {
   readonly giveUp: (stored: Stored) => void;
 }
 
-/** An entry of which something is awake, or that is being filled. */
+/** An entry of which something is awake, or that is held. */
 interface Known {
   readonly entry: Entry;
   readonly digest: KeyDigest;
@@ -161,7 +161,7 @@ export class EntryIndex {
   /** Forgets an entry that holds nothing any more. */
   dropIfEmpty(entry: Entry): void {
     const known = this.#known.get(entry.key);
-    if (known?.entry !== entry || entry.fills.size > 0) return;
+    if (known?.entry !== entry || entry.holds > 0) return;
     if (known.awake > 0) this.#touch(entry);
     else this.#forget(entry);
   }
@@ -171,20 +171,27 @@ export class EntryIndex {
     for (const entry of [...this.#touched]) this.rest(entry);
   }
 
-  /** Nothing while a fill is under way: it puts the entry to rest as it ends. */
+  /** Nothing while it is held. */
   rest(entry: Entry): void {
     this.#touched.delete(entry);
     const known = this.#known.get(entry.key);
-    if (known?.entry !== entry || entry.fills.size > 0) return;
+    if (known?.entry !== entry || entry.holds > 0) return;
     for (const [secondary, variant] of entry.variants.awake()) {
       if (this.#restVariant(known, variant)) entry.variants.forget(secondary);
     }
     this.dropIfEmpty(entry);
   }
 
-  /** Those that are awake, as a list of its own. */
-  awakeEntries(): Entry[] {
-    return [...this.#known.values()].map(({ entry }) => entry);
+  /** Something is under way for the entry: it stays awake until `letGo`. */
+  hold(entry: Entry): void {
+    entry.holds += 1;
+  }
+
+  letGo(entry: Entry): void {
+    entry.holds -= 1;
+    this.dropIfEmpty(entry);
+    // Workers serve it without us from now on, and it goes before the collector takes it for old.
+    this.rest(entry);
   }
 
   /**

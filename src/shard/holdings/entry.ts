@@ -1,10 +1,9 @@
-/** What a shard knows of one resource: its stored variants and the fills under way for it. */
+/** What a shard knows of one resource: its stored variants. */
 import type { Descriptor } from '../../protocol/descriptor.js';
 import type { EncodedBody } from '../../protocol/descriptor.js';
 import type { FieldLines } from '../../http/fields.js';
 import type { MediaKind } from '../../media/kind.js';
 import type { Rhythm } from '../../media/rhythm.js';
-import { type EntryFills, NO_FILLS } from '../intake/entry-fills.js';
 import type { Body } from './object-store.js';
 
 /** One stored response: whole, or a run of a representation (`descriptor.firstByte` and length). */
@@ -77,7 +76,7 @@ export interface Entry {
   readonly key: string;
   vary: readonly string[];
   readonly variants: Variants;
-  fills: EntryFills; // NO_FILLS until there is one
+  holds: number; // fills under way, which keep it awake
 }
 
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
@@ -85,7 +84,7 @@ export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 /** An entry of which nothing is awake. */
 export function newEntry(key: string, wake?: WakeVariants): Entry {
   const variants = new Variants((secondary) => wake?.(entry, secondary));
-  const entry: Entry = { key, vary: [], variants, fills: NO_FILLS };
+  const entry: Entry = { key, vary: [], variants, holds: 0 };
   return entry;
 }
 
@@ -112,18 +111,16 @@ export function variantOf(entry: Entry, secondary: string): Variant {
   return entry.variants.ensure(secondary);
 }
 
-/** Puts a new response in its place: a whole one takes that of all it replaces. */
-export function keepStored(stored: Stored, discard: (stored: Stored) => void): void {
+/** Puts a new response in its place, a whole one in that of all it replaces: which is given, to be discarded. */
+export function placeStored(stored: Stored): Stored[] {
   const variant = variantOf(stored.entry, stored.secondary);
   if (stored.descriptor.status === 206) {
     variant.parts.push(stored);
-    return;
+    return [];
   }
-  const before = variant.whole;
-  const parts = [...variant.parts];
+  const replaced = storedIn(variant);
   variant.whole = stored;
-  if (before !== undefined) discard(before);
-  for (const part of parts) discard(part);
+  return replaced;
 }
 
 /** All that a variant holds, as a list of its own: discarding changes the variant. */

@@ -156,7 +156,7 @@ export class Answers {
 
   /** The body must not be gone, nor renewed by another's answer, before the worker has heard of it. */
   #sendLeased(worker: number, message: Extract<ToEdge, { descriptor: Descriptor }>): void {
-    const { arena } = this.#context.store;
+    const { arena } = this.#context.holdings.store;
     const { slot } = message.descriptor;
     arena.leaseTo(worker, slot);
     if (!this.#context.send(worker, message)) arena.takeBack(worker, slot);

@@ -1,5 +1,5 @@
 /** What every part of one shard works with; the shard owns all of it, on one thread. */
-import type { AskRequest, Coded, SegmentOrder, ToEdge } from '../../protocol/messages.js';
+import type { Coded, ToEdge } from '../../protocol/messages.js';
 import type { PolicySettings } from '../../rules/policy.js';
 import type { Config } from '../../config/config.js';
 import type { Origin } from '../../origin/origin.js';
@@ -7,11 +7,8 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { WorkerMetrics } from '../../telemetry/metrics.js';
 import type { CodingQueue } from './coding-queue.js';
-import type { FollowingSegments } from '../following-segments.js';
-import type { EntryIndex } from '../holdings/entry-index.js';
+import type { Holdings } from '../holdings/holdings.js';
 import type { KeyMemory } from './key-memory.js';
-import type { ObjectStore } from '../holdings/object-store.js';
-import type { Rebalance } from '../holdings/rebalance.js';
 
 export interface ShardContext {
   readonly shard: number;
@@ -22,21 +19,13 @@ export interface ShardContext {
   readonly random: () => number; // 0..1
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
-  readonly index: EntryIndex;
-  readonly store: ObjectStore;
-  readonly rebalance: Rebalance;
+  readonly holdings: Holdings;
   readonly codings: CodingQueue; // of all shards of the worker
   readonly memory: KeyMemory;
   /** False: the worker is down or its outbox is full. */
   readonly send: (worker: number, message: ToEdge | Coded) => boolean;
   /** For what a later message says better: may be left out. */
   readonly hint: (worker: number, message: ToEdge) => void;
-  /** Which segments follow which; of all shards of the worker. */
-  readonly order: FollowingSegments;
-  /** For every worker: which segments follow which. */
-  readonly spread: (order: SegmentOrder) => void;
-  /** A player asks for that next. */
-  readonly ahead: (request: AskRequest) => void;
   /** What was sent goes out now rather than at the turn's end. */
   readonly urge: () => void;
 }

@@ -4,7 +4,7 @@
  * takes another: a coding is attached only under the generation whose bytes were read for it.
  */
 import { mayBeCoded } from '../../protocol/codable.js';
-import { type Descriptor, type EncodedBody, isWhole, mayMake } from '../../protocol/descriptor.js';
+import { type Descriptor, isWhole, mayMake } from '../../protocol/descriptor.js';
 import type { BodyName } from '../../protocol/messages.js';
 import type { ContentCoding } from '../../http/encoding.js';
 import { isMediaBytes } from '../../media/sniff.js';
@@ -72,7 +72,7 @@ export class Encoder {
       end: (coded) => {
         this.#making.delete(id);
         this.#attach(making, coded);
-        this.#context.store.arena.release(making.body.slot);
+        this.#context.holdings.store.arena.release(making.body.slot);
         this.#answer(making);
       },
     };
@@ -81,42 +81,35 @@ export class Encoder {
   /** Its bytes, leased: they stay in place even if the object is purged or replaced meanwhile. */
   #sourceOf({ slot, generation }: BodyName): CodingSource | undefined {
     const stored = this.#codableOf({ slot, generation });
-    const { arena } = this.#context.store;
+    const { arena } = this.#context.holdings.store;
     if (stored === undefined || !arena.acquire(slot, generation)) return undefined;
     return { pieces: piecesOf(arena, stored.body.extents, stored.body.bytes) };
   }
 
   #attach({ body, coding }: Making, coded: Uint8Array | undefined): void {
-    const { index } = this.#context;
+    const { index } = this.#context.holdings;
     const stored = this.#codableOf(body);
     if (stored === undefined) return; // purged, replaced, renewed or forbidden meanwhile
     if (coded === undefined || coded.length > stored.body.bytes * WORTHWHILE) {
       const unworthy = [...stored.descriptor.unworthy, coding];
       stored.descriptor = { ...stored.descriptor, unworthy };
-    } else {
-      const encoded = this.#place(stored, coding, coded);
-      if (encoded === undefined) return;
-      const encodings = [...stored.descriptor.encodings, encoded];
-      stored.descriptor = { ...stored.descriptor, encodings };
-    }
+    } else if (!this.#place(stored, coding, coded)) return;
     // Every hit would ask for it again until it is told.
     index.rest(stored.entry);
   }
 
-  /** The object itself is leased, so its place is not what is taken. Undefined: no room. */
-  #place(stored: Stored, coding: ContentCoding, coded: Uint8Array): EncodedBody | undefined {
-    const { store, index, metrics } = this.#context;
+  /** The object itself is leased, so its place is not what is taken. False: no room. */
+  #place(stored: Stored, coding: ContentCoding, coded: Uint8Array): boolean {
+    const { holdings, metrics } = this.#context;
+    const { store } = holdings;
     metrics.add('codingsMade');
     const body = store.reserve(coded.length);
-    if (body === undefined) return undefined;
+    if (body === undefined) return false;
     store.arena.write(body.extents, 0, coded);
     store.arena.publishWritten(body.slot, coded.length);
     store.store(body, coded.length, hash32(`${stored.entry.key}\n${coding}`));
-    index.own(body.slot, stored);
-    if (stored.encodings.size === 0) stored.encodings = new Map();
-    stored.encodings.set(coding, body);
-    const { slot, generation, extents } = body;
-    return { coding, slot, generation, extents, bytes: coded.length };
+    holdings.addCoding(stored, coding, body);
+    return true;
   }
 
   /** The whole object with that very body. */
@@ -129,7 +122,7 @@ export class Encoder {
   }
 
   #heldOf({ slot, generation }: BodyName): Stored | undefined {
-    const stored = this.#context.index.ownerOf(slot);
+    const stored = this.#context.holdings.index.ownerOf(slot);
     return stored?.body.slot === slot && stored.body.generation === generation ? stored : undefined;
   }
 
@@ -143,11 +136,14 @@ export class Encoder {
 }
 
 /** With what its head says about codings, and the bytes of a whole object that is in place. */
-export function withCodable({ config, store }: ShardContext, descriptor: Descriptor): Descriptor {
+export function withCodable(
+  { config, holdings }: ShardContext,
+  descriptor: Descriptor,
+): Descriptor {
   const { status, keep } = descriptor;
   const maybe = mayBeCoded(descriptor, config.compression);
   const inPlace = keep && status === 200;
-  const codable = maybe && !(inPlace && isMediaBytes(sampleOf(store.arena, descriptor)));
+  const codable = maybe && !(inPlace && isMediaBytes(sampleOf(holdings.store.arena, descriptor)));
   return { ...descriptor, codable };
 }
 

@@ -54,7 +54,7 @@ export class FillBody {
   }
 
   async #take(fill: Fill, chunk: BorrowedBytes, length: number): Promise<void> {
-    const { arena } = this.#context.store;
+    const { arena } = this.#context.holdings.store;
     const { body } = fill;
     if (body === undefined) return;
     const end = fill.written + chunk.length;
@@ -77,7 +77,8 @@ export class FillBody {
 
   /** False: readers hold the room. The origin is paused by not being pulled while this waits. */
   async #growTo(fill: Fill, end: number): Promise<boolean> {
-    const { store, clock } = this.#context;
+    const { clock, holdings } = this.#context;
+    const { store } = holdings;
     const { body } = fill;
     if (body === undefined) return false;
     const deadlineMs = clock.now() + ROOM_PATIENCE_MS;
@@ -98,7 +99,7 @@ export class FillBody {
     const { memory, clock, metrics } = this.#context;
     fill.phase = 'ringing';
     fill.ring.bytes = body.bytes;
-    fill.entry.fills.unlist(fill); // its beginning is about to be overwritten
+    fill.among.unlist(fill); // its beginning is about to be overwritten
     // Those who try again must not evict as much again.
     memory.notePassing(fill.entry.key, clock.now());
     metrics.add('outgrown');
@@ -106,7 +107,7 @@ export class FillBody {
   }
 
   async #intoRing(fill: Fill, body: Body, chunk: BorrowedBytes): Promise<void> {
-    const { arena } = this.#context.store;
+    const { arena } = this.#context.holdings.store;
     const size = fill.ring.bytes;
     for (let done = 0; done < chunk.length;) {
       const at = fill.written % size;

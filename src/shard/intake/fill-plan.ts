@@ -70,12 +70,12 @@ export type FactsOf = (
 
 /** Only manifests are looked into. */
 export function factsOfStored(
-  { store }: ShardContext,
+  { holdings }: ShardContext,
   { kind, descriptor }: Pick<Stored, 'kind' | 'descriptor'>,
   factsOf: FactsOf,
 ): ObjectFacts {
   const { key, status, extents, storedBytes } = descriptor;
   if (kind !== 'playlist' && kind !== 'mpd') return { status };
-  const bytes = readBody(store.arena, extents, storedBytes);
+  const bytes = readBody(holdings.store.arena, extents, storedBytes);
   return factsOf({ path: pathOf(key), kind }, status, bytes);
 }

@@ -36,7 +36,6 @@ export interface FillHooks {
   readonly redecide: (waiter: Waiter) => void;
   readonly onStored: (stored: Stored) => void;
   readonly onEnd: (fill: Fill) => void;
-  readonly discard: (stored: Stored) => void;
   /** The body's meaning, where it decides the lifetime. */
   readonly factsOf: FactsOf;
 }
@@ -195,7 +194,7 @@ export class FillRunner {
   }
 
   #fail(fill: Fill, reason: unknown): void {
-    const { metrics, store, log } = this.#context;
+    const { holdings, metrics, log } = this.#context;
     const error = asGatewayError(reason);
     metrics.add('fillsFailed');
     if (!fill.abort.signal.aborted) {
@@ -209,7 +208,7 @@ export class FillRunner {
     if (body !== undefined) {
       this.#answers.ended(fill, { ok: false, code: error.code, detail: error.detail });
       fill.body = undefined;
-      store.release(body);
+      holdings.store.release(body);
       return;
     }
     if (fill.phase === 'relaying') {

@@ -19,6 +19,7 @@ import type { AskRequest } from '../../protocol/messages.js';
 import type { RequestDirectives } from '../../rules/reuse.js';
 import type { Entry, Stored } from '../holdings/entry.js';
 import type { Body } from '../holdings/object-store.js';
+import type { KeyFills } from './key-fills.js';
 
 export interface Waiter {
   readonly worker: number;
@@ -33,7 +34,8 @@ export interface Waiter {
 export interface Fill {
   readonly id: number;
   readonly entry: Entry;
-  slotKey: string; // its key among entry.fills; changes when the answer names other fields in Vary
+  readonly among: KeyFills; // those of its key
+  slotKey: string; // its key among them; changes when the answer names other fields in Vary
   readonly leader: Waiter;
   readonly range: string; // forwarded upstream; '' = the whole object
   readonly stored: Stored | undefined; // what is being revalidated

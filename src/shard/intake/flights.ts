@@ -8,7 +8,7 @@ import { LaneMailbox } from '../../runtime/lanes.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import type { Entry, Stored, Variant } from '../holdings/entry.js';
-import { EntryFills, NO_FILLS } from './entry-fills.js';
+import { KeyFills } from './key-fills.js';
 import {
   askerOf,
   type Fill,
@@ -25,7 +25,7 @@ import { fillRange, isOneRange, reachesSoon } from './parts.js';
 /** How long a queued ask may wait for a free fill, by lane. */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
 
-export interface FlightHooks extends Pick<FillHooks, 'discard' | 'factsOf' | 'onStored'> {
+export interface FlightHooks extends Pick<FillHooks, 'factsOf' | 'onStored'> {
   /** What is stored, and whether to fetch at all, must be looked at again. */
   readonly decide: (waiter: Waiter) => void;
 }
@@ -44,6 +44,7 @@ export class Flights {
   readonly #queue: LaneMailbox<Waiter>;
   readonly #queued = new Set<string>();
   readonly #fills = new Map<number, Fill>();
+  readonly #byKey = new Map<string, KeyFills>(); // of those
   /** By asker: the fill it waits for. */
   readonly #waiting = new Map<string, Fill>();
   #nextFill = 1;
@@ -86,11 +87,13 @@ export class Flights {
 
   /** Into the fill that brings what is wanted, or a new one when there is room for one. */
   join(waiter: Waiter, variant: Variant | undefined): 'joined' | 'began' | 'queued' | 'refused' {
-    const { index, config, clock } = this.#context;
+    const { holdings, config, clock } = this.#context;
+    const { index } = holdings;
     const { request } = waiter;
     const known = index.get(request.key);
-    const place = placeOf(request, known, variant?.whole);
-    const fill = known?.fills.find(place.slotKey);
+    const fills = this.#byKey.get(request.key);
+    const place = placeOf(request, { entry: known, whole: variant?.whole, fills });
+    const fill = fills?.find(place.slotKey);
     if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
       return this.#addWaiter(fill, waiter);
     }
@@ -107,12 +110,22 @@ export class Flights {
     return 'refused';
   }
 
-  /** Fills that wait for their origin's head, for what is under that key. */
-  isAsking(entry: Entry | undefined): boolean {
-    for (const fill of entry?.fills ?? []) {
+  /** A fill waits for its origin's head, for what is under that key. */
+  isAsking(key: string): boolean {
+    for (const fill of this.#byKey.get(key) ?? []) {
       if (fill.phase === 'requesting' && isJoinable(fill)) return true;
     }
     return false;
+  }
+
+  /** What is under way for keys that `named` accepts keeps nothing; who asks from now on gets another. */
+  forbid(named: (key: string) => boolean): void {
+    for (const [key, fills] of this.#byKey) if (named(key)) fills.forbid();
+  }
+
+  /** The same for one key. */
+  forbidKey(key: string): void {
+    this.#byKey.get(key)?.forbid();
   }
 
   /** The client of one ask has left. A fill that nobody wants goes on only if it is nearly done. */
@@ -230,9 +243,11 @@ export class Flights {
   }
 
   #start(waiter: Waiter, entry: Entry, place: Place): void {
+    const among = this.#byKey.get(entry.key) ?? new KeyFills();
     const fill: Fill = {
       id: this.#context.shard * 2 ** 32 + this.#nextFill++,
       entry,
+      among,
       ...place,
       leader: waiter,
       abort: new AbortController(),
@@ -251,30 +266,34 @@ export class Flights {
       wake: undefined,
     };
     this.#fills.set(fill.id, fill);
-    if (entry.fills === NO_FILLS) entry.fills = new EntryFills();
-    entry.fills.begin(fill);
+    among.begin(fill);
+    this.#byKey.set(entry.key, among);
+    this.#context.holdings.index.hold(entry);
     if (!waiter.request.background) this.#track(fill, waiter);
     void this.#runner.run(fill);
   }
 
   #onEnd(fill: Fill): void {
     this.#fills.delete(fill.id);
-    const { entry } = fill;
-    entry.fills.end(fill);
-    if (entry.fills.size === 0) entry.fills = NO_FILLS;
+    const { among, entry } = fill;
+    among.end(fill);
+    if (among.size === 0) this.#byKey.delete(entry.key);
     for (const asker of [...fill.askers]) this.#untrack(asker);
-    const { index } = this.#context;
-    index.dropIfEmpty(entry);
-    // Workers serve it without us from now on, and it goes before the collector takes it for old.
-    index.rest(entry);
+    this.#context.holdings.index.letGo(entry);
     this.#startQueued();
   }
 }
 
-/** Under which key the entry knows the fill for this ask, what range that asks for, and what it validates. */
-function placeOf(request: AskRequest, entry: Entry | undefined, whole: Stored | undefined): Place {
+interface Known {
+  readonly entry: Entry | undefined;
+  readonly whole: Stored | undefined;
+  readonly fills: KeyFills | undefined;
+}
+
+/** Under which slot key the fill for this ask is found, what range that asks for, and what it validates. */
+function placeOf(request: AskRequest, { entry, whole, fills }: Known): Place {
   const secondary = secondaryKey(entry?.vary ?? [], request.headers);
-  const range = rangeOf(request, whole, entry?.fills.find(secondary));
+  const range = rangeOf(request, whole, fills?.find(secondary));
   if (range !== '') return { slotKey: `${secondary}\n${range}`, range, stored: undefined };
   return { slotKey: secondary, range, stored: whole };
 }

@@ -8,13 +8,7 @@ import { hash32 } from '../../runtime/hash.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from '../../protocol/describe.js';
 import { withCodable } from './encoder.js';
-import {
-  keepStored,
-  NO_ENCODINGS,
-  type Stored,
-  type Variant,
-  variantOf,
-} from '../holdings/entry.js';
+import { NO_ENCODINGS, type Stored, type Variant, variantOf } from '../holdings/entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
 import { textRoom } from '../holdings/stored-as-text.js';
@@ -73,7 +67,6 @@ export function coveringPart(
   context: ShardContext,
   variant: Variant,
   range: string,
-  discard: (stored: Stored) => void,
 ): Stored | undefined {
   const [any] = variant.parts;
   if (range === '' || any === undefined) return undefined;
@@ -87,7 +80,7 @@ export function coveringPart(
   const run = one === undefined ? [] : runAround(variant.parts, one);
   const group = run.filter((part) => endOf(part) > from && startOf(part) <= to);
   if (group.length < 2 || Math.max(...group.map(endOf)) <= to) return undefined;
-  return joined(context, group, discard) ?? variant.whole;
+  return joined(context, group) ?? variant.whole;
 }
 
 /**
@@ -95,26 +88,23 @@ export function coveringPart(
  * as such. A part is joined to one at most twice its size: were each small range added to all that
  * came before it, reading a film from end to end would copy it a thousand times over.
  */
-export function mergeParts(
-  context: ShardContext,
-  added: Stored,
-  discard: (stored: Stored) => void,
-): void {
+export function mergeParts(context: ShardContext, added: Stored): void {
+  const { holdings } = context;
   const variant = variantOf(added.entry, added.secondary);
   for (const other of variant.parts.filter((part) => part !== added)) {
     // Another representation: the newer one is what exists.
-    if (!canCombine(other.originFields, added.originFields)) discard(other);
+    if (!canCombine(other.originFields, added.originFields)) holdings.discard(other);
   }
   let grown: Stored | undefined = added;
   while (grown !== undefined) {
-    for (const other of [...variant.parts]) if (isInside(other, grown)) discard(other);
+    for (const other of [...variant.parts]) if (isInside(other, grown)) holdings.discard(other);
     const group = toJoin(variant.parts, grown);
-    grown = group.length < 2 ? undefined : joined(context, group, discard);
+    grown = group.length < 2 ? undefined : joined(context, group);
   }
   while (variant.parts.length > MAX_PARTS) {
     const oldest = variant.parts[0];
     if (oldest === undefined) break;
-    discard(oldest);
+    holdings.discard(oldest);
   }
 }
 
@@ -158,12 +148,9 @@ function isInside(inner: Stored, outer: Stored): boolean {
 }
 
 /** One part, or the whole, in place of a group without gaps. Undefined: no room, or too large. */
-function joined(
-  context: ShardContext,
-  group: readonly Stored[],
-  discard: (stored: Stored) => void,
-): Stored | undefined {
-  const { store, index, config } = context;
+function joined(context: ShardContext, group: readonly Stored[]): Stored | undefined {
+  const { holdings, config } = context;
+  const { store, index } = holdings;
   const [first] = group;
   if (first === undefined) return undefined;
   const born = ({ descriptor }: Stored): number => descriptor.freshness.bornMs;
@@ -208,10 +195,9 @@ function joined(
       },
     }),
   };
-  index.own(body.slot, stored);
   // First: with its last part an entry would be forgotten.
-  keepStored(stored, discard);
-  for (const part of group) discard(part);
+  holdings.keep(stored);
+  for (const part of group) holdings.discard(part);
   return whole ? undefined : stored;
 }
 

@@ -11,7 +11,7 @@ import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from '../../protocol/describe.js';
 import { withCodable } from './encoder.js';
-import { type Entry, keepStored, NO_ENCODINGS, type Stored, storedIn } from '../holdings/entry.js';
+import { type Entry, NO_ENCODINGS, type Stored, storedIn } from '../holdings/entry.js';
 import type { Fill, Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Body } from '../holdings/object-store.js';
@@ -29,7 +29,6 @@ export interface PlacingHooks {
   /** A waiter must be decided anew: the answer that came does not suit it. */
   readonly redecide: (waiter: Waiter) => void;
   readonly onStored: (stored: Stored) => void;
-  readonly discard: (stored: Stored) => void;
   readonly factsOf: FactsOf;
 }
 
@@ -46,7 +45,7 @@ export class Placing {
 
   /** Takes the room of a slice before its origin is asked. False: readers hold too much. */
   reserveSlice(fill: Fill, { first, last }: SliceOf): boolean {
-    const { store } = this.#context;
+    const { store } = this.#context.holdings;
     const bytes = last - first + 1;
     fill.reserved = store.reserve(bytes, textRoom(fill.entry.key, []) + SLICE_FIELDS_BYTES);
     return fill.reserved !== undefined;
@@ -54,7 +53,7 @@ export class Placing {
 
   /** Gives back what was reserved in vain. */
   giveUp(fill: Fill): void {
-    if (fill.reserved !== undefined) this.#context.store.release(fill.reserved);
+    if (fill.reserved !== undefined) this.#context.holdings.store.release(fill.reserved);
     fill.reserved = undefined;
   }
 
@@ -98,7 +97,8 @@ export class Placing {
    * suits. False: it is none.
    */
   keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
-    const { config, shard, store } = this.#context;
+    const { config, shard, holdings } = this.#context;
+    const { store } = holdings;
     const { entry } = fill;
     const span = spanOf(fill, response);
     if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
@@ -149,14 +149,13 @@ export class Placing {
   }
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
-    const { store } = this.#context;
+    const { store } = this.#context.holdings;
     const room = textRoom(fill.entry.key, headers);
     return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
   #keep(stored: Stored): void {
-    this.#context.index.own(stored.body.slot, stored);
-    keepStored(stored, this.#hooks.discard);
+    this.#context.holdings.keep(stored);
     this.#hooks.onStored(stored);
   }
 
@@ -165,7 +164,7 @@ export class Placing {
     const { vary } = plan;
     if (!fill.purged) this.#adoptVary(fill.entry, vary);
     const secondary = secondaryKey(vary, fill.leader.request.headers);
-    fill.entry.fills.rekey(fill, secondary);
+    fill.among.rekey(fill, secondary);
     const strangers: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
       const { headers, credentialed } = waiter.request;
@@ -180,13 +179,13 @@ export class Placing {
   #adoptVary(entry: Entry, vary: readonly string[]): void {
     if (entry.vary.join() === vary.join()) return;
     for (const variant of entry.variants.values()) {
-      for (const stored of storedIn(variant)) this.#hooks.discard(stored);
+      for (const stored of storedIn(variant)) this.#context.holdings.discard(stored);
     }
     entry.vary = vary;
   }
 
   finish(fill: Fill, arrival: Arrival): void {
-    const { store } = this.#context;
+    const { store } = this.#context.holdings;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);

@@ -9,7 +9,6 @@ import type { OriginResponse } from '../../origin/origin.js';
 import { discardBody } from '../../origin/resilience/resilient.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import type { Stored } from '../holdings/entry.js';
 import { askerOf, type Fill, presentLeader, type Waiter } from './fill.js';
 import { aftermathOf, lessonOf, type Lesson } from './sharing.js';
 import { type BorrowedBytes, ownedCopy } from '../../runtime/bytes.js';
@@ -21,7 +20,6 @@ export interface RelayHooks {
   readonly release: (waiter: Waiter) => void;
   /** A waiter must be decided anew. */
   readonly redecide: (waiter: Waiter) => void;
-  readonly discard: (stored: Stored) => void;
 }
 
 export class Relay {
@@ -37,7 +35,7 @@ export class Relay {
 
   /** Resolves when the leader has it all. `detail` says why it is not kept. */
   async run(fill: Fill, response: OriginResponse, detail: string): Promise<void> {
-    const { index, metrics, memory, clock } = this.#context;
+    const { holdings, metrics, memory, clock } = this.#context;
     const { status, headers } = response;
     const { credentialed } = fill.leader.request;
     const large = detail === 'no-room' || detail === 'too-large';
@@ -45,8 +43,7 @@ export class Relay {
     this.#learn(fill, response, lesson);
     if (detail === 'too-large') memory.noteLarge(fill.entry.key, clock.now());
     const { stored } = fill;
-    if (lesson.outdates && stored !== undefined && index.isHeld(stored))
-      this.#hooks.discard(stored);
+    if (lesson.outdates && stored !== undefined) holdings.discard(stored);
     this.partOthers(fill, lesson, `the origin answered ${status}`);
     const leader = presentLeader(fill);
     if (leader === undefined) {
@@ -73,7 +70,7 @@ export class Relay {
 
   /** Everybody but the leader goes his own way: alone, or on to another leader, but not for ever. */
   partOthers(fill: Fill, lesson: Pick<Lesson, 'credentialed' | 'anonymous'>, detail: string): void {
-    fill.entry.fills.unlist(fill); // or who is sent on would find it again
+    fill.among.unlist(fill); // or who is sent on would find it again
     const leader = presentLeader(fill);
     const others = [...fill.waiters.values()].filter((waiter) => waiter !== leader);
     fill.waiters.clear();

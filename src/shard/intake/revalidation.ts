@@ -6,18 +6,15 @@ import type { FieldLines } from '../../http/fields.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import { describe } from '../../protocol/describe.js';
-import type { Stored } from '../holdings/entry.js';
 import type { Fill, Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Relay } from './relay.js';
-import { renewStored } from '../holdings/renew.js';
 import { lessonOf } from './sharing.js';
 
 /** After an origin failed and stale was served: not again before. */
 const ERROR_PAUSE_MS = 1_000;
 
 export interface RevalidationHooks {
-  readonly discard: (stored: Stored) => void;
   readonly factsOf: FactsOf;
 }
 
@@ -39,7 +36,7 @@ export class Revalidation {
    * or what we asked about was evicted or purged meanwhile and its slot may be another object's.
    */
   isAbout(fill: Fill, headers: FieldLines): boolean {
-    const { index } = this.#context;
+    const { index } = this.#context.holdings;
     const { stored } = fill;
     if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
     return matches304(stored.originFields, headers);
@@ -71,14 +68,14 @@ export class Revalidation {
       });
       this.#relay.partOthers(fill, lesson, plan.reason);
       this.#answers.objectToAll(fill, stored.descriptor, served);
-      if (lesson.outdates) this.#hooks.discard(stored);
+      if (lesson.outdates) this.#context.holdings.discard(stored);
       return;
     }
     const before = stored.descriptor;
     stored.rhythm = facts.rhythm?.of;
     stored.originFields = fields;
     stored.retryAtMs = 0;
-    renewStored(this.#context, stored, {
+    this.#context.holdings.renew(stored, {
       ...describe(status, fields, plan, before),
       vary: before.vary,
     });
@@ -88,7 +85,8 @@ export class Revalidation {
   /** True: stale answers went out to all who waited. */
   serveStale(fill: Fill, detail: string): boolean {
     const { stored } = fill;
-    const { clock, index } = this.#context;
+    const { clock, holdings } = this.#context;
+    const { index } = holdings;
     if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
     const nowMs = clock.now();
     const usable = (waiter: Waiter): boolean =>

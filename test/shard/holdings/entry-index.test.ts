@@ -3,8 +3,8 @@ import { ownedCopy } from '../../../src/runtime/bytes.js';
 import { createBooks, MIN_BLOCK_BYTES } from '../../../src/arena/layout.js';
 import { EntryIndex } from '../../../src/shard/holdings/entry-index.js';
 import {
-  keepStored,
   NO_ENCODINGS,
+  placeStored,
   type Stored,
   storedIn,
   unlink,
@@ -58,9 +58,7 @@ class IndexBench {
       descriptor: describedAs({ ...placed, storedBytes: bytes, totalBytes: bytes }),
     };
     this.index.own(slot, stored);
-    keepStored(stored, (one) => {
-      this.discard(one);
-    });
+    for (const replaced of placeStored(stored)) this.discard(replaced);
     return stored;
   }
 

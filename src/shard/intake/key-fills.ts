@@ -1,11 +1,10 @@
 /**
- * The fills under way for one resource. Those that who asks may join are found by slot key; one whose
- * place another has taken is found by nobody any more, but it is under way until it ends: it needs its
- * entry to store what it brings, and a purge must reach it.
+ * The fills under way for one key. Those that who asks may join are found by slot key; one whose place
+ * another has taken is found by nobody any more, but it is under way until it ends, and a purge must reach it.
  */
 import type { Fill } from './fill.js';
 
-export class EntryFills implements Iterable<Fill> {
+export class KeyFills implements Iterable<Fill> {
   readonly #all = new Set<Fill>();
   readonly #listed = new Map<string, Fill>();
 
@@ -42,11 +41,16 @@ export class EntryFills implements Iterable<Fill> {
     if (this.#listed.get(fill.slotKey) === fill) this.#listed.delete(fill.slotKey);
   }
 
+  /** None of them keeps what it brings, nor is joined. */
+  forbid(): void {
+    for (const fill of this.#all) {
+      fill.purged = true;
+      this.unlist(fill);
+    }
+  }
+
   end(fill: Fill): void {
     this.unlist(fill);
     this.#all.delete(fill);
   }
 }
-
-/** Shared by the many that have none. Nothing begins in it. */
-export const NO_FILLS = new EntryFills();
