@@ -19,7 +19,7 @@ import type {
 import { shardsOn } from '../runtime/hash.js';
 import type { Logger } from '../telemetry/log.js';
 import { readCounter } from '../telemetry/metrics.js';
-import type { EdgeBoot } from './edge-boot.js';
+import type { EdgeBoot } from '../worker/edge-boot.js';
 import type { WorkerState } from './gateway-control.js';
 import { Heartbeats, HUNG_MS, LOOK_MS } from './heartbeats.js';
 import type { LastResort } from './last-resort.js';

@@ -5,7 +5,7 @@
  */
 import { Piscina } from 'piscina';
 import { THREAD_OPTIONS } from '../runtime/threads.js';
-import type { EdgeBoot } from './edge-boot.js';
+import type { EdgeBoot } from '../worker/edge-boot.js';
 
 export interface WorkerPool {
   /** Workers that it runs at a time. */

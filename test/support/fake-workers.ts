@@ -1,6 +1,6 @@
 /** Edge workers that do nothing but what a test has them say, for the supervisor. */
 import type { MessagePort } from 'node:worker_threads';
-import type { EdgeBoot } from '../../src/control/edge-boot.js';
+import type { EdgeBoot } from '../../src/worker/edge-boot.js';
 import type { WorkerPool } from '../../src/control/worker-pool.js';
 import type { FromWorker, ToWorker } from '../../src/runtime/worker-messages.js';
 

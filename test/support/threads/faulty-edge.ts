@@ -17,7 +17,7 @@
  * again, WORKER_HANGS=<where> has one hang as it starts ('start') or is to end ('stop', 'end'), and SEND_BUFFER=<bytes> has the kernel take little off slow readers' hands.
  */
 import { writeSync } from 'node:fs';
-import type { EdgeBoot } from '../../../src/control/edge-boot.js';
+import type { EdgeBoot } from '../../../src/worker/edge-boot.js';
 import runEdgeWorker from '../../../workers/edge.js';
 import { setListenSocketBuffers } from '../../../native/addon.js';
 import { EdgeServer } from '../../../src/edge/http/edge-server.js';
