@@ -3,8 +3,7 @@
  * terminates a thread, aborts a task or destroys the pool while a uWS app may be open: each would take
  * the process down.
  */
-import { Piscina } from 'piscina';
-import { THREAD_OPTIONS } from '../runtime/threads.js';
+import { Threads } from '../runtime/threads.js';
 import type { EdgeBoot } from '../worker/edge-boot.js';
 
 export interface WorkerPool {
@@ -24,21 +23,13 @@ export function threadPool(options: {
   readonly onError: (reason: unknown) => void;
 }): WorkerPool {
   const { entry, workers, onError } = options;
-  const pool = new Piscina({
-    filename: entry.href,
-    minThreads: workers,
-    maxThreads: workers,
-    idleTimeout: Infinity,
-    closeTimeout: 5_000,
-    ...THREAD_OPTIONS,
-  });
-  pool.on('error', onError);
+  const threads = new Threads({ module: entry, least: workers, most: workers, idleMs: Infinity });
+  threads.onError(onError);
   return {
     size: workers,
-    run: (boot) => pool.run(boot, { transferList: [boot.control] }) as Promise<void>,
-    utilizations: () =>
-      pool.threads.map((thread) => thread.performance.eventLoopUtilization().utilization),
-    close: () => pool.close(),
+    run: (boot) => threads.run(boot, [boot.control]) as Promise<void>,
+    utilizations: () => threads.utilizations(),
+    close: () => threads.close(),
   };
 }
 

@@ -1,18 +1,64 @@
-/** What all threads of ours have in common, as options of a piscina pool. */
-import type { Piscina } from 'piscina';
-
 /**
- * piscina loads a module by `require` first. Node 20 to 24 abort the process when a thread is ended while
- * it `require`s an ES module (`v8::Module::IsGraphAsync`), as the thread of a worker that is lost may be.
+ * Pools of threads that each run the default export of one ES module.
+ *
+ * piscina loads by `require` what its threads run, and Node 20 to 24 abort the process when a thread is ended
+ * while it `require`s an ES module (`v8::Module::IsGraphAsync`), as the thread of a worker that is lost may be.
+ * `import` bears being ended, so what is required is `thread.cts`, which imports.
  */
-const IMPORTS_ONLY = '--no-experimental-require-module';
+import type { Transferable } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
 
-export const THREAD_OPTIONS = {
-  concurrentTasksPerWorker: 1,
-  // 'sync' parks an idle thread in Atomics.wait, and its sockets with it.
-  atomics: 'disabled',
-  recordTiming: false,
-  execArgv: process.allowedNodeEnvironmentFlags.has(IMPORTS_ONLY)
-    ? [...process.execArgv, IMPORTS_ONLY]
-    : process.execArgv,
-} as const satisfies ConstructorParameters<typeof Piscina>[0];
+export interface ThreadsOptions {
+  readonly module: URL; // its default export does a task
+  readonly least: number; // threads
+  readonly most: number;
+  readonly idleMs: number; // a thread above `least` ends after so long without a task
+}
+
+export class Threads {
+  readonly #module: string;
+  readonly #pool: Piscina;
+
+  constructor({ module, least, most, idleMs }: ThreadsOptions) {
+    this.#module = module.href;
+    this.#pool = new Piscina({
+      filename: fileURLToPath(new URL('./thread.cjs', import.meta.url)),
+      minThreads: least,
+      maxThreads: most,
+      idleTimeout: idleMs,
+      concurrentTasksPerWorker: 1,
+      // 'sync' parks an idle thread in Atomics.wait, and its sockets with it.
+      atomics: 'disabled',
+      closeTimeout: 5_000,
+      recordTiming: false,
+    });
+  }
+
+  /** What was not a task's. */
+  onError(listener: (reason: unknown) => void): void {
+    this.#pool.on('error', listener);
+  }
+
+  /** Resolves with what the module gave; rejects with what it threw, or when its thread has ended. */
+  run(task: unknown, transferList: Transferable[] = []): Promise<unknown> {
+    return this.#pool.run({ module: this.#module, task }, { transferList }) as Promise<unknown>;
+  }
+
+  /** Share of time that each thread's event loop was busy, 0..1. */
+  utilizations(): number[] {
+    return this.#pool.threads.map(
+      (thread) => thread.performance.eventLoopUtilization().utilization,
+    );
+  }
+
+  /** Once its tasks are done. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  /** Now, whatever its threads do. */
+  async destroy(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}

@@ -7,8 +7,11 @@ import type { GatewayError } from '../../errors.js';
 import type { Dialler } from './dial.js';
 import type { Exchange } from './exchange.js';
 
-/** Two of them a connection; a body of 1 MiB costs an eighth less by four times as much. */
-const BUFFER_BYTES = 64 * 1024;
+/**
+ * Two of them a connection: a body of 64 KiB and its head come in one read, and so leave in one write (a fifth
+ * less for such a miss than with 64 KiB). Twice as much gains nothing more.
+ */
+const BUFFER_BYTES = 72 * 1024;
 
 export class Connection {
   requests = 0;

@@ -2,9 +2,8 @@
  * A thread of a worker's own that makes codings, one at a time: begun when there is something to do,
  * ended after a while without. Not libuv's: file reads wait in line there.
  */
-import { Piscina } from 'piscina';
 import type { ContentCoding } from '../../http/encoding.js';
-import { THREAD_OPTIONS } from '../../runtime/threads.js';
+import { Threads } from '../../runtime/threads.js';
 import type { Coder, CodingSource } from './coding-queue.js';
 
 const IDLE_MS = 30_000;
@@ -17,27 +16,21 @@ export interface CoderOrder {
 }
 
 export class CoderThread implements Coder {
-  readonly #pool: Piscina;
+  readonly #threads: Threads;
   readonly #levels: Readonly<Record<ContentCoding, number>>;
 
   /** `entry` is the module that the thread runs: workers/coder.ts. */
   constructor(entry: URL, levels: Readonly<Record<ContentCoding, number>>) {
     this.#levels = levels;
-    this.#pool = new Piscina({
-      filename: entry.href,
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: IDLE_MS,
-      ...THREAD_OPTIONS,
-    });
+    this.#threads = new Threads({ module: entry, least: 0, most: 1, idleMs: IDLE_MS });
   }
 
   async encode(source: CodingSource, coding: ContentCoding): Promise<Uint8Array> {
     const order: CoderOrder = { source, coding, level: this.#levels[coding] };
-    return (await this.#pool.run(order)) as Uint8Array;
+    return (await this.#threads.run(order)) as Uint8Array;
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  close(): Promise<void> {
+    return this.#threads.destroy();
   }
 }
