@@ -8,6 +8,7 @@ import { asGatewayError, GatewayError } from '../../errors.js';
 import type { ErrorCode } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import { digestOf } from './digest.js';
+import { watchedBody } from './watched-body.js';
 import { isRepeatable } from '../origin.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
 
@@ -49,7 +50,15 @@ class FailingPaths implements Origin {
     this.#refuse(request);
     try {
       const response = await this.#origin.fetch(request, signal);
-      return { ...response, body: this.#watched(response.body, request) };
+      const body = watchedBody(response.body, {
+        ended: () => {
+          if (this.#failing.size > 0) this.#failing.delete(keyOf(request));
+        },
+        failed: (reason) => {
+          this.#failed(request, reason);
+        },
+      });
+      return { ...response, body };
     } catch (reason) {
       this.#failed(request, reason);
       throw reason;
@@ -88,32 +97,6 @@ class FailingPaths implements Origin {
       if (this.#failing.size <= MAX_PATHS) break;
       this.#failing.delete(oldest);
     }
-  }
-
-  #watched(body: OriginResponse['body'], request: OriginRequest): OriginResponse['body'] {
-    return {
-      [Symbol.asyncIterator]: () => {
-        const source = body[Symbol.asyncIterator]();
-        return {
-          next: async () => {
-            try {
-              const step = await source.next();
-              if (step.done === true && this.#failing.size > 0) {
-                this.#failing.delete(keyOf(request));
-              }
-              return step;
-            } catch (reason) {
-              this.#failed(request, reason);
-              throw reason;
-            }
-          },
-          return: async () => {
-            await source.return?.();
-            return { done: true, value: undefined };
-          },
-        };
-      },
-    };
   }
 }
 

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { OriginStatus } from '../../runtime/worker-messages.js';
 import type { Outcome, Permit } from './breaker.js';
+import { watchedBody } from './watched-body.js';
 import { OriginHealth } from './health.js';
 import type { HealthLimits, Lost, Standing } from './health.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
@@ -60,7 +61,15 @@ class Guarded implements GuardedOrigin {
     try {
       const response = await this.#ask(request, signal);
       this.#settle(permit, isGatewayFault(response.status) ? 'path-failure' : 'success');
-      return { ...response, body: this.#watched(response.body, request, permit) };
+      const body = watchedBody(response.body, {
+        ended: () => {
+          this.health.delivered();
+        },
+        failed: (reason) => {
+          this.#broke(request, permit, asGatewayError(reason).code);
+        },
+      });
+      return { ...response, body };
     } catch (reason) {
       this.#settle(permit, outcomeOf(asGatewayError(reason).code));
       throw reason;
@@ -140,34 +149,6 @@ class Guarded implements GuardedOrigin {
     if (from === to) return;
     this.#standing = to;
     onChange?.({ origin: name, from, to });
-  }
-
-  #watched(
-    body: OriginResponse['body'],
-    request: OriginRequest,
-    permit: Permit,
-  ): OriginResponse['body'] {
-    return {
-      [Symbol.asyncIterator]: () => {
-        const source = body[Symbol.asyncIterator]();
-        return {
-          next: async () => {
-            try {
-              const step = await source.next();
-              if (step.done === true) this.health.delivered();
-              return step;
-            } catch (reason) {
-              this.#broke(request, permit, asGatewayError(reason).code);
-              throw reason;
-            }
-          },
-          return: async () => {
-            await source.return?.();
-            return { done: true, value: undefined };
-          },
-        };
-      },
-    };
   }
 }
 

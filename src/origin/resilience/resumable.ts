@@ -67,18 +67,28 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
     this.#nextByte = place.first;
   }
 
-  async next(): Promise<Step> {
-    for (;;) {
-      try {
-        const step = await this.#pull();
-        if (step === undefined) continue; // from elsewhere now
-        if (step.done === true) return { done: true, value: undefined };
-        this.#nextByte += step.value.length;
-        return step;
-      } catch (reason) {
-        if (!(await this.#resumeAfter(reason))) throw reason;
-      }
-    }
+  /** Costs one promise while nothing is amiss. */
+  next(): Promise<Step> {
+    const stallMs = this.#mayResume ? this.#options.stallMs() : undefined;
+    const step = this.#source.next();
+    if (stallMs === undefined) return step.then(this.#onStep, this.#onBroken);
+    return this.#within(step, stallMs).then((came) => this.#goOn(came), this.#onBroken);
+  }
+
+  readonly #onStep = (step: IteratorResult<Chunk>): Step => {
+    if (step.done === true) return { done: true, value: undefined };
+    this.#nextByte += step.value.length;
+    return step;
+  };
+
+  readonly #onBroken = async (reason: unknown): Promise<Step> => {
+    if (!(await this.#resumeAfter(reason))) throw reason;
+    return this.next();
+  };
+
+  /** Undefined: from elsewhere now. */
+  #goOn(came: IteratorResult<Chunk> | undefined): Step | Promise<Step> {
+    return came === undefined ? this.next() : this.#onStep(came);
   }
 
   async return(): Promise<Step> {
@@ -88,11 +98,12 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
     return { done: true, value: undefined };
   }
 
-  /** The next step, or undefined when the body goes on elsewhere instead. */
-  async #pull(): Promise<IteratorResult<Chunk> | undefined> {
-    const step = this.#source.next();
-    const stallMs = this.#mayResume ? this.#options.stallMs() : undefined;
-    if (stallMs === undefined || (await within(step, stallMs)) === 'in time') return step;
+  /** The step that was asked for, or undefined when the body goes on elsewhere instead. */
+  async #within(
+    step: Promise<IteratorResult<Chunk>>,
+    stallMs: number,
+  ): Promise<IteratorResult<Chunk> | undefined> {
+    if ((await within(step, stallMs)) === 'in time') return step;
     const elsewhere = this.#rest({ stillComes: true });
     const first = await Promise.race([
       elsewhere,

@@ -1,0 +1,45 @@
+/** A body whose end is heard of: one promise for each piece, and no more. */
+import type { OriginResponse } from '../origin.js';
+
+type Body = OriginResponse['body'];
+type Chunk = Body extends AsyncIterable<infer C> ? C : never;
+type Step = IteratorResult<Chunk, undefined>;
+
+export interface BodyWatcher {
+  /** All of it has come. */
+  readonly ended: () => void;
+  /** It broke, or took too long. */
+  readonly failed: (reason: unknown) => void;
+}
+
+/** Neither is called when the reader leaves before the end. */
+export function watchedBody(body: Body, watcher: BodyWatcher): Body {
+  return { [Symbol.asyncIterator]: () => new WatchedBody(body, watcher) };
+}
+
+class WatchedBody implements AsyncIterator<Chunk, undefined> {
+  readonly #source: AsyncIterator<Chunk>;
+  readonly #onStep: (step: IteratorResult<Chunk>) => Step;
+  readonly #onFailure: (reason: unknown) => never;
+
+  constructor(body: Body, { ended, failed }: BodyWatcher) {
+    this.#source = body[Symbol.asyncIterator]();
+    this.#onStep = (step) => {
+      if (step.done === true) ended();
+      return step as Step;
+    };
+    this.#onFailure = (reason) => {
+      failed(reason);
+      throw reason;
+    };
+  }
+
+  next(): Promise<Step> {
+    return this.#source.next().then(this.#onStep, this.#onFailure);
+  }
+
+  async return(): Promise<Step> {
+    await this.#source.return?.();
+    return { done: true, value: undefined };
+  }
+}
