@@ -23,6 +23,8 @@ import type { EdgeBoot } from '../worker/edge-boot.js';
 import type { WorkerState } from './gateway-control.js';
 import { Heartbeats, HUNG_MS, LOOK_MS } from './heartbeats.js';
 import type { LastResort } from './last-resort.js';
+import { Mourning } from './mourning.js';
+import { Orders } from './orders.js';
 import type { WorkerPool } from './worker-pool.js';
 
 export interface SupervisorOptions {
@@ -50,9 +52,6 @@ interface WorkerSlot {
   listening: ((message: FromWorker) => void) | undefined;
   drained: (() => void) | undefined;
   origins: readonly OriginStatus[]; // as it told last
-  /** Workers that may still undo what they hold of the one that ended here. */
-  readonly mourners: Set<number>;
-  mourned: (() => void) | undefined;
 }
 
 const FIRST_BACKOFF_MS = 50;
@@ -63,18 +62,16 @@ const STEADY_MS = 60_000;
 const MAX_RESTARTS_PER_MINUTE = 10;
 /** A thread has no beat before it has loaded its modules: on a machine that is short of cores, seconds. */
 const START_PATIENCE_MS = 60_000;
-/** Workers purge in slices between requests; a million objects on a busy one take a while. */
-const PURGE_PATIENCE_MS = 60_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: WorkerSlot[];
   readonly #pool: Pool;
-  readonly #purges = new Map<number, { slot: WorkerSlot; settle: (count: number) => void }>();
+  readonly #orders: Orders;
+  readonly #mourning = new Mourning();
   readonly #heartbeats: Heartbeats;
   #watch: NodeJS.Timeout | undefined;
   #address: { host: string; port: number } | undefined;
-  #nextPurge = 1;
   #recentRestarts: number[] = [];
   #state: 'running' | 'stopping' = 'running';
 
@@ -95,11 +92,17 @@ export class Supervisor {
       listening: undefined,
       drained: undefined,
       origins: [],
-      mourners: new Set<number>(),
-      mourned: undefined,
     }));
     this.#heartbeats = new Heartbeats({
       beatsOf: (worker) => readCounter(metrics, worker, 'beats'),
+    });
+    this.#orders = new Orders({
+      tell: (worker, message) => {
+        const slot = this.#slots[worker];
+        if (slot?.control === undefined) return false;
+        this.#tell(slot, message);
+        return true;
+      },
     });
     sizeHeaps();
   }
@@ -135,38 +138,11 @@ export class Supervisor {
    * @throws GatewayError GW_WORKER_LOST: a worker does not answer, so that it may still serve it.
    */
   async purge(order: WorkerPurge): Promise<number> {
-    const count = await this.#orderAll((id) => ({ kind: 'purge', id, order }));
+    const workers = this.#slots.map(({ index }) => index);
+    const count = await this.#orders.give(workers, (id) => ({ kind: 'purge', id, order }));
     // Every shard has forgotten now. What workers asked of them before may not be joined any more.
-    await this.#orderAll((id) => ({ kind: 'purge-over', id }));
+    await this.#orders.give(workers, (id) => ({ kind: 'purge-over', id }));
     return count;
-  }
-
-  /** Tells every worker, and adds up what they answer. */
-  async #orderAll(message: (id: number) => ToWorker): Promise<number> {
-    const counts = this.#slots.map(
-      (slot) =>
-        new Promise<number>((resolve, reject) => {
-          // A worker that is down has lost all it held: nothing is left to purge there.
-          if (slot.control === undefined) {
-            resolve(0);
-            return;
-          }
-          const id = this.#nextPurge++;
-          const timer = setTimeout(() => {
-            this.#purges.delete(id);
-            const detail = `worker ${slot.index} did not purge in ${PURGE_PATIENCE_MS} ms`;
-            reject(new GatewayError('GW_WORKER_LOST', detail));
-          }, PURGE_PATIENCE_MS);
-          const settle = (count: number): void => {
-            clearTimeout(timer);
-            this.#purges.delete(id);
-            resolve(count);
-          };
-          this.#purges.set(id, { slot, settle });
-          this.#tell(slot, message(id));
-        }),
-    );
-    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   /**
@@ -276,7 +252,7 @@ export class Supervisor {
         slot.listening?.(message);
         return;
       case 'forgotten':
-        this.#forgotten(slot.index, message.index);
+        this.#mourning.forgotten(slot.index, message.index);
         return;
       case 'drained':
         slot.drained?.();
@@ -285,7 +261,7 @@ export class Supervisor {
         slot.origins = message.origins;
         return;
       case 'purged':
-        this.#purges.get(message.id)?.settle(message.count);
+        this.#orders.answered(message.id, message.count);
         return;
       default:
         message satisfies never;
@@ -318,11 +294,11 @@ export class Supervisor {
   #unwire(slot: WorkerSlot): void {
     this.#heartbeats.forget(slot.index);
     slot.hung = false;
-    for (const { index } of this.#slots) this.#forgotten(slot.index, index);
+    this.#mourning.onDown(slot.index);
+    this.#orders.onDown(slot.index);
     slot.control?.close();
     slot.control = undefined;
     slot.drained?.();
-    for (const purge of [...this.#purges.values()]) if (purge.slot === slot) purge.settle(0);
     slot.listening?.({ kind: 'listen-failed', code: 'GW_WORKER_LOST', detail: 'its worker ended' });
     slot.listening = undefined;
   }
@@ -365,35 +341,15 @@ export class Supervisor {
     for (const shard of shardsOn(slot.index, this.#slots.length, config.shards)) {
       voidShard(this.#pool, shard);
     }
-    for (const peer of living) {
-      slot.mourners.add(peer.index);
-      this.#tell(peer, { kind: 'peer-down', index: slot.index });
-    }
-  }
-
-  /**
-   * A worker's pins bear its number, and so would its successor's:
-   *   - worker 1 ends; worker 0, which is busy, has still to give back what 1 had lent it
-   *   - 1's pins are cleared, and its successor comes and pins a slot
-   *   - worker 0 gives back, which takes away that pin, and the slot is given away under the reader
-   * So there is no successor before every other worker has said that it has nothing more of its predecessor.
-   */
-  async #untilMourned(slot: WorkerSlot): Promise<void> {
-    if (slot.mourners.size === 0) return;
-    await new Promise<void>((resolve) => {
-      slot.mourned = resolve;
-    });
-  }
-
-  /** `mourner` holds nothing more of the worker that ended at `index`, or has ended itself. */
-  #forgotten(mourner: number, index: number): void {
-    const slot = this.#slots[index];
-    if (slot?.mourners.delete(mourner) !== true || slot.mourners.size > 0) return;
-    slot.mourned?.();
+    this.#mourning.begin(
+      slot.index,
+      living.map(({ index }) => index),
+    );
+    for (const peer of living) this.#tell(peer, { kind: 'peer-down', index: slot.index });
   }
 
   async #restart(slot: WorkerSlot): Promise<void> {
-    await this.#untilMourned(slot);
+    await this.#mourning.untilOver(slot.index);
     clearPins(this.#pool, slot.index);
     if (this.#state === 'stopping') return;
     try {

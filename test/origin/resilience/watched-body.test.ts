@@ -4,7 +4,7 @@ import { watchedBody } from '../../../src/origin/resilience/watched-body.js';
 
 async function* bodyOf(pieces: readonly (string | Error)[]): AsyncGenerator<BorrowedBytes> {
   for (const piece of pieces) {
-    await null;
+    await Promise.resolve();
     if (piece instanceof Error) throw piece;
     yield Buffer.from(piece);
   }
