@@ -13,11 +13,11 @@ import type {
   ToShard,
 } from '../../protocol/messages.js';
 import type { ErrorCode } from '../../errors.js';
-import { fieldValue } from '../../http/fields.js';
 import { hash32, shardOf, workerOf } from '../../runtime/hash.js';
 import type { FillFeed } from './fill-feed.js';
 import { FillFeeds } from './fill-feeds.js';
 import { Invalidations } from './invalidations.js';
+import { type Ask, OpenAsks } from './open-asks.js';
 import type { ArenaView } from '../../arena/arena.js';
 import type { Turns } from './turns.js';
 
@@ -54,28 +54,16 @@ export interface AsksOptions {
   readonly guard: (run: () => void) => void;
 }
 
-interface Ask {
-  readonly id: number;
-  readonly shard: number;
-  readonly request: AskRequest;
-  joinKey: string;
-  readonly sinceMs: number;
-  /** Whose request it is: answers to his fields go to nobody else. */
-  readonly leader: AskHandler;
-  readonly members: Set<AskHandler>;
-}
+type Open = Ask<AskHandler>;
 
 /** How long a shard may be gone (its worker restarts) before its askers are refused. */
 const LOST_PATIENCE_MS = 10_000;
 
 export class Asks {
   readonly #options: AsksOptions;
-  readonly #asks = new Map<number, Ask>();
-  readonly #joinable = new Map<string, Ask>();
-  readonly #byHandler = new Map<AskHandler, Ask>();
+  readonly #open = new OpenAsks<AskHandler>();
   readonly #feeds: FillFeeds;
   readonly #invalidations: Invalidations;
-  #nextId = 1;
 
   constructor(options: AsksOptions) {
     this.#options = options;
@@ -87,32 +75,15 @@ export class Asks {
   }
 
   get pending(): number {
-    return this.#asks.size;
+    return this.#open.size;
   }
 
   /** Asks, or joins an equal ask that is still unanswered. `joins` false: this request is special. */
   ask(request: AskRequest, handler: AskHandler, joins: boolean): void {
-    const joinKey = joins ? joinKeyOf(request) : '';
-    const open = joins ? this.#joinable.get(joinKey) : undefined;
-    if (open !== undefined) {
-      open.members.add(handler);
-      this.#byHandler.set(handler, open);
-      return;
-    }
-    const id = this.#nextId++;
-    const ask: Ask = {
-      id,
-      shard: this.#placeOf(request.key).shard,
-      request,
-      joinKey,
-      sinceMs: this.#options.now(),
-      leader: handler,
-      members: new Set([handler]),
-    };
-    this.#asks.set(id, ask);
-    this.#byHandler.set(handler, ask);
-    if (joins) this.#joinable.set(joinKey, ask);
-    this.#post(ask);
+    const { shard } = this.#placeOf(request.key);
+    const sinceMs = this.#options.now();
+    const ask = this.#open.begin({ shard, request, sinceMs, leader: handler }, joins);
+    if (ask !== undefined) this.#post(ask);
   }
 
   /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */
@@ -135,16 +106,13 @@ export class Asks {
 
   /** The client behind `handler` has left. */
   cancel(handler: AskHandler): void {
-    const ask = this.#byHandler.get(handler);
-    if (ask === undefined) return;
-    this.#byHandler.delete(handler);
-    ask.members.delete(handler);
-    if (ask.members.size === 0) this.#drop(ask, true);
+    const ask = this.#open.leave(handler);
+    if (ask?.members.size === 0) this.#drop(ask, true);
   }
 
   /** The client has taken this many relayed bytes: as many more may come. */
   credit(handler: AskHandler, bytes: number): void {
-    const ask = this.#byHandler.get(handler);
+    const ask = this.#open.of(handler);
     if (ask === undefined) return;
     const { id, shard } = ask;
     this.#options.send(this.#workerOf(shard), { kind: 'credit', id, shard, bytes });
@@ -170,7 +138,7 @@ export class Asks {
       this.#invalidations.confirmed(message.id);
       return;
     }
-    const ask = this.#asks.get(message.id);
+    const ask = this.#open.find(message.id);
     if (message.kind === 'object') this.#object(ask, message, from);
     else if (message.kind === 'filling') this.#join(ask, message, from);
     else if (ask !== undefined) this.#answer(ask, message);
@@ -179,7 +147,7 @@ export class Asks {
   /** About once a second. */
   tick(): void {
     const beforeMs = this.#options.now() - LOST_PATIENCE_MS;
-    for (const ask of [...this.#asks.values()]) {
+    for (const ask of this.#open.all()) {
       if (ask.sinceMs > beforeMs || this.#options.isUp(this.#workerOf(ask.shard))) continue;
       this.#each(this.#drop(ask, false), (member) => {
         member.refused('GW_WORKER_LOST', 'its worker is restarting', 1);
@@ -191,8 +159,8 @@ export class Asks {
   onPeerDown(worker: number): void {
     this.#invalidations.onPeerDown(worker);
     this.#feeds.onPeerDown(worker);
-    for (const ask of [...this.#asks.values()]) {
-      if (this.#workerOf(ask.shard) === worker && ask.joinKey === RELAYING) {
+    for (const ask of this.#open.all()) {
+      if (this.#workerOf(ask.shard) === worker && ask.isRelaying) {
         this.#each(this.#drop(ask, false), (member) => {
           member.relayEnded('GW_WORKER_LOST');
         });
@@ -202,21 +170,19 @@ export class Asks {
 
   /** A worker is back: what it was asked before is asked again. */
   onPeerUp(worker: number): void {
-    for (const ask of this.#asks.values()) {
+    for (const ask of this.#open.all()) {
       if (this.#workerOf(ask.shard) === worker) this.#post(ask);
     }
   }
 
   /** Something was purged: who asks from now on may not get what was on its way before. */
   joinNoMore(): void {
-    this.#joinable.clear();
+    this.#open.joinNoMore();
   }
 
   close(): void {
     this.#feeds.close();
-    this.#asks.clear();
-    this.#joinable.clear();
-    this.#byHandler.clear();
+    this.#open.clear();
   }
 
   #placeOf(key: string): { shard: number; worker: number } {
@@ -229,7 +195,7 @@ export class Asks {
   }
 
   /** When the shard's worker is down the ask waits here for its return. */
-  #post(ask: Ask): void {
+  #post(ask: Open): void {
     const { id, shard, request } = ask;
     const worker = this.#workerOf(shard);
     if (!this.#options.isUp(worker)) return;
@@ -239,7 +205,7 @@ export class Asks {
     });
   }
 
-  #answer(ask: Ask, message: Answer): void {
+  #answer(ask: Open, message: Answer): void {
     if (isRelayed(message)) {
       this.#relayed(ask, message);
       return;
@@ -258,7 +224,7 @@ export class Asks {
     }
   }
 
-  #refuse(ask: Ask, message: Extract<Answer, { kind: 'refused' }>): void {
+  #refuse(ask: Open, message: Extract<Answer, { kind: 'refused' }>): void {
     const { code, detail, retryAfterS, others } = message;
     this.#each(this.#drop(ask, false), (member) => {
       if (member === ask.leader || others === 'refused') member.refused(code, detail, retryAfterS);
@@ -266,7 +232,7 @@ export class Asks {
     });
   }
 
-  #relayed(ask: Ask, message: RelayedAnswer): void {
+  #relayed(ask: Open, message: RelayedAnswer): void {
     const leader = ask.members.has(ask.leader) ? ask.leader : undefined;
     switch (message.kind) {
       case 'informational':
@@ -288,15 +254,9 @@ export class Asks {
   }
 
   /** The leader gets the body, and nobody does when he has left: it was made for him. */
-  #relay(ask: Ask, { head, served, others }: Extract<Answer, { kind: 'head' }>): void {
+  #relay(ask: Open, { head, served, others }: Extract<Answer, { kind: 'head' }>): void {
     const { leader } = ask;
-    this.#unlist(ask);
-    ask.joinKey = RELAYING;
-    const rest = [...ask.members].filter((member) => member !== leader);
-    for (const member of rest) {
-      ask.members.delete(member);
-      this.#byHandler.delete(member);
-    }
+    const rest = this.#open.relay(ask);
     if (ask.members.has(leader)) leader.head(head, served);
     else this.#drop(ask, true);
     this.#each(rest, (member) => {
@@ -313,7 +273,7 @@ export class Asks {
   }
 
   /** The lease that came with it guards the body until every member has its own. */
-  #object(ask: Ask | undefined, message: Extract<ToEdge, { kind: 'object' }>, from: number): void {
+  #object(ask: Open | undefined, message: Extract<ToEdge, { kind: 'object' }>, from: number): void {
     const { descriptor, served } = message;
     if (ask !== undefined) {
       this.#each(this.#drop(ask, false), (member, i) => {
@@ -323,7 +283,7 @@ export class Asks {
     this.#options.arena.giveBack(from, descriptor.slot);
   }
 
-  #join(ask: Ask | undefined, message: Filling, from: number): void {
+  #join(ask: Open | undefined, message: Filling, from: number): void {
     const { arena, turns } = this.#options;
     if (ask === undefined) {
       arena.giveBack(from, message.descriptor.slot);
@@ -339,20 +299,12 @@ export class Asks {
     });
   }
 
-  #drop(ask: Ask, tell: boolean): AskHandler[] {
-    this.#asks.delete(ask.id);
-    this.#unlist(ask);
+  #drop(ask: Open, tell: boolean): AskHandler[] {
     if (tell) {
       const { id, shard } = ask;
       this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
     }
-    for (const member of ask.members) this.#byHandler.delete(member);
-    return [...ask.members];
-  }
-
-  /** Who asks from now on does not join it. */
-  #unlist({ id, joinKey }: Ask): void {
-    if (this.#joinable.get(joinKey)?.id === id) this.#joinable.delete(joinKey);
+    return this.#open.end(ask);
   }
 }
 
@@ -373,14 +325,4 @@ function sendOn(member: AskHandler, what: Aftermath): void {
 /** All but the first of those who wait were folded into its request. */
 function servedTo(position: number, served: Served): Served {
   return position === 0 || served.hit ? served : { collapsed: true, ...served };
-}
-
-/** Marks an ask whose answer is being relayed. */
-const RELAYING = '\0relaying';
-
-/** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
-function joinKeyOf(request: AskRequest): string {
-  const { key, headers, range, credentialed, beyond } = request;
-  const encoding = fieldValue(headers, 'accept-encoding') ?? '';
-  return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;
 }
