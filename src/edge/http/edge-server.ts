@@ -13,21 +13,16 @@ import {
   type UwsApp,
   uwsBinaryIsKnown,
 } from '../../../native/uws.js';
-import type { Config } from '../../config/config.js';
 import { GatewayError } from '../../errors.js';
-import { fieldValue } from '../../http/fields.js';
 import { ASKING_FIELDS, type ClientRequest, readRequest } from './request/client-request.js';
+import { answerTo } from './answer-to.js';
 import type { EdgeContext } from './context.js';
-import { Exchange } from './exchange.js';
 import { HitPath } from './hit-path.js';
 import { LastAnswers } from './last-answers.js';
-import { passThrough } from './pass.js';
 import { refuse } from './answer/refusal.js';
-import { PREFLIGHT_LINES } from '../../protocol/render.js';
-import { RequestBody } from './request/request-body.js';
 import { Responder } from './answer/responder.js';
-import { cacheStatus } from '../../rules/cache-status.js';
 import type { Connections } from './connections.js';
+import { setTimeouts } from './timeouts.js';
 
 const DRAIN_POLL_MS = 20;
 /** Whoever began to connect before a stop has this long to finish; a round trip over the world. */
@@ -264,83 +259,18 @@ export class EdgeServer {
     } else {
       this.#log(client, responder);
       responder.ending = client.ending;
-      answer = this.#answerTo(response, client, responder);
+      answer =
+        this.#state === 'closed'
+          ? () => {
+              refuse(this.#context, responder, { code: 'GW_SHUTTING_DOWN' });
+            }
+          : answerTo(this.#context, { response, client, responder });
     }
     if (responder.ending !== 'none') this.#lastAnswers.add(response);
     // Without the addon nobody knows what is held back on the connection, or that it is to end: uWS must
     // see an answer owed.
     if (this.#heads !== undefined) answer();
     else this.#later(responder, answer);
-  }
-
-  /** What answers the request. A body is listened for at once, as its handler must. */
-  #answerTo(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
-    const context = this.#context;
-    if (this.#state === 'closed') {
-      return () => {
-        refuse(context, responder, { code: 'GW_SHUTTING_DOWN' });
-      };
-    }
-    switch (client.method) {
-      case 'GET':
-      case 'HEAD':
-        return () => {
-          new Exchange(context, client, responder).start();
-        };
-      case 'OPTIONS':
-        if (!isPlayersPreflight(client)) break;
-        return () => {
-          this.#preflight(responder);
-        };
-      case 'TRACE':
-      case 'CONNECT':
-        return () => {
-          refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
-        };
-      default:
-    }
-    return this.#passes(response, client, responder);
-  }
-
-  #preflight(responder: Responder): void {
-    responder.cork(() => {
-      const status = cacheStatus(this.#context.config.cache.name, { detail: 'preflight' });
-      responder.head(204, `${status}\r\n${PREFLIGHT_LINES}`);
-      responder.endWithoutBody(undefined);
-    });
-  }
-
-  #passes(response: HttpResponse, client: ClientRequest, responder: Responder): () => void {
-    const { config, clock } = this.#context;
-    const { limits } = config;
-    const length = fieldValue(client.rawFields, 'content-length');
-    const coded = fieldValue(client.rawFields, 'transfer-encoding') !== undefined;
-    if (length !== undefined && Number(length) > limits.body) {
-      responder.ending = 'ours';
-      return () => {
-        refuse(this.#context, responder, { code: 'GW_BODY_TOO_LARGE' });
-      };
-    }
-    const hasBody = coded || (length !== undefined && Number(length) > 0);
-    const body = hasBody
-      ? new RequestBody(
-          response,
-          {
-            maxBytes: limits.body,
-            minRate: limits.bodyMinRate,
-            minRateGraceMs: limits.minRateGrace,
-          },
-          () => clock.now(),
-        )
-      : undefined;
-    if (body !== undefined) {
-      responder.whenGone(() => {
-        body.leave();
-      });
-    }
-    return () => {
-      void passThrough(this.#context, { request: client, responder, body, fwd: 'method' });
-    };
   }
 
   #log(client: ClientRequest, responder: Responder): void {
@@ -357,28 +287,4 @@ export class EdgeServer {
       });
     });
   }
-}
-
-/** Whether scripts may use other methods is for the origin to say: it gets those itself. */
-function isPlayersPreflight({ fields }: ClientRequest): boolean {
-  const method = fieldValue(fields, 'access-control-request-method');
-  return method === 'GET' || method === 'HEAD';
-}
-
-/** In the binary, but not in its type declarations; upstream builds may lack them. */
-interface WithTimeouts {
-  setIdleTimeout?(seconds: number): unknown;
-  setResponseTimeout?(seconds: number): unknown;
-}
-
-/**
- * uWS counts in steps of 4 s and in one byte, hence the ranges that the settings have. Bytes of an
- * unfinished request head extend neither of the two (measured: a slow-loris at a header a second is
- * closed when the time is over), nor do those of a body whose answer is out already, and a request
- * that waits for its answer is not cut.
- */
-function setTimeouts(app: UwsApp & WithTimeouts, limits: Config['limits']): void {
-  const seconds = (ms: number): number => Math.ceil(ms / 1_000);
-  app.setIdleTimeout?.(seconds(limits.headersTimeout)); // from the opening to the first request
-  app.setResponseTimeout?.(seconds(limits.idleTimeout)); // from an answer to the next request
 }

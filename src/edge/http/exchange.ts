@@ -2,28 +2,21 @@
  * One GET or HEAD that the hit path could not answer: looks in the directory, asks the shard, and serves what
  * comes back. Lives until its response is over.
  */
-import {
-  type Descriptor,
-  isIdentified,
-  isJustWritten,
-  isSameBytes,
-} from '../../protocol/descriptor.js';
+import type { Descriptor } from '../../protocol/descriptor.js';
 import type { AskRequest, Head, Served } from '../../protocol/messages.js';
 import { mayShare } from '../../rules/audience.js';
 import { judge, NO_DIRECTIVES } from '../../rules/reuse.js';
 import { secondaryKey } from '../../rules/vary.js';
 import type { ErrorCode } from '../../errors.js';
-import { reachOf } from '../../http/range.js';
 import type { AskHandler } from '../reach/asks.js';
-import { ArenaBody } from '../reach/body-source.js';
-import type { BodyWriter } from './answer/body-writer.js';
 import type { ClientRequest } from './request/client-request.js';
 import type { EdgeContext } from './context.js';
-import type { FillFeed, Follower } from '../reach/fill-feed.js';
+import type { FillFeed } from '../reach/fill-feed.js';
 import { LocalObject } from '../reach/local-object.js';
 import { passThrough } from './pass.js';
+import { reachesBehind } from './reaches-behind.js';
 import { refuse } from './answer/refusal.js';
-import type { ResponsePlan } from './answer/response-plan.js';
+import { FollowedAnswer } from './answer/followed-answer.js';
 import { RelayedAnswer } from './answer/relayed-answer.js';
 import { SlicedAnswer } from './slices/sliced-answer.js';
 import { StoredAnswer } from './answer/stored-answer.js';
@@ -41,6 +34,7 @@ export class Exchange implements AskHandler {
   readonly #request: ClientRequest;
   readonly #responder: Responder;
   readonly #stored: StoredAnswer;
+  readonly #followed: FollowedAnswer;
   #asks = 0;
   #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
@@ -48,14 +42,23 @@ export class Exchange implements AskHandler {
   #elections = 0; // leaders it has waited for in vain
   #relayed: RelayedAnswer | undefined;
   #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
-  /** The body that a lost worker was bringing: to be gone on with from its successor. */
-  #interrupted: { readonly writer: BodyWriter; readonly descriptor: Descriptor } | undefined;
 
   constructor(context: EdgeContext, request: ClientRequest, responder: Responder) {
     this.#context = context;
     this.#request = request;
     this.#responder = responder;
     this.#stored = new StoredAnswer(context, responder);
+    this.#followed = new FollowedAnswer({
+      context,
+      responder,
+      stored: this.#stored,
+      onInterrupted: () => {
+        this.#ask();
+      },
+      onFailed: (code) => {
+        this.#failed(code);
+      },
+    });
   }
 
   start(): void {
@@ -78,8 +81,8 @@ export class Exchange implements AskHandler {
 
   object(descriptor: Descriptor, served: Served): void {
     if (this.#responder.gone) return;
-    if (this.#interrupted !== undefined) {
-      this.#continueWith(descriptor);
+    if (this.#followed.isInterrupted) {
+      this.#followed.goOn(descriptor);
       return;
     }
     if (!this.#isSelected(descriptor)) {
@@ -91,9 +94,9 @@ export class Exchange implements AskHandler {
 
   filling(feed: FillFeed, served: Served, quantum: number): void {
     if (this.#responder.gone) return;
-    const { descriptor, source } = feed;
-    if (this.#interrupted !== undefined) {
-      this.#continueWith(descriptor, feed);
+    const { descriptor } = feed;
+    if (this.#followed.isInterrupted) {
+      this.#followed.goOn(descriptor, feed);
       return;
     }
     if (!this.#isSelected(descriptor)) {
@@ -111,11 +114,7 @@ export class Exchange implements AskHandler {
       this.#stored.endBodyless(descriptor, served, plan);
       return;
     }
-    const writer = this.#stored.writerFor(plan, source, () => {
-      this.#stored.writeHead(descriptor, served, plan);
-    });
-    this.#follow(feed, writer);
-    if (source.written > 0) writer.pump(quantum);
+    this.#followed.begin(feed, { plan, served, quantum });
   }
 
   head(head: Head, served: Served): void {
@@ -202,7 +201,7 @@ export class Exchange implements AskHandler {
     const { asks } = this.#context;
     this.#asks += 1;
     if (this.#asks > MAX_ASKS) {
-      if (otherwise === 'alone' && this.#interrupted === undefined) this.alone();
+      if (otherwise === 'alone' && !this.#followed.isInterrupted) this.alone();
       else this.refused('GW_ORIGIN_STATUS', 'asked too often', 1);
       return;
     }
@@ -261,7 +260,12 @@ export class Exchange implements AskHandler {
       if (!found) this.#wantsWhole = true;
       return false;
     }
-    if (served.hit && !this.#beyond && this.#mayHaveGrown(object.descriptor, plan)) {
+    if (
+      served.hit &&
+      !this.#beyond &&
+      !this.#wantsWhole &&
+      reachesBehind(this.#request, object.descriptor, plan)
+    ) {
       this.#beyond = true;
       return false;
     }
@@ -295,79 +299,6 @@ export class Exchange implements AskHandler {
         this.#failed(code);
       },
     });
-  }
-
-  /** The range reaches past what is stored: of a file that was just being written, more may be there. */
-  #mayHaveGrown(descriptor: Descriptor, { pieces: [piece] }: ResponsePlan): boolean {
-    const { totalBytes } = descriptor;
-    if (piece !== undefined && 'from' in piece && piece.from + piece.length < totalBytes) {
-      return false;
-    }
-    const { range, method } = this.#request;
-    if (method !== 'GET' || range === '' || this.#wantsWhole || totalBytes < 0) return false;
-    const reach = reachOf(range);
-    if (reach === undefined || reach.end < totalBytes) return false;
-    return reach.start >= totalBytes || isJustWritten(descriptor);
-  }
-
-  #follow(feed: FillFeed, writer: BodyWriter): void {
-    const { descriptor } = feed;
-    const follower: Follower = {
-      get sent() {
-        return writer.sent;
-      },
-      cut: () => {
-        writer.cut();
-      },
-      get over() {
-        return writer.over;
-      },
-      get begun() {
-        return writer.begun;
-      },
-      pump: (quantum) => {
-        writer.pump(quantum);
-      },
-      failed: (code) => {
-        feed.leave(follower);
-        if (code === 'GW_WORKER_LOST' && writer.begun && isIdentified(descriptor)) {
-          this.#interrupted = { writer, descriptor };
-          this.#ask();
-          return;
-        }
-        writer.abandon();
-        this.#failed(code);
-      },
-    };
-    feed.follow(follower);
-    this.#responder.whenGone(() => {
-      feed.leave(follower);
-    });
-  }
-
-  /** With `feed`: it is being filled. Otherwise it is all there. */
-  #continueWith(descriptor: Descriptor, feed?: FillFeed): void {
-    const { arena, turns } = this.#context;
-    const interrupted = this.#interrupted;
-    if (interrupted === undefined || !isSameBytes(interrupted.descriptor, descriptor)) {
-      this.#responder.close();
-      return;
-    }
-    const { writer } = interrupted;
-    if (feed !== undefined) {
-      this.#interrupted = undefined;
-      this.#follow(feed, writer);
-      writer.continueFrom(feed.source, turns.quantum);
-      return;
-    }
-    const { slot, extents, storedBytes } = descriptor;
-    arena.pin(slot);
-    this.#interrupted = undefined;
-    this.#responder.whenGone(() => {
-      arena.release(slot);
-    });
-    const source = new ArenaBody({ arena, slot, extents, written: storedBytes, ended: true });
-    writer.continueFrom(source, turns.quantum);
   }
 
   /** What has been sent must not look whole; where nothing was sent yet, say what happened. */
