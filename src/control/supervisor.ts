@@ -2,7 +2,7 @@
  * Keeps the edge workers alive: starts each as one long task, joins them to a mesh, restarts what dies
  * with back-off, gives up what hangs, and stops all in order. Main thread.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { voidShard } from '../arena/banks.js';
 import { createPool, type Pool } from '../arena/layout.js';
 import { clearPins } from '../arena/pins.js';
@@ -10,12 +10,7 @@ import type { Config } from '../config/config.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import { sizeHeaps } from '../runtime/heaps.js';
-import type {
-  FromWorker,
-  OriginStatus,
-  ToWorker,
-  WorkerPurge,
-} from '../runtime/worker-messages.js';
+import type { WorkerPurge } from '../runtime/worker-messages.js';
 import { shardsOn } from '../runtime/hash.js';
 import type { Logger } from '../telemetry/log.js';
 import { readCounter } from '../telemetry/metrics.js';
@@ -26,6 +21,7 @@ import type { LastResort } from './last-resort.js';
 import { Mourning } from './mourning.js';
 import { Orders } from './orders.js';
 import type { WorkerPool } from './worker-pool.js';
+import { WorkerSlot } from './worker-slot.js';
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -38,20 +34,6 @@ export interface SupervisorOptions {
   readonly lastResort: LastResort;
   /** Too many restarts, or a worker hangs: the process should end, for the service manager. */
   readonly onHopeless: (reason: GatewayError) => void;
-}
-
-interface WorkerSlot {
-  readonly index: number;
-  hung: boolean; // as last logged
-  state: 'starting' | 'up' | 'restarting' | 'stopped';
-  restarts: number;
-  control: MessagePort | undefined;
-  task: Promise<void>;
-  startedMs: number;
-  ready: (() => void) | undefined;
-  listening: ((message: FromWorker) => void) | undefined;
-  drained: (() => void) | undefined;
-  origins: readonly OriginStatus[]; // as it told last
 }
 
 const FIRST_BACKOFF_MS = 50;
@@ -80,29 +62,12 @@ export class Supervisor {
     this.#options = options;
     const { cache, shards, workers } = config;
     this.#pool = createPool({ bytes: cache.memory, shards, workers: Math.max(1, workers) });
-    this.#slots = Array.from({ length: pool.size }, (_, index) => ({
-      index,
-      hung: false,
-      state: 'starting' as const,
-      restarts: 0,
-      control: undefined,
-      task: Promise.resolve(),
-      startedMs: 0,
-      ready: undefined,
-      listening: undefined,
-      drained: undefined,
-      origins: [],
-    }));
+    this.#slots = Array.from({ length: pool.size }, (_, index) => new WorkerSlot(index));
     this.#heartbeats = new Heartbeats({
       beatsOf: (worker) => readCounter(metrics, worker, 'beats'),
     });
     this.#orders = new Orders({
-      tell: (worker, message) => {
-        const slot = this.#slots[worker];
-        if (slot?.control === undefined) return false;
-        this.#tell(slot, message);
-        return true;
-      },
+      tell: (worker, message) => this.#slots[worker]?.tell(message) === true,
     });
     sizeHeaps();
   }
@@ -155,7 +120,7 @@ export class Supervisor {
     await Promise.all(
       this.#slots.map((slot) => this.#during(slot, 'drain', this.#drain(slot, deadlineMs))),
     );
-    for (const slot of this.#slots) this.#tell(slot, { kind: 'end' });
+    for (const slot of this.#slots) slot.tell({ kind: 'end' });
     await Promise.all(this.#slots.map((slot) => this.#during(slot, 'end', this.#lastOf(slot))));
     await this.#options.lastResort.during('the worker pool to close', this.#options.pool.close());
     clearInterval(this.#watch);
@@ -189,7 +154,7 @@ export class Supervisor {
         else log.warn({ worker: slot.index }, 'worker goes on');
       }
       if (!this.#isHopeless(slot)) continue;
-      slot.drained?.(); // nobody waits for it any more
+      slot.giveUpDrain();
       if (this.#state === 'stopping') continue;
       const detail = `worker ${slot.index} hangs for ${Math.round(silentMs)} ms`;
       onHopeless(new GatewayError('GW_HUNG', detail));
@@ -197,114 +162,50 @@ export class Supervisor {
   }
 
   async #drain(slot: WorkerSlot, deadlineMs: number): Promise<void> {
-    if (slot.control === undefined || this.#isHopeless(slot)) return;
-    await new Promise<void>((resolve) => {
-      slot.drained = resolve;
-      this.#tell(slot, { kind: 'stop', deadlineMs });
-    });
+    if (!this.#isHopeless(slot)) await slot.drain(deadlineMs);
   }
 
   /** Runs the task and resolves when its worker is wired up. */
   async #launch(slot: WorkerSlot, restarted: boolean): Promise<void> {
     const { config, common, metrics, clock, pool } = this.#options;
-    const { port1, port2 } = new MessageChannel();
-    slot.control = port1;
+    const { index } = slot;
     slot.startedMs = clock.now();
     // The first start may touch all memory before its first beat.
-    if (restarted) this.#heartbeats.watch(slot.index);
-    port1.on('message', (message: FromWorker) => {
-      this.#receive(slot, message);
-    });
-    const boot: EdgeBoot = {
-      ...common,
-      index: slot.index,
-      workers: this.#slots.length,
-      config,
-      pool: this.#pool,
-      metrics,
-      control: port2,
-      restarted,
-    };
-    const ready = new Promise<void>((resolve) => {
-      slot.ready = resolve;
-    });
-    const run = pool.run(boot);
-    slot.task = run.then(
-      () => {
-        this.#ended(slot, undefined);
+    if (restarted) this.#heartbeats.watch(index);
+    const node = { workers: this.#slots.length, config, pool: this.#pool, metrics, restarted };
+    await slot.launch({
+      pool,
+      boot: { index, ...node, ...common },
+      onMessage: (message) => {
+        if (message.kind === 'forgotten') this.#mourning.forgotten(index, message.index);
+        else this.#orders.answered(message.id, message.count);
       },
-      (reason: unknown) => {
+      onEnded: (reason) => {
         this.#ended(slot, reason);
       },
-    );
-    await Promise.race([ready, run]).catch((reason: unknown) => {
-      throw asGatewayError(reason);
     });
-  }
-
-  #receive(slot: WorkerSlot, message: FromWorker): void {
-    switch (message.kind) {
-      case 'ready':
-        slot.ready?.();
-        return;
-      case 'listening':
-      case 'listen-failed':
-        slot.listening?.(message);
-        return;
-      case 'forgotten':
-        this.#mourning.forgotten(slot.index, message.index);
-        return;
-      case 'drained':
-        slot.drained?.();
-        return;
-      case 'origins':
-        slot.origins = message.origins;
-        return;
-      case 'purged':
-        this.#orders.answered(message.id, message.count);
-        return;
-      default:
-        message satisfies never;
-    }
   }
 
   async #listen(slot: WorkerSlot): Promise<void> {
-    const address = this.#address;
-    if (address === undefined) return;
-    const answer = await new Promise<FromWorker>((resolve) => {
-      slot.listening = resolve;
-      this.#tell(slot, { kind: 'listen', ...address });
-    });
-    if (answer.kind === 'listen-failed') throw new GatewayError(answer.code, answer.detail);
-    slot.listening = undefined;
-    slot.state = 'up';
+    if (this.#address === undefined) return;
+    await slot.listen(this.#address);
     this.#heartbeats.watch(slot.index);
   }
 
   #joinPeers(slot: WorkerSlot, wanted: (peer: WorkerSlot) => boolean): void {
     for (const peer of this.#slots) {
-      if (peer === slot || peer.control === undefined || !wanted(peer)) continue;
+      if (peer === slot || !peer.isConnected || !wanted(peer)) continue;
       const { port1, port2 } = new MessageChannel();
-      this.#tell(slot, { kind: 'peer', index: peer.index, port: port1 }, [port1]);
-      this.#tell(peer, { kind: 'peer', index: slot.index, port: port2 }, [port2]);
+      slot.tell({ kind: 'peer', index: peer.index, port: port1 }, [port1]);
+      peer.tell({ kind: 'peer', index: slot.index, port: port2 }, [port2]);
     }
   }
 
-  /** Nobody waits any more for what the thread would have said. */
-  #unwire(slot: WorkerSlot): void {
+  #ended(slot: WorkerSlot, reason: unknown): void {
     this.#heartbeats.forget(slot.index);
-    slot.hung = false;
     this.#mourning.onDown(slot.index);
     this.#orders.onDown(slot.index);
-    slot.control?.close();
-    slot.control = undefined;
-    slot.drained?.();
-    slot.listening?.({ kind: 'listen-failed', code: 'GW_WORKER_LOST', detail: 'its worker ended' });
-    slot.listening = undefined;
-  }
-
-  #ended(slot: WorkerSlot, reason: unknown): void {
-    this.#unwire(slot);
+    slot.disconnect();
     if (this.#state === 'stopping' || reason === undefined) {
       slot.state = 'stopped';
       return;
@@ -337,7 +238,7 @@ export class Supervisor {
   /** Nobody finds any more what the dead worker's shards had, as nobody would purge it; and tells the others. */
   #bury(slot: WorkerSlot): void {
     const { config } = this.#options;
-    const living = this.#slots.filter((peer) => peer.control !== undefined);
+    const living = this.#slots.filter((peer) => peer.isConnected);
     for (const shard of shardsOn(slot.index, this.#slots.length, config.shards)) {
       voidShard(this.#pool, shard);
     }
@@ -345,7 +246,7 @@ export class Supervisor {
       slot.index,
       living.map(({ index }) => index),
     );
-    for (const peer of living) this.#tell(peer, { kind: 'peer-down', index: slot.index });
+    for (const peer of living) peer.tell({ kind: 'peer-down', index: slot.index });
   }
 
   async #restart(slot: WorkerSlot): Promise<void> {
@@ -368,9 +269,5 @@ export class Supervisor {
     this.#recentRestarts = this.#recentRestarts.filter((atMs) => nowMs - atMs < 60_000);
     this.#recentRestarts.push(nowMs);
     return this.#recentRestarts.length > MAX_RESTARTS_PER_MINUTE;
-  }
-
-  #tell(slot: WorkerSlot, message: ToWorker, transfer: MessagePort[] = []): void {
-    slot.control?.postMessage(message, transfer);
   }
 }
