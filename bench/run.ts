@@ -113,11 +113,17 @@ function machineNotes(): string {
 }
 
 function commit(): string {
+  const cwd = dirname(RESULTS);
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   try {
-    const cwd = dirname(RESULTS);
-    const stdio = ['ignore', 'pipe', 'ignore'] as const;
-    const args = ['describe', '--always', '--dirty'];
-    return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: [...stdio] }).trim();
+    // The figures of the benches before this one are no change of what is measured.
+    const changed = git('status', '--porcelain', '--', ':/', ':!RESULTS.md');
+    return `${git('rev-parse', '--short', 'HEAD')}${changed === '' ? '' : '-dirty'}`;
   } catch {
     return 'unknown'; // an unpacked archive is no repository
   }
