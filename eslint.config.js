@@ -72,7 +72,10 @@ export default tseslint.config(
   },
   {
     // Where an object is made for each request.
-    files: ['src/{arena,edge,http,media,origin,protocol,rules,runtime,shard}/**/*.ts', 'workers/**/*.ts'],
+    files: [
+      'src/{arena,edge,http,media,origin,protocol,rules,runtime,shard}/**/*.ts',
+      'workers/**/*.ts',
+    ],
     plugins: { headgate: { rules: { 'spread-adds': spreadAdds } } },
     rules: { 'headgate/spread-adds': 'error' },
   },

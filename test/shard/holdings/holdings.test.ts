@@ -99,7 +99,7 @@ t.test(
     const bench = new HoldingsBench();
     const stored = bench.keep('/a.json', { bytes: 5_000 });
     const fields = [['content-type', 'application/json']] as const;
-  stored.descriptor = { ...stored.descriptor, fields, contentType: 'application/json' };
+    stored.descriptor = { ...stored.descriptor, fields, contentType: 'application/json' };
     bench.code(stored, 3_000);
     const before = stored.descriptor;
     bench.holdings.renew(stored, { ...before, codable: true });
