@@ -20,13 +20,9 @@ export class Ghost {
     this.#stamps = new Float64Array(sets * WAYS).fill(-Infinity);
   }
 
-  /** Notes an eviction. The oldest note of a full set is overwritten. */
+  /** Notes an eviction, in the place of the key's note before or of the oldest of its set. */
   add(keyHash: number, sizeBytes: number): void {
-    const first = this.#setOf(keyHash);
-    let cell = first;
-    for (let i = first; i < first + WAYS; i++) {
-      if (this.#stamp(i) < this.#stamp(cell)) cell = i;
-    }
+    const cell = this.#find(keyHash) ?? this.#oldest(this.#setOf(keyHash));
     this.#hashes[cell] = keyHash | 0;
     this.#stamps[cell] = this.#evictedBytes;
     this.#evictedBytes += sizeBytes;
@@ -34,14 +30,28 @@ export class Ghost {
 
   /** True, once, when the key was noted and at most `windowBytes` were evicted from then on. */
   take(keyHash: number, windowBytes: number): boolean {
+    const cell = this.#find(keyHash);
+    if (cell === undefined) return false;
+    const known = this.#evictedBytes - this.#stamp(cell) <= windowBytes;
+    this.#stamps[cell] = -Infinity;
+    return known;
+  }
+
+  /** Where the key is noted. */
+  #find(keyHash: number): number | undefined {
     const first = this.#setOf(keyHash);
     for (let i = first; i < first + WAYS; i++) {
-      if (this.#hashes[i] !== (keyHash | 0) || this.#stamp(i) === -Infinity) continue;
-      const known = this.#evictedBytes - this.#stamp(i) <= windowBytes;
-      this.#stamps[i] = -Infinity;
-      return known;
+      if (this.#hashes[i] === (keyHash | 0) && this.#stamp(i) !== -Infinity) return i;
     }
-    return false;
+    return undefined;
+  }
+
+  #oldest(first: number): number {
+    let cell = first;
+    for (let i = first; i < first + WAYS; i++) {
+      if (this.#stamp(i) < this.#stamp(cell)) cell = i;
+    }
+    return cell;
   }
 
   #stamp(cell: number): number {

@@ -35,9 +35,9 @@ export function describeValue(value: unknown): string {
   return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }
 
-/** 'http://user:password@host' without the user part. */
+/** 'http://user:password@host' without the user part: up to the last `@`, as WHATWG's URL reads it. */
 export function redactUrls(text: string): string {
-  return text.replaceAll(/(\/\/)[^/@\s'"]+@/g, `$1${REDACTED}@`);
+  return text.replaceAll(/(\/\/)[^/?#]+@/g, `$1${REDACTED}@`);
 }
 
 /** The known name nearest to `name`, undefined when none is near. A right last word counts as near. */

@@ -129,20 +129,14 @@ export function ratio(
   );
 }
 
-const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
-  true: true,
-  on: true,
-  yes: true,
-  '1': true,
-  false: false,
-  off: false,
-  no: false,
-  '0': false,
-};
+const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'on', 'yes', '1'].map((word) => [word, true] as const),
+  ...['false', 'off', 'no', '0'].map((word) => [word, false] as const),
+]);
 
 export function toggle(initial: boolean, doc: string): Setting<boolean> {
   const read = (raw: unknown): boolean | undefined =>
-    typeof raw === 'string' ? SWITCH_WORDS[raw.trim().toLowerCase()] : (raw as boolean);
+    typeof raw === 'string' ? SWITCH_WORDS.get(raw.trim().toLowerCase()) : (raw as boolean);
   return setting(
     { input: z.union([z.boolean(), z.string()]), read, initial },
     { doc, want: 'true or false', takes: 'true, false' },

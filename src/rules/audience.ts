@@ -6,7 +6,7 @@
  */
 import type { CacheControl } from '../http/cache-control.js';
 import { isCredentialed } from '../http/client-fields.js';
-import { fieldValue } from '../http/fields.js';
+import { type FieldLines, fieldValue } from '../http/fields.js';
 import { isMediaType } from '../media/kind.js';
 import type { Lifetime, StoreRequest, StoreResponse } from './policy.js';
 import type { Freshness } from './reuse.js';
@@ -33,7 +33,7 @@ export function audienceOf(
   if (word === 'shared' || forEveryone === true) return { anonymousOnly: false };
   if (isCredentialed(request.headers)) return { refused: 'credentials' };
   const isPublic = facts.control.public; // for how long, we had to guess
-  return { anonymousOnly: !isPublic && !isMediaType(fieldValue(headers, 'content-type') ?? '') };
+  return { anonymousOnly: !isPublic && !isMediaType(typeOf(headers)) };
 }
 
 /**
@@ -52,4 +52,10 @@ function wordOf({
   if (!given && !asks) return 'none';
   const reusable = given && lifetime.ttlMs > 0 && !asks;
   return reusable || control.public || control.sMaxage !== undefined ? 'shared' : 'own';
+}
+
+/** As declared; '' when that was done twice. */
+function typeOf(headers: FieldLines): string {
+  const [type, second] = headers.filter(([name]) => name === 'content-type');
+  return second === undefined ? (type?.[1] ?? '') : '';
 }

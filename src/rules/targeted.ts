@@ -70,5 +70,7 @@ function plainDirectives(value: string): string | undefined {
 function plainDirective(name: string, kind: Kind, value: unknown): string | undefined {
   if (kind === 'seconds') return Number.isInteger(value) ? `${name}=${String(value)}` : undefined;
   if (typeof value === 'boolean') return value ? name : '';
-  return kind === 'flag-or-names' && typeof value === 'string' ? `${name}="${value}"` : undefined;
+  if (kind !== 'flag-or-names' || typeof value !== 'string') return undefined;
+  // No field name has a quote in it: what cannot be read holds for all of them.
+  return /["\\]/.test(value) ? name : `${name}="${value}"`;
 }

@@ -3,15 +3,8 @@
  * stored, joins asks to fills, and keeps its arena. Everything here runs in its turns, on one thread.
  */
 import { mayShare } from '../rules/audience.js';
-import {
-  judge,
-  mayServeOnError,
-  NO_DIRECTIVES,
-  requestDirectives,
-  type Verdict,
-} from '../rules/reuse.js';
+import { requestDirectives } from '../rules/reuse.js';
 import { secondaryKey } from '../rules/vary.js';
-import { isOld } from '../protocol/descriptor.js';
 import { validatorOf } from '../protocol/slices.js';
 import type { AskRequest, EncodeOrder, SegmentOrder, ToShard } from '../protocol/messages.js';
 import { fieldValue } from '../http/fields.js';
@@ -24,9 +17,10 @@ import type { FollowingSegments } from './following-segments.js';
 import { Flights } from './intake/flights.js';
 import type { ObjectStore } from './holdings/object-store.js';
 import type { EntryIndex } from './holdings/entry-index.js';
-import { coveringPart, fillRange, mergeParts, outdatedBy } from './intake/parts.js';
+import { fillRange, mergeParts, outdatedBy } from './intake/parts.js';
 import { Playlists } from './playlists.js';
 import { purgeMatching, type PurgeOrder } from './purge.js';
+import { Serving } from './serving.js';
 
 export interface ShardOptions extends ShardContext {
   /** Which segments follow which; of all shards of the worker. */
@@ -41,6 +35,7 @@ export class Shard {
   readonly #context: ShardOptions;
   readonly #answers: Answers;
   readonly #flights: Flights;
+  readonly #serving: Serving;
   readonly #encoder: Encoder;
   readonly #playlists: Playlists;
   #state: 'open' | 'closed' = 'open';
@@ -58,6 +53,15 @@ export class Shard {
         this.#onStored(stored);
       },
       factsOf: (object, status, body) => this.#playlists.factsOf(object, status, body),
+    });
+    this.#serving = new Serving({
+      context,
+      answers: this.#answers,
+      flights: this.#flights,
+      onHit: (waiter) => {
+        // What was itself fetched ahead is a hit: the chain must not break there.
+        this.#prefetchAfter(waiter);
+      },
     });
   }
 
@@ -181,7 +185,7 @@ export class Shard {
       entry?.variants.get(secondaryKey(entry.vary, request.headers)),
       request.credentialed,
     );
-    if (variant !== undefined && this.#serveStored(waiter, variant, nowMs)) return;
+    if (variant !== undefined && this.#serving.serve(waiter, variant, nowMs)) return;
     if (directives.onlyIfCached) {
       const detail = 'not in the cache';
       this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
@@ -214,73 +218,6 @@ export class Shard {
     return memory.isUnshared(key, credentialed, nowMs) && this.#flights.isAsking(key);
   }
 
-  /** True when the waiter was answered from what is stored. */
-  #serveStored(waiter: Waiter, variant: Variant, nowMs: number): boolean {
-    const { request } = waiter;
-    const stored = variant.whole ?? coveringPart(this.#context, variant, request.range);
-    if (stored === undefined) return false;
-    if (request.beyond && this.#mayHaveGrown(stored, nowMs)) return false;
-    switch (verdictOf(waiter, stored, nowMs)) {
-      case 'fresh':
-        if (request.background) return true;
-        this.#hit(waiter, stored);
-        return true;
-      case 'stale-revalidate-in-background':
-        if (nowMs >= stored.retryAtMs) this.#refresh(waiter, variant);
-        if (!request.background) {
-          this.#answers.object(waiter, stored.descriptor, {
-            hit: true,
-            detail: 'stale-while-revalidate',
-          });
-        }
-        return true;
-      case 'only-if-cached-miss': {
-        const detail = 'not fresh in the cache';
-        this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
-        return true;
-      }
-      case 'revalidate':
-        return this.#serveAgainstRequest(waiter, stored, nowMs);
-    }
-  }
-
-  /** Stored, but not to be used without asking: unless the origin fails, or only the client says so. */
-  #serveAgainstRequest(waiter: Waiter, stored: Stored, nowMs: number): boolean {
-    const { memory, config } = this.#context;
-    const { directives, request } = waiter;
-    const { freshness } = stored.descriptor;
-    if (nowMs < stored.retryAtMs && mayServeOnError(freshness, directives, nowMs)) {
-      this.#answers.object(waiter, stored.descriptor, { hit: true, detail: 'origin-error' });
-      return true;
-    }
-    // A client's word costs the origin a request: not more often than is useful to anybody.
-    const { clientRefresh } = config.cache;
-    if (clientRefresh === 'honour' || judge(freshness, NO_DIRECTIVES, nowMs) !== 'fresh') {
-      return false;
-    }
-    if (clientRefresh === 'damp' && memory.takeRefresh(request.key, nowMs)) return false;
-    this.#hit(waiter, stored);
-    return true;
-  }
-
-  #hit(waiter: Waiter, stored: Stored): void {
-    this.#answers.object(waiter, stored.descriptor, { hit: true });
-    // What was itself fetched ahead is a hit: the chain must not break there.
-    this.#prefetchAfter(waiter);
-  }
-
-  /** Unless the origin has just said that nothing lies behind what is stored; of what grows, that says nothing. */
-  #mayHaveGrown({ descriptor }: Stored, nowMs: number): boolean {
-    if (!isOld(descriptor)) return true;
-    const end = this.#context.memory.endOf(descriptor.key, nowMs);
-    return end === undefined || end > descriptor.totalBytes;
-  }
-
-  #refresh(waiter: Waiter, variant: Variant): void {
-    const request: AskRequest = { ...waiter.request, lane: 2, background: true };
-    this.#flights.join({ ...waiter, request }, variant);
-  }
-
   #onStored(stored: Stored): void {
     const { holdings, memory } = this.#context;
     memory.noteShared(stored.entry.key);
@@ -307,13 +244,6 @@ export class Shard {
     metrics.add('prefetched');
     this.#ask(0, request, -1);
   }
-}
-
-/** A slice's key names a version, of which its bytes are for good: whether that is current, the head knows. */
-function verdictOf({ request, directives }: Waiter, stored: Stored, nowMs: number): Verdict {
-  return request.slice === undefined
-    ? judge(stored.descriptor.freshness, directives, nowMs)
-    : 'fresh';
 }
 
 /** Undefined, too, when what is stored is not for who asks: it is a miss then. */

@@ -12,11 +12,8 @@ import {
 import { type Place, type StoredText, TextView, TOLD } from '../../src/arena/stored-text.js';
 import { hash32 } from '../../src/runtime/hash.js';
 import { S3Fifo } from '../../src/arena/eviction.js';
-import {
-  type ObjectStore,
-  type ObjectStoreOptions,
-  openStore as openTogether,
-} from '../../src/shard/holdings/object-store.js';
+import type { ObjectStore, ObjectStoreOptions } from '../../src/shard/holdings/object-store.js';
+import { openStore as openTogether } from '../../src/shard/holdings/open-store.js';
 import type { StoredTexts } from '../../src/shard/holdings/stored-texts.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {

@@ -1,4 +1,4 @@
-/** Open connections of this worker: counted, bounded, and cut when they send no request in time. */
+/** Open connections of this worker: counted and bounded. */
 import type { HttpResponse } from '../../../native/uws.js';
 import type { WorkerMetrics } from '../../telemetry/metrics.js';
 

@@ -15,7 +15,8 @@ import type { Clock } from '../../runtime/clock.js';
 import type { WorkerMetrics } from '../../telemetry/metrics.js';
 import { NO_ENCODINGS, placeStored, type Stored, unlink } from './entry.js';
 import { EntryIndex } from './entry-index.js';
-import { type Body, type ObjectStore, openStore } from './object-store.js';
+import type { Body, ObjectStore } from './object-store.js';
+import { openStore } from './open-store.js';
 import { Rebalance } from './rebalance.js';
 
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */

@@ -11,7 +11,7 @@ import { MIN_BLOCK_BYTES, NO_SLOT } from '../../arena/layout.js';
 import type { S3Fifo } from '../../arena/eviction.js';
 import type { Place } from '../../arena/stored-text.js';
 import { KeptTime } from './kept-time.js';
-import { StoredTexts } from './stored-texts.js';
+import type { StoredTexts } from './stored-texts.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;
@@ -278,25 +278,6 @@ export class ObjectStore {
     this.#count(body, -1);
     this.release(body);
   }
-}
-
-/** A store and the texts of what it holds, which take their pieces from it. */
-export function openStore(
-  options: Omit<ObjectStoreOptions, 'texts'> & { readonly shard: number },
-): { readonly store: ObjectStore; readonly texts: StoredTexts } {
-  const { arena, shard } = options;
-  const texts: StoredTexts = new StoredTexts({
-    arena,
-    shard,
-    pieces: {
-      takePiece: (bytes, butNot) => store.takePiece(bytes, butNot),
-      givePiece: (piece) => {
-        store.givePiece(piece);
-      },
-    },
-  });
-  const store: ObjectStore = new ObjectStore({ texts, ...options });
-  return { store, texts };
 }
 
 function lengthOf(extents: readonly Extent[]): number {

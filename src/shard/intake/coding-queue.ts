@@ -66,7 +66,7 @@ export class CodingQueue {
   async #run(): Promise<void> {
     await Promise.resolve();
     for (let job = this.#take(); job !== undefined; job = this.#take()) {
-      const source = job.begin();
+      const source = this.#begin(job);
       if (source === undefined) continue;
       const coded = await this.#encode(source, job.coding);
       if (this.#isClosed) return;
@@ -85,6 +85,15 @@ export class CodingQueue {
       return await coder.encode(source, coding);
     } catch (reason) {
       if (!this.#isClosed) onFault(reason);
+      return undefined;
+    }
+  }
+
+  #begin(job: CodingJob): CodingSource | undefined {
+    try {
+      return job.begin();
+    } catch (reason) {
+      this.#options.onFault(reason);
       return undefined;
     }
   }

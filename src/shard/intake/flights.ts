@@ -2,12 +2,10 @@
  * The singleflight of one shard: which fills are under way, who waits for which, and who waits for a
  * fill to be begun. `fill.ts` has the picture of a fill's states.
  */
-import type { AskRequest } from '../../protocol/messages.js';
-import { secondaryKey } from '../../rules/vary.js';
 import { LaneMailbox } from '../../runtime/lanes.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import type { Entry, Stored, Variant } from '../holdings/entry.js';
+import type { Entry, Variant } from '../holdings/entry.js';
 import { KeyFills } from './key-fills.js';
 import {
   askerOf,
@@ -20,7 +18,7 @@ import {
   wakeFill,
 } from './fill.js';
 import { FillRunner, type FillHooks } from './fill-runner.js';
-import { fillRange, isOneRange, reachesSoon } from './parts.js';
+import { type Place, placeOf } from './fill-place.js';
 
 /** How long a queued ask may wait for a free fill, by lane. */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
@@ -28,12 +26,6 @@ const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
 export interface FlightHooks extends Pick<FillHooks, 'factsOf' | 'onStored'> {
   /** What is stored, and whether to fetch at all, must be looked at again. */
   readonly decide: (waiter: Waiter) => void;
-}
-
-interface Place {
-  readonly slotKey: string;
-  readonly range: string;
-  readonly stored: Stored | undefined;
 }
 
 export class Flights {
@@ -282,24 +274,4 @@ export class Flights {
     this.#context.holdings.index.letGo(entry);
     this.#startQueued();
   }
-}
-
-interface Known {
-  readonly entry: Entry | undefined;
-  readonly whole: Stored | undefined;
-  readonly fills: KeyFills | undefined;
-}
-
-/** Under which slot key the fill for this ask is found, what range that asks for, and what it validates. */
-function placeOf(request: AskRequest, { entry, whole, fills }: Known): Place {
-  const secondary = secondaryKey(entry?.vary ?? [], request.headers);
-  const range = rangeOf(request, whole, fills?.find(secondary));
-  if (range !== '') return { slotKey: `${secondary}\n${range}`, range, stored: undefined };
-  return { slotKey: secondary, range, stored: whole };
-}
-
-function rangeOf(request: AskRequest, whole: Stored | undefined, under: Fill | undefined): string {
-  if (request.beyond) return isOneRange(request.range) ? request.range : '';
-  if (whole !== undefined || reachesSoon(under, request.range)) return '';
-  return fillRange(request);
 }

@@ -22,9 +22,16 @@ export interface FollowedAnswerOptions {
   readonly onFailed: (code: ErrorCode) => void;
 }
 
+interface Interrupted {
+  readonly writer: BodyWriter;
+  readonly descriptor: Descriptor;
+  /** Gives back the bytes that had come; once. */
+  readonly release: () => void;
+}
+
 export class FollowedAnswer {
   readonly #options: FollowedAnswerOptions;
-  #interrupted: { readonly writer: BodyWriter; readonly descriptor: Descriptor } | undefined;
+  #interrupted: Interrupted | undefined;
 
   constructor(options: FollowedAnswerOptions) {
     this.#options = options;
@@ -58,6 +65,7 @@ export class FollowedAnswer {
     }
     const { writer } = interrupted;
     this.#interrupted = undefined;
+    interrupted.release();
     if (feed !== undefined) {
       this.#follow(feed, writer);
       writer.continueFrom(feed.source, turns.quantum);
@@ -92,12 +100,13 @@ export class FollowedAnswer {
         writer.pump(quantum);
       },
       failed: (code) => {
-        feed.leave(follower);
         if (code === 'GW_WORKER_LOST' && writer.begun && isIdentified(descriptor)) {
-          this.#interrupted = { writer, descriptor };
+          this.#interrupt(writer, descriptor);
+          feed.leave(follower);
           onInterrupted();
           return;
         }
+        feed.leave(follower);
         writer.abandon();
         onFailed(code);
       },
@@ -106,5 +115,22 @@ export class FollowedAnswer {
     responder.whenGone(() => {
       feed.leave(follower);
     });
+  }
+
+  /**
+   * The feed's lease goes with it, and the successor takes up what nobody holds. But the client may take more
+   * of what has come before there is something to go on with.
+   */
+  #interrupt(writer: BodyWriter, descriptor: Descriptor): void {
+    const { context, responder } = this.#options;
+    const { arena } = context;
+    arena.pin(descriptor.slot);
+    let isHeld = true;
+    const release = (): void => {
+      if (isHeld) arena.release(descriptor.slot);
+      isHeld = false;
+    };
+    this.#interrupted = { writer, descriptor, release };
+    responder.whenGone(release);
   }
 }
