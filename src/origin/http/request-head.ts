@@ -15,6 +15,9 @@ const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
 /** An Expect is met hop by hop, at the edge (RFC 9110 section 10.1.1). */
 const WRITTEN_HERE = new Set(['host', 'content-length', 'expect']);
 
+/** Methods whose requests have a body, if an empty one. */
+const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH']);
+
 export interface HeadOptions {
   readonly basePath: string; // before the target; without its last '/'
   readonly host: string; // of the origin
@@ -35,8 +38,7 @@ export function requestHead(request: OriginRequest, options: HeadOptions): Reque
   if (!isFieldName(method) || !TARGET.test(target)) {
     throw new GatewayError('GW_BAD_REQUEST', 'a request line that cannot be written');
   }
-  const theirs = options.preserveHost ? fieldValue(headers, 'host') : undefined;
-  let text = `${method} ${target} HTTP/1.1\r\nhost: ${theirs ?? options.host}\r\n`;
+  let text = `${method} ${target} HTTP/1.1\r\nhost: ${hostOf(headers, options)}\r\n`;
   for (const [name, value] of withoutHopByHop(headers)) {
     if (WRITTEN_HERE.has(name)) continue;
     if (!isFieldName(name) || !isFieldValue(value)) {
@@ -45,10 +47,21 @@ export function requestHead(request: OriginRequest, options: HeadOptions): Reque
     text += `${name}: ${value}\r\n`;
   }
   text += `via: 1.1 ${options.via}\r\n`;
-  if (body === undefined) return { text: `${text}\r\n`, bodyBytes: 0 };
+  if (body === undefined) {
+    // Some origins answer 411 to one without (RFC 9110 section 8.6).
+    if (EXPECTS_BODY.has(method)) text += 'content-length: 0\r\n';
+    return { text: `${text}\r\n`, bodyBytes: 0 };
+  }
   const bodyBytes = declaredBytes(headers);
   text += bodyBytes === -1 ? 'transfer-encoding: chunked\r\n' : `content-length: ${bodyBytes}\r\n`;
   return { text: `${text}\r\n`, bodyBytes };
+}
+
+function hostOf(headers: FieldLines, { preserveHost, host }: HeadOptions): string {
+  const theirs = preserveHost ? fieldValue(headers, 'host') : undefined;
+  if (theirs === undefined) return host;
+  if (isFieldValue(theirs)) return theirs;
+  throw new GatewayError('GW_BAD_REQUEST', 'a Host that cannot be written');
 }
 
 /** Without a length a body goes in chunks: -1. */

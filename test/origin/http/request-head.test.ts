@@ -60,6 +60,15 @@ t.test('a body is told by its length, or in chunks', (t) => {
   t.end();
 });
 
+t.test('a method that has a body says that there is none', (t) => {
+  for (const method of ['POST', 'PUT', 'PATCH']) {
+    const text = `${method} /a HTTP/1.1\r\nhost: origin\r\n${VIA}content-length: 0\r\n\r\n`;
+    t.same(headOf({ method }), { text, bodyBytes: 0 }, method);
+  }
+  for (const method of ['DELETE', 'OPTIONS']) t.notMatch(headOf({ method }).text, 'content-length');
+  t.end();
+});
+
 t.test('what would be another request is refused', (t) => {
   const rows: [sent: Sent, why: string][] = [
     [{ method: '' }, 'no method'],
@@ -80,6 +89,7 @@ t.test('what would be another request is refused', (t) => {
     [{ headers: [['x', 'a\nb']] }, 'a value with a line end'],
     [{ headers: [['x', 'a ']] }, 'a value that ends with a blank'],
     [{ headers: [['x', '\u0100']] }, 'a value with a character of two bytes'],
+    [{ headers: [['host', 'a\r\nx: y']], preserveHost: true }, 'a Host with a line end'],
   ];
   for (const [sent, why] of rows) t.throws(() => headOf(sent), { code: 'GW_BAD_REQUEST' }, why);
   t.ok(headOf({ target: '/!~\xff' }).text.startsWith('GET /!~\xff HTTP/1.1\r\n'), 'no escape');
