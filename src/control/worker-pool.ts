@@ -23,7 +23,10 @@ export function threadPool(options: {
   readonly onError: (reason: unknown) => void;
 }): WorkerPool {
   const { entry, workers, onError } = options;
-  const threads = new Threads({ module: entry, least: workers, most: workers, idleMs: Infinity });
+  const threads = new Threads({
+    ...{ module: entry, least: workers, most: workers, idleMs: Infinity },
+    loadsBy: 'require',
+  });
   threads.onError(onError);
   return {
     size: workers,

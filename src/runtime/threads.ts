@@ -2,8 +2,8 @@
  * Pools of threads that each run the default export of one ES module.
  *
  * piscina loads by `require` what its threads run, and Node 20 to 24 abort the process when a thread is ended
- * while it `require`s an ES module (`v8::Module::IsGraphAsync`), as the thread of a worker that is lost may be.
- * `import` bears being ended, so what is required is `thread.cts`, which imports.
+ * while it `require`s an ES module (`v8::Module::IsGraphAsync`), as a thread of a worker that is lost may be.
+ * `import` bears being ended, and takes a quarter longer: with it, what is required is `thread.cts`, which imports.
  */
 import type { Transferable } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
@@ -14,16 +14,19 @@ export interface ThreadsOptions {
   readonly least: number; // threads
   readonly most: number;
   readonly idleMs: number; // a thread above `least` ends after so long without a task
+  /** `require` for threads that nobody ends while they start. */
+  readonly loadsBy: 'require' | 'import';
 }
 
 export class Threads {
-  readonly #module: string;
+  readonly #wrapped: string | undefined; // the module, where it is to be imported
   readonly #pool: Piscina;
 
-  constructor({ module, least, most, idleMs }: ThreadsOptions) {
-    this.#module = module.href;
+  constructor({ module, least, most, idleMs, loadsBy }: ThreadsOptions) {
+    this.#wrapped = loadsBy === 'import' ? module.href : undefined;
+    const required = loadsBy === 'import' ? new URL('./thread.cjs', import.meta.url) : module;
     this.#pool = new Piscina({
-      filename: fileURLToPath(new URL('./thread.cjs', import.meta.url)),
+      filename: fileURLToPath(required),
       minThreads: least,
       maxThreads: most,
       idleTimeout: idleMs,
@@ -42,7 +45,8 @@ export class Threads {
 
   /** Resolves with what the module gave; rejects with what it threw, or when its thread has ended. */
   run(task: unknown, transferList: Transferable[] = []): Promise<unknown> {
-    return this.#pool.run({ module: this.#module, task }, { transferList }) as Promise<unknown>;
+    const order = this.#wrapped === undefined ? task : { module: this.#wrapped, task };
+    return this.#pool.run(order, { transferList }) as Promise<unknown>;
   }
 
   /** Share of time that each thread's event loop was busy, 0..1. */

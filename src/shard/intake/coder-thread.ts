@@ -22,7 +22,13 @@ export class CoderThread implements Coder {
   /** `entry` is the module that the thread runs: workers/coder.ts. */
   constructor(entry: URL, levels: Readonly<Record<ContentCoding, number>>) {
     this.#levels = levels;
-    this.#threads = new Threads({ module: entry, least: 0, most: 1, idleMs: IDLE_MS });
+    this.#threads = new Threads({
+      module: entry,
+      least: 0,
+      most: 1,
+      idleMs: IDLE_MS,
+      loadsBy: 'import',
+    });
   }
 
   async encode(source: CodingSource, coding: ContentCoding): Promise<Uint8Array> {
