@@ -73,7 +73,7 @@ export default tseslint.config(
   {
     // Where an object is made for each request.
     files: [
-      'src/{arena,edge,http,media,origin,protocol,rules,runtime,shard}/**/*.ts',
+      'src/{arena,edge,http,media,origin,protocol,rules,runtime,shard,worker}/**/*.ts',
       'workers/**/*.ts',
     ],
     plugins: { headgate: { rules: { 'spread-adds': spreadAdds } } },

@@ -17,6 +17,9 @@ export interface OriginRequest {
   readonly tries?: Tries;
 }
 
+/** What a pull of a body gives. */
+export type BodyStep = IteratorResult<BorrowedBytes, undefined>;
+
 export interface OriginResponse {
   readonly status: number; // 200..599
   readonly headers: FieldLines; // end-to-end, validated: no CR, LF or NUL in names or values

@@ -17,7 +17,7 @@ import { hash32, shardOf, workerOf } from '../../runtime/hash.js';
 import type { FillFeed } from './fill-feed.js';
 import { FillFeeds } from './fill-feeds.js';
 import { Invalidations } from './invalidations.js';
-import { type Ask, OpenAsks } from './open-asks.js';
+import { type Ask, joinKeyOf, OpenAsks } from './open-asks.js';
 import type { ArenaView } from '../../arena/arena.js';
 import type { Turns } from './turns.js';
 
@@ -80,10 +80,11 @@ export class Asks {
 
   /** Asks, or joins an equal ask that is still unanswered. `joins` false: this request is special. */
   ask(request: AskRequest, handler: AskHandler, joins: boolean): void {
+    const joinKey = joins ? joinKeyOf(request) : '';
+    if (this.#open.join(joinKey, handler)) return;
     const { shard } = this.#placeOf(request.key);
     const sinceMs = this.#options.now();
-    const ask = this.#open.begin({ shard, request, sinceMs, leader: handler }, joins);
-    if (ask !== undefined) this.#post(ask);
+    this.#post(this.#open.begin({ shard, request, sinceMs, leader: handler, joinKey }));
   }
 
   /** Asks for a refresh that nobody waits for. Lost without harm when the shard cannot take it. */

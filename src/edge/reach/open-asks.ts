@@ -38,35 +38,22 @@ export class OpenAsks<H> {
     return [...this.#asks.values()];
   }
 
-  /** A new ask, which equal ones find if it `joins`. Undefined: there was an equal one, and it was joined. */
-  begin(
-    facts: Pick<Ask<H>, 'shard' | 'request' | 'sinceMs' | 'leader'>,
-    joins: boolean,
-  ): Ask<H> | undefined {
-    const { request, leader } = facts;
-    const joinKey = joins ? joinKeyOf(request) : '';
-    const open = joins ? this.#joinable.get(joinKey) : undefined;
-    if (open !== undefined) {
-      open.members.add(leader);
-      this.#byHandler.set(leader, open);
-      return undefined;
-    }
+  /** True: an equal ask is open, and the handler waits for it, too. */
+  join(joinKey: string, handler: H): boolean {
+    const open = this.#joinable.get(joinKey);
+    if (open === undefined) return false;
+    open.members.add(handler);
+    this.#byHandler.set(handler, open);
+    return true;
+  }
+
+  begin(facts: Pick<Ask<H>, 'shard' | 'request' | 'sinceMs' | 'leader' | 'joinKey'>): Ask<H> {
+    const { leader, joinKey } = facts;
     const id = this.#nextId++;
-    const members = new Set([leader]);
-    const { shard, sinceMs } = facts;
-    const ask: Ask<H> = {
-      id,
-      shard,
-      request,
-      sinceMs,
-      leader,
-      joinKey,
-      members,
-      isRelaying: false,
-    };
+    const ask: Ask<H> = { id, members: new Set([leader]), isRelaying: false, ...facts };
     this.#asks.set(id, ask);
     this.#byHandler.set(leader, ask);
-    if (joins) this.#joinable.set(joinKey, ask);
+    if (joinKey !== '') this.#joinable.set(joinKey, ask);
     return ask;
   }
 
@@ -115,8 +102,8 @@ export class OpenAsks<H> {
   }
 }
 
-/** Whoever differs in one of these may not get the same answer; what Vary names shows only later. */
-function joinKeyOf(request: AskRequest): string {
+/** Of asks that may join: whoever differs in one of these may not get the same answer; what Vary names shows only later. */
+export function joinKeyOf(request: AskRequest): string {
   const { key, headers, range, credentialed, beyond } = request;
   const encoding = fieldValue(headers, 'accept-encoding') ?? '';
   return `${key}\n${encoding}\n${range}\n${credentialed}\n${beyond}`;

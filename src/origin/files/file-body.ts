@@ -9,6 +9,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
 import type { BorrowedBytes } from '../../runtime/bytes.js';
+import type { BodyStep } from '../origin.js';
 import { type Anchor, CHUNK_BYTES, type Opening, readAt } from './file-opening.js';
 import { changeBetween } from './file-state.js';
 
@@ -16,8 +17,7 @@ import { changeBetween } from './file-state.js';
 const LOOKS = 3;
 const LOOK_MS = 5;
 
-type Step = IteratorResult<BorrowedBytes, undefined>;
-const DONE: Step = { done: true, value: undefined };
+const DONE: BodyStep = { done: true, value: undefined };
 
 export interface FileSlice {
   readonly handle: FileHandle;
@@ -57,7 +57,7 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
     };
   }
 
-  async #next(): Promise<Step> {
+  async #next(): Promise<BodyStep> {
     if (this.#state === 'closed') return DONE;
     try {
       if (this.#state === 'aborted') throw new GatewayError('GW_CLIENT_ABORTED', 'file');

@@ -7,6 +7,7 @@
  */
 import type { GatewayError } from '../../errors.js';
 import type { BorrowedBytes } from '../../runtime/bytes.js';
+import type { BodyStep } from '../origin.js';
 
 export interface BodyProducer {
   /** There is room again: undo the pause for which `isFull` asked. */
@@ -17,8 +18,7 @@ export interface BodyProducer {
   drained(): void;
 }
 
-type Step = IteratorResult<BorrowedBytes, undefined>;
-const DONE: Step = { done: true, value: undefined };
+const DONE: BodyStep = { done: true, value: undefined };
 
 interface Piece {
   readonly bytes: BorrowedBytes;
@@ -26,7 +26,7 @@ interface Piece {
 }
 
 interface Pull {
-  readonly resolve: (step: Step) => void;
+  readonly resolve: (step: BodyStep) => void;
   readonly reject: (error: GatewayError) => void;
 }
 
@@ -110,7 +110,7 @@ export class LentBody implements AsyncIterable<BorrowedBytes> {
     };
   }
 
-  #step(): Promise<Step> {
+  #step(): Promise<BodyStep> {
     this.#lent = -1;
     const piece = this.#pieces[this.#next];
     if (piece === undefined) {
@@ -137,7 +137,7 @@ export class LentBody implements AsyncIterable<BorrowedBytes> {
     this.#producer.resume();
   }
 
-  #finalStep(): Promise<Step> {
+  #finalStep(): Promise<BodyStep> {
     const error = this.#error;
     const wasOpen = this.#state !== 'closed';
     this.#error = undefined;

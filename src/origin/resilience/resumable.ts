@@ -6,12 +6,10 @@ import { asGatewayError, ERRORS } from '../../errors.js';
 import { RANGE_AND_CONDITIONS } from '../../http/conditions.js';
 import { contentLength, fieldValue } from '../../http/fields.js';
 import type { FieldLine, FieldLines } from '../../http/fields.js';
+import type { BorrowedBytes } from '../../runtime/bytes.js';
 import { copyOf } from '../origin.js';
-import type { OriginRequest, OriginResponse } from '../origin.js';
+import type { BodyStep, OriginRequest, OriginResponse } from '../origin.js';
 import { discardBody } from './resilient.js';
-
-type Chunk = OriginResponse['body'] extends AsyncIterable<infer C> ? C : never;
-type Step = IteratorResult<Chunk, undefined>;
 
 export interface ResumeOptions {
   readonly request: OriginRequest;
@@ -51,11 +49,11 @@ export function resumable(response: OriginResponse, options: ResumeOptions): Ori
   };
 }
 
-class ResumableBody implements AsyncIterator<Chunk, undefined> {
+class ResumableBody implements AsyncIterator<BorrowedBytes, undefined> {
   readonly #options: ResumeOptions;
   readonly #place: Place;
   #asking: AbortController | undefined; // of what is asked for in addition
-  #source: AsyncIterator<Chunk>;
+  #source: AsyncIterator<BorrowedBytes>;
   #nextByte: number;
   #resumptions = 0;
   #ended = false;
@@ -68,30 +66,30 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
   }
 
   /** Costs one promise while nothing is amiss. */
-  next(): Promise<Step> {
+  next(): Promise<BodyStep> {
     const stallMs = this.#mayResume ? this.#options.stallMs() : undefined;
     const step = this.#source.next();
     if (stallMs === undefined) return step.then(this.#onStep, this.#onBroken);
-    return this.#within(step, stallMs).then((came) => this.#goOn(came), this.#onBroken);
+    return this.#unlessStalled(step, stallMs).then((came) => this.#goOn(came), this.#onBroken);
   }
 
-  readonly #onStep = (step: IteratorResult<Chunk>): Step => {
+  readonly #onStep = (step: IteratorResult<BorrowedBytes>): BodyStep => {
     if (step.done === true) return { done: true, value: undefined };
     this.#nextByte += step.value.length;
     return step;
   };
 
-  readonly #onBroken = async (reason: unknown): Promise<Step> => {
+  readonly #onBroken = async (reason: unknown): Promise<BodyStep> => {
     if (!(await this.#resumeAfter(reason))) throw reason;
     return this.next();
   };
 
   /** Undefined: from elsewhere now. */
-  #goOn(came: IteratorResult<Chunk> | undefined): Step | Promise<Step> {
+  #goOn(came: IteratorResult<BorrowedBytes> | undefined): BodyStep | Promise<BodyStep> {
     return came === undefined ? this.next() : this.#onStep(came);
   }
 
-  async return(): Promise<Step> {
+  async return(): Promise<BodyStep> {
     this.#ended = true;
     this.#asking?.abort();
     await this.#source.return?.();
@@ -99,10 +97,10 @@ class ResumableBody implements AsyncIterator<Chunk, undefined> {
   }
 
   /** The step that was asked for, or undefined when the body goes on elsewhere instead. */
-  async #within(
-    step: Promise<IteratorResult<Chunk>>,
+  async #unlessStalled(
+    step: Promise<IteratorResult<BorrowedBytes>>,
     stallMs: number,
-  ): Promise<IteratorResult<Chunk> | undefined> {
+  ): Promise<IteratorResult<BorrowedBytes> | undefined> {
     if ((await within(step, stallMs)) === 'in time') return step;
     const elsewhere = this.#rest({ stillComes: true });
     const first = await Promise.race([

@@ -1,9 +1,8 @@
 /** A body whose end is heard of: one promise for each piece, and no more. */
-import type { OriginResponse } from '../origin.js';
+import type { BorrowedBytes } from '../../runtime/bytes.js';
+import type { BodyStep, OriginResponse } from '../origin.js';
 
 type Body = OriginResponse['body'];
-type Chunk = Body extends AsyncIterable<infer C> ? C : never;
-type Step = IteratorResult<Chunk, undefined>;
 
 export interface BodyWatcher {
   /** All of it has come. */
@@ -17,16 +16,16 @@ export function watchedBody(body: Body, watcher: BodyWatcher): Body {
   return { [Symbol.asyncIterator]: () => new WatchedBody(body, watcher) };
 }
 
-class WatchedBody implements AsyncIterator<Chunk, undefined> {
-  readonly #source: AsyncIterator<Chunk>;
-  readonly #onStep: (step: IteratorResult<Chunk>) => Step;
+class WatchedBody implements AsyncIterator<BorrowedBytes, undefined> {
+  readonly #source: AsyncIterator<BorrowedBytes>;
+  readonly #onStep: (step: IteratorResult<BorrowedBytes>) => BodyStep;
   readonly #onFailure: (reason: unknown) => never;
 
   constructor(body: Body, { ended, failed }: BodyWatcher) {
     this.#source = body[Symbol.asyncIterator]();
     this.#onStep = (step) => {
       if (step.done === true) ended();
-      return step as Step;
+      return step as BodyStep;
     };
     this.#onFailure = (reason) => {
       failed(reason);
@@ -34,11 +33,11 @@ class WatchedBody implements AsyncIterator<Chunk, undefined> {
     };
   }
 
-  next(): Promise<Step> {
+  next(): Promise<BodyStep> {
     return this.#source.next().then(this.#onStep, this.#onFailure);
   }
 
-  async return(): Promise<Step> {
+  async return(): Promise<BodyStep> {
     await this.#source.return?.();
     return { done: true, value: undefined };
   }

@@ -189,7 +189,6 @@ export class EntryIndex {
 
   letGo(entry: Entry): void {
     entry.holds -= 1;
-    this.dropIfEmpty(entry);
     // Workers serve it without us from now on, and it goes before the collector takes it for old.
     this.rest(entry);
   }

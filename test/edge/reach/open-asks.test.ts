@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Ask, OpenAsks } from '../../../src/edge/reach/open-asks.js';
+import { type Ask, joinKeyOf, OpenAsks } from '../../../src/edge/reach/open-asks.js';
 import { askFor } from '../../support/shard.js';
 
 type Name = string;
@@ -9,7 +9,10 @@ class Bench {
 
   /** Undefined: it joined another. */
   ask(leader: Name, key = '/a', joins = true): Ask<Name> | undefined {
-    return this.open.begin({ shard: 0, request: askFor(key), sinceMs: 0, leader }, joins);
+    const request = askFor(key);
+    const joinKey = joins ? joinKeyOf(request) : '';
+    if (this.open.join(joinKey, leader)) return undefined;
+    return this.open.begin({ shard: 0, request, sinceMs: 0, leader, joinKey });
   }
 
   begun(leader: Name, key = '/a', joins = true): Ask<Name> {
