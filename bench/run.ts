@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: runs the benches one after the other, prints their tables and writes RESULTS.md.
  * Options: --quick (short rounds), --only NAME (repeatable), --rounds N, --contender NAME (repeatable;
- * the name a table shows). RESULTS.md keeps the last measurement of each bench; runs with --quick or
- * --contender leave it alone. Nothing it started survives it.
+ * the name a table shows). RESULTS.md keeps the last whole measurement of each bench: runs with --quick
+ * or --contender, or on a machine where a contender is missing, leave it alone. Nothing it started
+ * survives it.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -78,7 +79,8 @@ async function main(): Promise<void> {
     const text = `${renderReport(report)}\n\n- Commit ${commit()}, ${today()}, ${options.rounds} rounds`;
     console.log(`\n${text}`);
     // After each bench: a run that is cut short still leaves what it has measured.
-    if (!options.quick && flags.contender.length === 0) writeSection(name, text);
+    const whole = !options.quick && flags.contender.length === 0 && report.missing.length === 0;
+    if (whole) writeSection(name, text);
   }
 }
 
