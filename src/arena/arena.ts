@@ -5,7 +5,7 @@
 import { copyBytes } from '../../native/addon.js';
 import { type BorrowedBytes, forThisCall } from '../runtime/bytes.js';
 import type { Extent } from './buddy.js';
-import { LINES_A_BLOCK, type Pool, RECORD } from './layout.js';
+import { CACHE_LINES_PER_BLOCK, type Pool, RECORD } from './layout.js';
 import { Pins } from './pins.js';
 
 /** Below, the call costs more than it saves. */
@@ -48,56 +48,56 @@ export class ArenaView {
    * before another `protect`. False: gone, ask the owner.
    */
   protect(slot: number, generation: number): boolean {
-    this.protectLine(slot * LINES_A_BLOCK);
+    this.protectMetadata(slot * CACHE_LINES_PER_BLOCK);
     if (this.generation(slot) === generation) return true;
     this.unprotect();
     return false;
   }
 
   /**
-   * Guards the published object whose text begins at that line. The caller makes sure afterwards that
+   * Guards the published object whose metadata begins at that line. The caller makes sure afterwards that
    * it is published still. One `protect` at a time, of either kind.
    */
-  protectLine(line: number): void {
+  protectMetadata(line: number): void {
     this.pins.guard(line);
   }
 
-  /** Once for each protect that gave true, and each `protectLine`. */
+  /** Once for each protect that gave true, and each `protectMetadata`. */
   unprotect(): void {
     this.pins.unguard();
   }
 
   /** Pins the slot if it still holds that generation. False: gone, ask the owner. */
   acquire(slot: number, generation: number): boolean {
-    this.pins.add(slot * LINES_A_BLOCK);
+    this.pins.add(slot * CACHE_LINES_PER_BLOCK);
     if (this.generation(slot) === generation) return true;
-    this.pins.remove(slot * LINES_A_BLOCK);
+    this.pins.remove(slot * CACHE_LINES_PER_BLOCK);
     return false;
   }
 
   /** As `acquire`, of a slot that another pin keeps as it is: that may have a new generation. */
   pin(slot: number): void {
-    this.pins.add(slot * LINES_A_BLOCK);
+    this.pins.add(slot * CACHE_LINES_PER_BLOCK);
   }
 
   /** Once for each acquire that gave true, and each `pin`. */
   release(slot: number): void {
-    this.pins.remove(slot * LINES_A_BLOCK);
+    this.pins.remove(slot * CACHE_LINES_PER_BLOCK);
   }
 
   /** Owner only: a lease that goes to that worker with a message. */
   leaseTo(worker: number, slot: number): void {
-    this.pins.lend(worker, slot * LINES_A_BLOCK);
+    this.pins.lend(worker, slot * CACHE_LINES_PER_BLOCK);
   }
 
   /** Owner only: the worker could not be told. */
   takeBack(worker: number, slot: number): void {
-    this.pins.takeBack(worker, slot * LINES_A_BLOCK);
+    this.pins.takeBack(worker, slot * CACHE_LINES_PER_BLOCK);
   }
 
   /** Once for each lease that came from that worker with a message. */
   giveBack(from: number, slot: number): void {
-    this.pins.giveBack(from, slot * LINES_A_BLOCK);
+    this.pins.giveBack(from, slot * CACHE_LINES_PER_BLOCK);
   }
 
   /** Marks a visit for the eviction hand. A lost race costs one visit, so no atomics. */
@@ -127,7 +127,7 @@ export class ArenaView {
 
   /** Owner only: readers of the slot on all workers, at most. Meaningful after a bump. */
   leases(slot: number): number {
-    return this.pins.count(slot * LINES_A_BLOCK);
+    return this.pins.count(slot * CACHE_LINES_PER_BLOCK);
   }
 
   bank(index: number): BankView {

@@ -4,7 +4,7 @@
  */
 import type { ArenaView } from './arena.js';
 import type { BuddyAllocator } from './buddy.js';
-import { clearBooks, LINES_A_BLOCK, NOBODY, type Pool, RECORD, slotsOf } from './layout.js';
+import { clearBooks, CACHE_LINES_PER_BLOCK, NOBODY, type Pool, RECORD, slotsOf } from './layout.js';
 import { holdersIn } from './piece-tags.js';
 
 export interface BanksOptions {
@@ -108,7 +108,7 @@ export class Banks {
     const [from, to] = slotsOf(this.#pool, bank);
     if (this.#arena.pins.isGuarded(from, to)) return true;
     for (const slot of holdersIn(this.#pool.books, from, to))
-      if (isPinned(slot * LINES_A_BLOCK)) return true;
+      if (isPinned(slot * CACHE_LINES_PER_BLOCK)) return true;
     return false;
   }
 

@@ -2,21 +2,21 @@
  * A shard's stored responses by key, in shared memory: any worker serves them without asking and without a
  * JavaScript object for each, however many there are. The shard alone writes.
  *
- * What a hit needs besides the body is the response's text (stored-text.ts). The table leads from the key's hash
- * to the line where the text begins. Who finds an entry there guards the text and then looks whether the entry
- * is there still; the owner takes the entry away and then looks whether anybody guards the text, before it
+ * What a hit needs besides the body is the response's metadata (metadata.ts). The table leads from the key's hash
+ * to the line where the metadata begins. Who finds an entry there guards the metadata and then looks whether the entry
+ * is there still; the owner takes the entry away and then looks whether anybody guards the metadata, before it
  * writes over any of it. One of the two always sees the other.
  *
- * An entry is two cells (layout.ts): the low 32 bits of the text's line plus one; and a tag, of the line's
+ * An entry is two cells (layout.ts): the low 32 bits of the metadata's line plus one; and a tag, of the line's
  * further 8 bits and 24 of the key's hash, by which who looks for another key goes by without a look at
- * the text. The first decides: an entry is made by writing it last, and taken away by writing it alone.
+ * the metadata. The first decides: an entry is made by writing it last, and taken away by writing it alone.
  */
 import { newPrefetcher, type Prefetcher } from '../../native/addon.js';
 import { ArenaView } from './arena.js';
-import { ENTRY, LINE_BYTES, LINES_A_BLOCK, MIN_BLOCK_BYTES } from './layout.js';
-import { TextView } from './stored-text.js';
+import { ENTRY, CACHE_LINE_BYTES, CACHE_LINES_PER_BLOCK, MIN_BLOCK_BYTES } from './layout.js';
+import { MetadataView } from './metadata.js';
 
-const CELLS = LINE_BYTES / 4;
+const CELLS = CACHE_LINE_BYTES / 4;
 
 /** What stands for a line. */
 const EMPTY = 0;
@@ -29,7 +29,7 @@ const MAX_PROBES = 64;
 export class Directory {
   readonly view: ArenaView;
   /** What `protect` has found: what it says holds until `view.unprotect()`. */
-  readonly text = new TextView();
+  readonly metadata = new MetadataView();
   readonly #table: Int32Array;
   readonly #mask: number;
   readonly #prefetcher: Prefetcher | undefined;
@@ -45,7 +45,7 @@ export class Directory {
     this.#table = table;
     this.#mask = table.length / ENTRY.cells - 1;
     this.#prefetcher = newPrefetcher(table, banks, hits);
-    this.#bankLines = view.pool.bankBytes / LINE_BYTES;
+    this.#bankLines = view.pool.bankBytes / CACHE_LINE_BYTES;
   }
 
   /**
@@ -56,7 +56,7 @@ export class Directory {
     this.#prefetcher?.entry(hash | 0);
   }
 
-  /** Begins to load what a hit reads then: text, body and visits together. */
+  /** Begins to load what a hit reads then: metadata, body and visits together. */
   prefetchObject(hash: number): void {
     if (this.#prefetcher !== undefined) {
       this.#prefetcher.object(hash | 0);
@@ -65,15 +65,15 @@ export class Directory {
     const entry = hash & this.#mask;
     const line = this.#lineAt(entry);
     if (line < 0) return;
-    const slot = Math.floor(line / LINES_A_BLOCK); // as small as most are
+    const slot = Math.floor(line / CACHE_LINES_PER_BLOCK); // as small as most are
     const visits = this.view.hits[slot] ?? 0;
     const index = Math.floor(line / this.#bankLines); // of no bank, where a cell has changed meanwhile
-    const text = this.view.banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;
-    this.#seen = (this.#seen & 1) ^ text ^ visits;
+    const metadata = this.view.banks[index]?.cells[(line - index * this.#bankLines) * CELLS] ?? 0;
+    this.#seen = (this.#seen & 1) ^ metadata ^ visits;
   }
 
   /**
-   * Finds the key's text, or of several the first that is `wanted`, and guards it until `view.unprotect()`.
+   * Finds the key's metadata, or of several the first that is `wanted`, and guards it until `view.unprotect()`.
    * False: there is none to be had.
    */
   protect(key: string, hash: number, wanted?: () => boolean): boolean {
@@ -91,24 +91,24 @@ export class Directory {
     return false;
   }
 
-  /** Borrowed: gone with `unprotect`. Of a text that is plain. */
+  /** Borrowed: gone with `unprotect`. Of metadata that is plain. */
   body(): Uint8Array {
-    return this.view.bytes(this.text.slot * MIN_BLOCK_BYTES, this.text.bodyBytes);
+    return this.view.bytes(this.metadata.slot * MIN_BLOCK_BYTES, this.metadata.bodyBytes);
   }
 
   /**
-   * Owner only: leads to the text that lies at `textOffset`, a whole line. False: the table is crowded around
+   * Owner only: leads to the metadata that lies at `metadataOffset`, a whole line. False: the table is crowded around
    * this key; the object is served on asking.
    */
-  publish(textOffset: number): boolean {
-    const line = textOffset / LINE_BYTES;
-    this.text.goTo(this.view, line);
-    return this.#insert(line, this.text.hash);
+  publish(metadataOffset: number): boolean {
+    const line = metadataOffset / CACHE_LINE_BYTES;
+    this.metadata.goTo(this.view, line);
+    return this.#insert(line, this.metadata.hash);
   }
 
-  /** Owner only: before what was published at `textOffset` changes or is given up. */
-  withdraw(textOffset: number): void {
-    const entry = this.#entryOf(textOffset / LINE_BYTES);
+  /** Owner only: before what was published at `metadataOffset` changes or is given up. */
+  withdraw(metadataOffset: number): void {
+    const entry = this.#entryOf(metadataOffset / CACHE_LINE_BYTES);
     if (entry < 0) return;
     const next = (entry + 1) & this.#mask;
     const last = this.#table[next * ENTRY.cells + ENTRY.line] === EMPTY;
@@ -119,12 +119,12 @@ export class Directory {
   }
 
   /** Owner only: whether a worker reads what was withdrawn from there. */
-  isRead(textOffset: number): boolean {
-    const block = Math.floor(textOffset / MIN_BLOCK_BYTES);
+  isRead(metadataOffset: number): boolean {
+    const block = Math.floor(metadataOffset / MIN_BLOCK_BYTES);
     return this.view.pins.isGuarded(block, block + 1);
   }
 
-  /** -1: no text's. */
+  /** -1: of none. */
   #lineAt(entry: number): number {
     const low = this.#table[entry * ENTRY.cells + ENTRY.line] ?? EMPTY;
     if (low === EMPTY || low === GONE) return -1;
@@ -133,14 +133,14 @@ export class Directory {
 
   #protectIf(entry: number, tag: number, low: number, key: string): boolean {
     const line = lineOf(tag, low);
-    this.view.protectLine(line);
+    this.view.protectMetadata(line);
     const table = this.#table;
     if (
       Atomics.load(table, entry * ENTRY.cells + ENTRY.line) === low &&
       Atomics.load(table, entry * ENTRY.cells + ENTRY.tag) === tag
     ) {
-      this.text.goTo(this.view, line);
-      if (this.text.isOf(key)) return true;
+      this.metadata.goTo(this.view, line);
+      if (this.metadata.isOf(key)) return true;
     }
     this.view.unprotect();
     return false;
@@ -163,8 +163,8 @@ export class Directory {
   }
 
   #entryOf(line: number): number {
-    this.text.goTo(this.view, line);
-    const hash = this.text.hash;
+    this.metadata.goTo(this.view, line);
+    const hash = this.metadata.hash;
     for (let probe = 0; probe < MAX_PROBES; probe += 1) {
       const entry = (hash + probe) & this.#mask;
       if (this.#table[entry * ENTRY.cells + ENTRY.line] === EMPTY) return -1;
@@ -183,8 +183,8 @@ export class Directory {
     this.#table.fill(EMPTY);
     this.#gone = 0;
     for (const line of lines) {
-      this.text.goTo(this.view, line);
-      this.#insert(line, this.text.hash);
+      this.metadata.goTo(this.view, line);
+      this.#insert(line, this.metadata.hash);
     }
   }
 }

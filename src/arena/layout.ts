@@ -6,8 +6,8 @@
  * slot is the number of its first block, and its cells are found by that number whosever the bank is.
  *
  *   of the pool  cells                    meaning                              written by
- *   banks        Uint8  [bankBytes] each  bodies, and the texts that tell of   the shard that has the bank
- *                                         them (stored-text.ts)
+ *   banks        Uint8  [bankBytes] each  bodies, and the metadata of responses   the shard that has the bank
+ *                                         (metadata.ts)
  *   owners       Int32  [banks]           the shard that has it, or NOBODY     who takes or gives it (banks.ts)
  *   keeps, needs Float64 [shards]         how long it keeps what it evicts, ms that shard
  *   pins         Int32  [PIN_CELLS] a worker   what it reads (pins.ts)         that worker; who gives back to it
@@ -23,9 +23,9 @@
  */
 
 export const MIN_BLOCK_BYTES = 2_048;
-/** A cache line: what texts are aligned to. */
-export const LINE_BYTES = 64;
-export const LINES_A_BLOCK = MIN_BLOCK_BYTES / LINE_BYTES;
+/** A cache line: what metadata is aligned to. */
+export const CACHE_LINE_BYTES = 64;
+export const CACHE_LINES_PER_BLOCK = MIN_BLOCK_BYTES / CACHE_LINE_BYTES;
 /** Cells of a record, by number. */
 export const RECORD = {
   generation: 0, // how often the slot was given out or voided
@@ -60,10 +60,10 @@ export interface Books {
   readonly nextOfKey: Int32Array;
   readonly lowDigest: Int32Array;
   readonly highDigest: Int32Array;
-  /** stored-texts.ts */
-  readonly textOffsets: Float64Array;
-  readonly textLengths: Uint32Array; // 0: nothing is told
-  readonly textPieces: Uint32Array;
+  /** metadata-store.ts */
+  readonly metadataOffsets: Float64Array;
+  readonly metadataLengths: Uint32Array; // 0: there is none
+  readonly metadataPieces: Uint32Array;
   /** eviction.ts */
   readonly homes: Uint8Array;
   readonly older: Int32Array;
@@ -139,9 +139,9 @@ export function createBooks(slots: number): Books {
     nextOfKey: int32(slots),
     lowDigest: int32(slots),
     highDigest: int32(slots),
-    textOffsets: float64(slots),
-    textLengths: new Uint32Array(new SharedArrayBuffer(slots * 4)),
-    textPieces: new Uint32Array(new SharedArrayBuffer(slots * 4)),
+    metadataOffsets: float64(slots),
+    metadataLengths: new Uint32Array(new SharedArrayBuffer(slots * 4)),
+    metadataPieces: new Uint32Array(new SharedArrayBuffer(slots * 4)),
     homes: uint8(slots),
     older: int32(slots),
     newer: int32(slots),
@@ -153,13 +153,13 @@ export function createBooks(slots: number): Books {
 
 /** As after `createBooks`, for what lay in a bank whose owner is gone. What is not listed leads nowhere then. */
 export function clearBooks(
-  { tags, mains, textLengths, homes }: Books,
+  { tags, mains, metadataLengths, homes }: Books,
   from: number,
   to: number,
 ): void {
   tags.fill(0, from, to);
   mains.fill(NO_SLOT, from, to);
-  textLengths.fill(0, from, to);
+  metadataLengths.fill(0, from, to);
   homes.fill(0, from, to);
 }
 

@@ -12,7 +12,7 @@
  *   owner:  makes it what nobody wants any more, then looks for pins
  */
 import { spread } from '../runtime/hash.js';
-import { LINES_A_BLOCK, NO_SLOT, PIN_CELLS, type Pool } from './layout.js';
+import { CACHE_LINES_PER_BLOCK, NO_SLOT, PIN_CELLS, type Pool } from './layout.js';
 
 const SHIFT = 32 - Math.log2(PIN_CELLS);
 
@@ -149,7 +149,7 @@ export function clearPins({ pins, guards }: Pool, worker: number): void {
 }
 
 function blockOf(line: number): number {
-  return Math.floor(line / LINES_A_BLOCK);
+  return Math.floor(line / CACHE_LINES_PER_BLOCK);
 }
 
 function cellOf(line: number): number {

@@ -72,7 +72,7 @@ const LINES: readonly string[] = Array.from({ length: LAST_STATUS - FIRST_STATUS
   lineOf(FIRST_STATUS + i),
 );
 const encoder = new TextEncoder();
-const LINE_BYTES: readonly Uint8Array[] = LINES.map((line) => encoder.encode(line));
+const ENCODED_LINES: readonly Uint8Array[] = LINES.map((line) => encoder.encode(line));
 
 /** Code and reason phrase, as '206 Partial Content'; 'NNN Unknown' for codes nobody registered. */
 export function statusLine(status: number): string {
@@ -81,7 +81,7 @@ export function statusLine(status: number): string {
 
 /** The same as ASCII bytes. Shared between all callers: never write to it. */
 export function statusLineBytes(status: number): Uint8Array {
-  return LINE_BYTES[status - FIRST_STATUS] ?? encoder.encode(lineOf(status));
+  return ENCODED_LINES[status - FIRST_STATUS] ?? encoder.encode(lineOf(status));
 }
 
 function lineOf(status: number): string {

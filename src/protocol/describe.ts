@@ -31,7 +31,7 @@ export interface Placement {
   readonly sliceBytes: number;
   readonly secondary: string;
   readonly codable: boolean;
-  readonly keep: boolean;
+  readonly cached: boolean;
 }
 
 export function describe(
@@ -61,7 +61,7 @@ export function describe(
     sliceBytes: place.sliceBytes,
     secondary: place.secondary,
     codable: place.codable,
-    keep: place.keep,
+    cached: place.cached,
     status,
     fields,
     etag: fieldValue(originFields, 'etag') ?? '',

@@ -34,7 +34,7 @@ export interface Descriptor {
   readonly codable: boolean; // it may be given in codings of ours: every answer says that it varies so
   readonly encodings: readonly EncodedBody[]; // those that were made
   readonly unworthy: readonly ContentCoding[]; // those that turned out not to be worth a copy
-  readonly keep: boolean; // false: serve it, but ask again next time
+  readonly cached: boolean; // false: serve it, but ask again next time
 }
 
 /** The same representation with a content coding of ours. */

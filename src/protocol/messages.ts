@@ -3,7 +3,7 @@
  * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `alone` or `refused`;
  * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`. What may be
  * shared comes as `object` or `filling`; a `head`, and a 1xx, belong to the one request that was sent.
- * An `object` and a `filling` bring a lease of their body, taken for the worker that is told: it is there,
+ * An `object` and a `filling` bring a lease of their body, taken for the worker that gets it: it is there,
  * whatever has happened since, and the worker releases it.
  */
 import type { ErrorCode } from '../errors.js';
@@ -56,7 +56,7 @@ export interface BodyName {
  * What those do who waited for an answer that only its leader may have: fetch for themselves; ask anew,
  * so that one of them leads, and in the end fetch for themselves or (after failures) be refused.
  */
-export type Aftermath = 'alone' | 'elect' | 'elect-or-refuse' | 'refused';
+export type Aftermath = 'bypass' | 'elect' | 'elect-or-refuse' | 'refused';
 
 export type ToShard =
   | {
@@ -137,7 +137,7 @@ export type ToEdge =
   | { readonly kind: 'informational'; readonly id: number; readonly head: Head }
   | { readonly kind: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly id: number; readonly code: ErrorCode | undefined }
-  | { readonly kind: 'alone'; readonly id: number }
+  | { readonly kind: 'bypass'; readonly id: number }
   | {
       readonly kind: 'refused';
       readonly id: number;

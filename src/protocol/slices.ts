@@ -77,17 +77,17 @@ export type SliceVerdict =
   | 'failed'; // it says nothing of the object
 
 /** Statuses that tell of the object; any other is about one request, or about the origin. */
-const TELLING = new Set([200, 206, 404, 410, 412, 416]);
+const ABOUT_OBJECT = new Set([200, 206, 404, 410, 412, 416]);
 
 /** Whether what an origin answers is the slice that was asked for. */
 export function judgeSlice(
   slice: SliceOf,
   { status, headers }: { readonly status: number; readonly headers: FieldLines },
 ): SliceVerdict {
-  if (!TELLING.has(status)) return 'failed';
+  if (!ABOUT_OBJECT.has(status)) return 'failed';
   if (strongValidator(headers) !== slice.validator) return 'changed';
   if (status === 200) return 'whole';
-  const told = fieldValue(headers, 'content-range') ?? '';
+  const range = fieldValue(headers, 'content-range') ?? '';
   const { first, last, total } = slice;
-  return status === 206 && told === `bytes ${first}-${last}/${total}` ? 'fits' : 'changed';
+  return status === 206 && range === `bytes ${first}-${last}/${total}` ? 'fits' : 'changed';
 }

@@ -119,14 +119,14 @@ export class Mesh<M> {
   }
 
   /** Sends peers now what would wait for the turn's end: for what many clients wait for. */
-  urge(): void {
+  flush(): void {
     for (const peer of this.#peers.values()) if (peer.outbox.length > 0) postTo(peer);
   }
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
     // Peers can work while this thread does what it told itself.
-    this.urge();
+    this.flush();
     const own = this.#peers.get(this.#options.self);
     if (own !== undefined) this.#deliverAll(own.outbox.splice(0), this.#options.self);
   };

@@ -52,7 +52,7 @@ export class Playlists {
     const playlist = parsePlaylist(text);
     if ('error' in playlist) return { status };
     const content = hash32(text);
-    if (playlist.kind === 'media') this.#tell(object.path, playlist, content);
+    if (playlist.kind === 'media') this.#announce(object.path, playlist, content);
     return { status, manifest: playlist, content };
   }
 
@@ -68,7 +68,7 @@ export class Playlists {
   }
 
   /** Every worker, as any shard may be asked for a segment. */
-  #tell(playlist: string, media: HlsMediaPlaylist, content: number): void {
+  #announce(playlist: string, media: HlsMediaPlaylist, content: number): void {
     const { config, order, spread } = this.#options;
     if (!config.prefetch.enabled || order.isKnown(playlist, content)) return;
     const { prefix, target } = splitHost(config.key.host, playlist);

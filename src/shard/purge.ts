@@ -43,7 +43,7 @@ export function* purgeMatching(
       if (order.soft) holdings.renew(stored, expired(stored, clock.now()));
       else holdings.discard(stored);
     }
-    index.rest(entry); // now, not at the tick: there may be a million
+    index.unload(entry); // now, not at the tick: there may be a million
     yield responses.length;
   }
 }

@@ -191,8 +191,8 @@ export class Shard {
       this.#answers.refuse([waiter], { code: 'GW_ONLY_IF_CACHED', detail });
       return;
     }
-    if (directives.noStore || this.#goesAlone(waiter, nowMs)) {
-      this.#answers.alone(waiter);
+    if (directives.noStore || this.#bypasses(waiter, nowMs)) {
+      this.#answers.bypass(waiter);
       return;
     }
     const how = this.#flights.join(waiter, variant);
@@ -209,7 +209,7 @@ export class Shard {
   }
 
   /** True: to wait for another's answer is in vain, or what comes would be too large to share. */
-  #goesAlone({ request }: Waiter, nowMs: number): boolean {
+  #bypasses({ request }: Waiter, nowMs: number): boolean {
     const { memory } = this.#context;
     const { key, credentialed, background } = request;
     if (background) return false;

@@ -107,8 +107,8 @@ export const GAUGES = {
     name: 'headgate_cached_responses',
     help: 'Stored responses: variants of a key and parts of an object count each.',
   },
-  textBytes: {
-    name: 'headgate_cached_text_bytes',
+  metadataBytes: {
+    name: 'headgate_cached_metadata_bytes',
     help: 'Bytes of keys and fields of what is stored, in cache memory with the bodies.',
   },
   bankBytes: {
@@ -117,9 +117,9 @@ export const GAUGES = {
   },
   takenBytes: {
     name: 'headgate_cache_memory_used_bytes',
-    help: 'Cache memory in use: bodies, texts, and what is rounded up.',
+    help: 'Cache memory in use: bodies, metadata, and what is rounded up.',
   },
-  awakeBytes: {
+  residentBytes: {
     name: 'headgate_cache_heap_bytes',
     help: 'Heap for what is being worked with, beside cache memory; an estimate.',
   },

@@ -100,8 +100,8 @@ export class Content {
       hint: (to, message) => {
         mesh.hint(to, message);
       },
-      urge: () => {
-        mesh.urge();
+      flush: () => {
+        mesh.flush();
       },
       order: this.#order,
       spread: (order) => {

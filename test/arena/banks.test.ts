@@ -5,7 +5,7 @@ import type { BuddyAllocator, Extent } from '../../src/arena/buddy.js';
 import { Directory } from '../../src/arena/directory.js';
 import { createPool, MIN_BLOCK_BYTES, NO_SLOT, NOBODY, type Pool } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
-import { openBanks, textAs, writeText } from '../support/arena.js';
+import { openBanks, metadataAs, writeMetadata } from '../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 const BANK = 8 * BLOCK;
@@ -73,8 +73,8 @@ t.test('a shard that comes back has its banks, empty, and nobody finds what lay 
   lost.allocator.allocate(BANK + BLOCK);
   pool.books.mains[0] = 0;
   pool.books.homes[0] = 1;
-  pool.books.textLengths[0] = 100;
-  writeText(owner, 64, textAs({ key: '/a' }));
+  pool.books.metadataLengths[0] = 100;
+  writeMetadata(owner, 64, metadataAs({ key: '/a' }));
   new Directory(owner, 0).publish(64);
   const directory = new Directory(reader, 0);
   t.ok(directory.protect('/a', hash32('/a')));
@@ -85,8 +85,8 @@ t.test('a shard that comes back has its banks, empty, and nobody finds what lay 
   t.notOk(reader.acquire(0, generation));
   const { allocator } = open(pool, 0);
   t.same([allocator.sizeBytes, allocator.freeBytes], [2 * BANK, 2 * BANK]);
-  const { mains, homes, textLengths } = pool.books;
-  t.same([mains[0], homes[0], textLengths[0]], [NO_SLOT, 0, 0]);
+  const { mains, homes, metadataLengths } = pool.books;
+  t.same([mains[0], homes[0], metadataLengths[0]], [NO_SLOT, 0, 0]);
   t.same([...pool.owners], [0, 0, 1]);
   t.end();
 });

@@ -4,7 +4,14 @@ import { ArenaView } from '../../src/arena/arena.js';
 import { Directory } from '../../src/arena/directory.js';
 import { ENTRY, MIN_BLOCK_BYTES } from '../../src/arena/layout.js';
 import { hash32 } from '../../src/runtime/hash.js';
-import { placeAs, smallPool, textAs, viewOf, viewsOf, writeText } from '../support/arena.js';
+import {
+  placeAs,
+  smallPool,
+  metadataAs,
+  viewOf,
+  viewsOf,
+  writeMetadata,
+} from '../support/arena.js';
 import { startReaders } from '../support/racing-readers.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
@@ -26,13 +33,13 @@ class DirectoryBench {
     this.owner.view.bytes(slot * BLOCK, BLOCK).set(Buffer.from(body));
     this.#published.add(slot);
     const places = [placeAs({ slot, bytes: body.length })] as const;
-    const text = textAs({ key, hash, date: 2 ** 32 - 1, places });
-    writeText(this.owner.view, textOffsetOf(slot), text);
-    return this.owner.publish(textOffsetOf(slot));
+    const text = metadataAs({ key, hash, date: 2 ** 32 - 1, places });
+    writeMetadata(this.owner.view, metadataOffsetOf(slot), text);
+    return this.owner.publish(metadataOffsetOf(slot));
   }
 
   withdraw(slot: number): void {
-    if (this.#published.delete(slot)) this.owner.withdraw(textOffsetOf(slot));
+    if (this.#published.delete(slot)) this.owner.withdraw(metadataOffsetOf(slot));
   }
 
   /** The body that another worker finds; undefined when there is none. */
@@ -43,14 +50,14 @@ class DirectoryBench {
     return body;
   }
 
-  /** The slots whose texts somebody guards. */
+  /** The slots whose metadata somebody guards. */
   get guarded(): number[] {
     const slots = Array.from({ length: this.owner.view.pool.slots }, (_, i) => i);
-    return slots.filter((slot) => this.owner.isRead(textOffsetOf(slot)));
+    return slots.filter((slot) => this.owner.isRead(metadataOffsetOf(slot)));
   }
 }
 
-function textOffsetOf(slot: number): number {
+function metadataOffsetOf(slot: number): number {
   return slot * BLOCK + 128;
 }
 
@@ -58,12 +65,12 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
   const bench = new DirectoryBench();
   t.ok(bench.publish(3, '/v/1.m4s'));
   t.ok(bench.reader.protect('/v/1.m4s', hash32('/v/1.m4s')));
-  t.equal(bench.reader.text.slot, 3);
+  t.equal(bench.reader.metadata.slot, 3);
   t.same(bench.guarded, [3]);
   t.equal(Buffer.from(bench.reader.body()).toString(), 'body of /v/1.m4s');
-  t.equal(Buffer.from(bench.reader.text.fieldBytes()).toString(), 'x: y');
-  t.same([bench.reader.text.bornMs, bench.reader.text.freshUntilMs], [1_000, 2_000]);
-  t.equal(bench.reader.text.date, 2 ** 32 - 1);
+  t.equal(Buffer.from(bench.reader.metadata.fieldBytes()).toString(), 'x: y');
+  t.same([bench.reader.metadata.bornMs, bench.reader.metadata.freshUntilMs], [1_000, 2_000]);
+  t.equal(bench.reader.metadata.date, 2 ** 32 - 1);
   bench.withdraw(3);
   t.same(bench.guarded, [3], 'and stays so, although nobody else finds it');
   bench.reader.view.unprotect();
@@ -76,12 +83,12 @@ t.test('Directory gives any worker what the owner has published, protected', (t)
 t.test('Directory serves the first text of an arena and the last', (t) => {
   const directory = new Directory(viewOf(4 * BLOCK), 0);
   const ends = [0, 4 * BLOCK - 256];
-  for (const textOffset of ends) {
-    const key = `/${textOffset}`;
-    writeText(directory.view, textOffset, textAs({ key }));
-    t.ok(directory.publish(textOffset));
+  for (const metadataOffset of ends) {
+    const key = `/${metadataOffset}`;
+    writeMetadata(directory.view, metadataOffset, metadataAs({ key }));
+    t.ok(directory.publish(metadataOffset));
     t.ok(directory.protect(key, hash32(key)));
-    t.ok(directory.isRead(textOffset));
+    t.ok(directory.isRead(metadataOffset));
     directory.view.unprotect();
   }
   t.end();
@@ -143,7 +150,7 @@ t.test(
     t.same(published.slice(64), [false, false]);
     for (const [slot, key] of keys.entries()) {
       t.equal(bench.reader.protect(key, 7), published[slot]);
-      if (published[slot] === true) t.equal(bench.reader.text.slot, slot);
+      if (published[slot] === true) t.equal(bench.reader.metadata.slot, slot);
       bench.reader.view.unprotect();
     }
     t.end();
@@ -195,17 +202,17 @@ t.test('readers see whole objects while their owner reuses the memory', async (t
   const ran = (ms: number): boolean => performance.now() - startedMs > ms;
   while (!ran(300) || (held === 0 && !ran(20_000))) {
     for (let slot = 0; slot < blocks; slot += 1) {
-      const [bodyOffset, textOffset] = [slot * BLOCK, slot * BLOCK + bodyBytes];
-      if (reuses >= blocks) owner.withdraw(textOffset);
-      if (owner.isRead(textOffset)) held += 1;
-      while (owner.isRead(textOffset));
+      const [bodyOffset, metadataOffset] = [slot * BLOCK, slot * BLOCK + bodyBytes];
+      if (reuses >= blocks) owner.withdraw(metadataOffset);
+      if (owner.isRead(metadataOffset)) held += 1;
+      while (owner.isRead(metadataOffset));
       const key = keys[slot * keysOf + (Math.floor(reuses / blocks) % keysOf)] ?? '';
       const bornMs = reuses & 0xff;
       owner.view.bytes(bodyOffset, bodyBytes).fill(bornMs);
       const fields = `${key} ${bornMs}`;
       const places = [placeAs({ slot, bytes: bodyBytes })] as const;
-      writeText(owner.view, textOffset, textAs({ key, fields, bornMs, places }));
-      owner.publish(textOffset);
+      writeMetadata(owner.view, metadataOffset, metadataAs({ key, fields, bornMs, places }));
+      owner.publish(metadataOffset);
       reuses += 1;
     }
   }

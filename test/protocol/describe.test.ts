@@ -51,7 +51,7 @@ t.test('describe() guesses a type that nobody said, where there are bytes', (t) 
 t.test('describe() has the facts of the answer, whatever lay in that place before', (t) => {
   const before = describedAs({
     ...{ key: '/new', shard: 3, slot: 9, generation: -5, firstByte: 7, secondary: 'en' },
-    ...{ codable: true, keep: false, etag: '"old"', lastModifiedMs: 5, unworthy: ['br'] },
+    ...{ codable: true, cached: false, etag: '"old"', lastModifiedMs: 5, unworthy: ['br'] },
     encodings: [{ coding: 'gzip', slot: 1, generation: 1, extents: [], bytes: 9 }],
   });
   const upstream = ['far; hit', 'near; hit'].map((value): FieldLine => ['cache-status', value]);

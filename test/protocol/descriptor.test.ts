@@ -1,4 +1,4 @@
-/** What else is not plain: stored-as-text.test.ts. */
+/** What else is not plain: stored-metadata.test.ts. */
 import t from 'tap';
 import {
   type Descriptor,

@@ -84,7 +84,7 @@ t.test('Mesh sends what comes up in one turn as one post', async (t) => {
 });
 
 t.test(
-  'Mesh.urge() posts to peers before the turn ends, and loses or repeats nothing',
+  'Mesh.flush() posts to peers before the turn ends, and loses or repeats nothing',
   async (t) => {
     const a = meshOf(t, 0);
     const { port1, port2 } = new MessageChannel();
@@ -94,8 +94,8 @@ t.test(
     });
     a.mesh.send(1, 'x');
     a.mesh.send(0, 'own');
-    a.mesh.urge();
-    a.mesh.urge();
+    a.mesh.flush();
+    a.mesh.flush();
     a.mesh.send(1, 'y');
     t.same(batchOf(port2), ['x'], 'there already');
     t.same(a.heard, [], 'what it told itself waits for its turn');

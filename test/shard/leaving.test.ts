@@ -22,7 +22,7 @@ t.test('a fill goes on while anyone waits for it', async (t) => {
   t.equal(bench.counters.originErrors, 0);
 });
 
-t.test('a deserted fill goes on when nearly done, and is aborted otherwise', async (t) => {
+t.test('an abandoned fill goes on when nearly done, and is aborted otherwise', async (t) => {
   const MIB = 1_048_576;
   const rows = [
     [8 * MIB, 4 * MIB, true, 'half is here'],

@@ -87,7 +87,7 @@ for (const [what, count, ask, answer] of FLOODS) {
   });
 }
 
-t.test('EntryIndex.heapBytes is near to what is awake', async (t) => {
+t.test('EntryIndex.heapBytes is near to what is resident', async (t) => {
   const rows = [
     { lines: 8, value: 40, key: 60, most: 1.4 },
     { lines: 30, value: 1_000, key: 60, most: 1.4 },

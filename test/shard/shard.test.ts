@@ -132,11 +132,11 @@ t.test(
     });
     t.equal(Buffer.from(bench.the('chunk', 1).bytes).toString(), 'secret');
     t.equal(bench.the('end', 1).code, undefined);
-    t.same([bench.kinds(2), bench.kinds(3, 1)], [['alone'], ['alone']]);
+    t.same([bench.kinds(2), bench.kinds(3, 1)], [['bypass'], ['bypass']]);
     bench.ask(4, '/api/me');
     t.equal(bench.origin.requests.length, 2, 'one at a time still leads');
     bench.ask(5, '/api/me');
-    t.same(bench.kinds(5), ['alone'], 'but nobody waits for him');
+    t.same(bench.kinds(5), ['bypass'], 'but nobody waits for him');
     await bench.fill(FRESH, 'public');
     bench.ask(6, '/api/me');
     t.equal(bench.body(6), 'public');
@@ -150,7 +150,7 @@ t.test(
 t.test('Shard lets a request with no-store go alone, and joins nobody to it', (t) => {
   const bench = new ShardBench();
   bench.ask(1, '/v/1.m4s', { headers: [['cache-control', 'no-store']] });
-  t.same(bench.kinds(1), ['alone']);
+  t.same(bench.kinds(1), ['bypass']);
   t.equal(bench.origin.requests.length, 0);
   t.end();
 });

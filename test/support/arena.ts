@@ -5,16 +5,21 @@ import { BuddyAllocator } from '../../src/arena/buddy.js';
 import {
   createBooks,
   createPool,
-  LINE_BYTES,
+  CACHE_LINE_BYTES,
   MIN_BLOCK_BYTES,
   type Pool,
 } from '../../src/arena/layout.js';
-import { type Place, type StoredText, TextView, TOLD } from '../../src/arena/stored-text.js';
+import {
+  type Place,
+  type Metadata,
+  MetadataView,
+  METADATA_FLAGS,
+} from '../../src/arena/metadata.js';
 import { hash32 } from '../../src/runtime/hash.js';
 import { S3Fifo } from '../../src/arena/eviction.js';
 import type { ObjectStore, ObjectStoreOptions } from '../../src/shard/holdings/object-store.js';
 import { openStore as openTogether } from '../../src/shard/holdings/open-store.js';
-import type { StoredTexts } from '../../src/shard/holdings/stored-texts.js';
+import type { MetadataStore } from '../../src/shard/holdings/metadata-store.js';
 
 export function smallPool(bytes: number, workers = 1): Pool {
   return createPool({ bytes, shards: 1, workers, bankBytes: bankFor(bytes) });
@@ -64,7 +69,7 @@ export function storeOf(
   arena: ArenaView,
   onEvicted: ObjectStoreOptions['onEvicted'],
   now = (): number => 0,
-): { store: ObjectStore; texts: StoredTexts } {
+): { store: ObjectStore; metadata: MetadataStore } {
   return openStore(arena, { shard: 0, ...openBanks(arena, 0), onEvicted, now });
 }
 
@@ -74,7 +79,7 @@ export function openStore(
   options: Pick<ObjectStoreOptions, 'allocator' | 'banks' | 'onEvicted' | 'now'> & {
     readonly shard: number;
   },
-): { store: ObjectStore; texts: StoredTexts } {
+): { store: ObjectStore; metadata: MetadataStore } {
   const { books, slots } = arena.pool;
   const { shard, allocator, banks, onEvicted, now } = options;
   const eviction = new S3Fifo({ slots, hits: arena.hits, books });
@@ -82,9 +87,15 @@ export function openStore(
 }
 
 /** A text of a plain object, with what a test cares about. */
-export function textAs(facts: Partial<StoredText> & { key: string }): StoredText {
+export function metadataAs(facts: Partial<Metadata> & { key: string }): Metadata {
   return {
-    ...{ hash: hash32(facts.key), flags: TOLD.plain, fields: 'x: y', names: [], secondary: 0 },
+    ...{
+      hash: hash32(facts.key),
+      flags: METADATA_FLAGS.plain,
+      fields: 'x: y',
+      names: [],
+      secondary: 0,
+    },
     ...{ pack: '[]', bornMs: 1_000, freshUntilMs: 2_000, date: 0, places: [placeAs({})] },
     ...facts,
   };
@@ -95,9 +106,9 @@ export function placeAs(facts: Partial<Place>): Place {
 }
 
 /** Writes a text to where it is to be published. */
-export function writeText(arena: ArenaView, textOffset: number, text: StoredText): void {
-  const view = new TextView();
-  view.goTo(arena, textOffset / LINE_BYTES);
+export function writeMetadata(arena: ArenaView, metadataOffset: number, text: Metadata): void {
+  const view = new MetadataView();
+  view.goTo(arena, metadataOffset / CACHE_LINE_BYTES);
   view.write(text);
 }
 

@@ -57,8 +57,8 @@ export class Client implements AskHandler {
   head(): void {
     this.heard.push('head');
   }
-  alone(): void {
-    this.heard.push('alone');
+  bypass(): void {
+    this.heard.push('bypass');
   }
   elect(otherwise: string): void {
     this.heard.push(`elect or ${otherwise}`);

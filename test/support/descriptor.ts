@@ -37,7 +37,7 @@ export function describedAs(facts: Partial<Descriptor>): Descriptor {
     codable: false,
     encodings: [],
     unworthy: [],
-    keep: true,
+    cached: true,
     ...facts,
   };
 }

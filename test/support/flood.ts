@@ -56,7 +56,7 @@ export class FloodBench {
         return true;
       },
       hint: () => undefined,
-      urge: () => undefined,
+      flush: () => undefined,
       order: new FollowingSegments(),
       spread: () => undefined,
       ahead: () => undefined,

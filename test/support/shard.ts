@@ -92,7 +92,7 @@ export class ShardBench {
       hint: (worker, message) => {
         if (!this.deaf.has(worker)) this.sent.push({ worker, message });
       },
-      urge: () => undefined,
+      flush: () => undefined,
       order: this.#order,
       spread: (order) => {
         this.#order.hear(order);

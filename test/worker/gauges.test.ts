@@ -81,8 +81,8 @@ t.test('Gauges adds up what all shards of the worker have', async (t) => {
   t.match(before, { objects: 3, objectBytes: 10, cachedKeys: 3, cachedResponses: 3 });
   t.match(before, { fills: 0, queued: 0, retired: 0, bankBytes: 2 * 1_048_576 });
   t.equal(before.takenBytes, a.shard.store.takenBytes + b.shard.store.takenBytes);
-  t.equal(before.textBytes, a.shard.index.textBytes + b.shard.index.textBytes);
-  t.ok(before.textBytes > 0 && before.textBytes < before.takenBytes);
+  t.equal(before.metadataBytes, a.shard.index.metadataBytes + b.shard.index.metadataBytes);
+  t.ok(before.metadataBytes > 0 && before.metadataBytes < before.takenBytes);
   b.keepsLeases = true;
   b.ask(3, '/v/2.m4s');
   b.shard.purge({ keys: ['/v/2.m4s'], soft: false });
@@ -90,8 +90,8 @@ t.test('Gauges adds up what all shards of the worker have', async (t) => {
   b.ask(10, '/w/1');
   const after = bench.take().gauges;
   t.match(after, { objects: 2, objectBytes: 8, fills: 2, queued: 3, retired: 1 });
-  t.equal(after.awakeBytes, a.shard.index.heapBytes + b.shard.index.heapBytes);
-  t.ok(after.awakeBytes > 0, 'what is being worked with');
+  t.equal(after.residentBytes, a.shard.index.heapBytes + b.shard.index.heapBytes);
+  t.ok(after.residentBytes > 0, 'what is being worked with');
 });
 
 t.test('Gauges tells of the worker itself', async (t) => {

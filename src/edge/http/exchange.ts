@@ -36,7 +36,7 @@ export class Exchange implements AskHandler {
   readonly #stored: StoredAnswer;
   readonly #followed: FollowedAnswer;
   #asks = 0;
-  #stranger = false; // joined an ask whose answer turned out to be for other selecting fields
+  #mismatched = false; // joined an ask whose answer turned out to be for other selecting fields
   #wantsWhole = false; // the stored part would not do
   #beyond = false; // its range may reach what has been written since
   #elections = 0; // leaders it has waited for in vain
@@ -86,7 +86,7 @@ export class Exchange implements AskHandler {
       return;
     }
     if (!this.#isSelected(descriptor)) {
-      this.#askAlone();
+      this.#askUnjoined();
       return;
     }
     if (!this.#serve(this.#localOf(descriptor), served, false)) this.#ask();
@@ -100,7 +100,7 @@ export class Exchange implements AskHandler {
       return;
     }
     if (!this.#isSelected(descriptor)) {
-      this.#askAlone();
+      this.#askUnjoined();
       return;
     }
     const plan = this.#stored.plan(this.#request, descriptor);
@@ -139,7 +139,7 @@ export class Exchange implements AskHandler {
         return;
       case 'range-wanted':
         asks.cancel(this);
-        this.alone();
+        this.bypass();
         return;
       case 'over':
         asks.cancel(this);
@@ -167,7 +167,7 @@ export class Exchange implements AskHandler {
     });
   }
 
-  alone(): void {
+  bypass(): void {
     if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
     const { directives } = this.#request;
@@ -179,7 +179,7 @@ export class Exchange implements AskHandler {
     });
   }
 
-  elect(otherwise: 'alone' | 'refused'): void {
+  elect(otherwise: 'bypass' | 'refused'): void {
     if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
     this.#elections += 1;
@@ -197,11 +197,11 @@ export class Exchange implements AskHandler {
   }
 
   /** Every way back to the shard leads here, and is counted: in the end the request goes alone. */
-  #ask(otherwise: 'alone' | 'refused' = 'alone'): void {
+  #ask(otherwise: 'bypass' | 'refused' = 'bypass'): void {
     const { asks } = this.#context;
     this.#asks += 1;
     if (this.#asks > MAX_ASKS) {
-      if (otherwise === 'alone' && !this.#followed.isInterrupted) this.alone();
+      if (otherwise === 'bypass' && !this.#followed.isInterrupted) this.bypass();
       else this.refused('GW_ORIGIN_STATUS', 'asked too often', 1);
       return;
     }
@@ -210,7 +210,7 @@ export class Exchange implements AskHandler {
         asks.cancel(this);
       });
     }
-    const joins = this.#request.directives === NO_DIRECTIVES && !this.#stranger;
+    const joins = this.#request.directives === NO_DIRECTIVES && !this.#mismatched;
     asks.ask(this.#askRequest(), this, joins);
   }
 
@@ -219,8 +219,8 @@ export class Exchange implements AskHandler {
     return vary.length === 0 || secondaryKey(vary, this.#request.fields) === secondary;
   }
 
-  #askAlone(): void {
-    this.#stranger = true;
+  #askUnjoined(): void {
+    this.#mismatched = true;
     this.#ask();
   }
 
@@ -278,7 +278,7 @@ export class Exchange implements AskHandler {
     }
     if (plan.encoded === undefined) return false;
     // Only the encoded form was evicted: the object itself will do, in its own form.
-    const plainer = { ...object.descriptor, encodings: [], keep: false };
+    const plainer = { ...object.descriptor, encodings: [], cached: false };
     const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
     return this.#serve(identity, served, found);
   }
@@ -292,8 +292,8 @@ export class Exchange implements AskHandler {
       onOutdated: () => {
         this.#ask();
       },
-      onAlone: () => {
-        this.alone();
+      onBypass: () => {
+        this.bypass();
       },
       onFailed: (code) => {
         this.#failed(code);

@@ -6,7 +6,7 @@ import { HEAD, type HeadReader } from '../../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../../native/uws.js';
 import type { ArenaView } from '../../arena/arena.js';
 import type { Directory } from '../../arena/directory.js';
-import { TOLD } from '../../arena/stored-text.js';
+import { METADATA_FLAGS } from '../../arena/metadata.js';
 import { C } from '../../telemetry/metrics.js';
 import { ArenaBody } from '../reach/body-source.js';
 import { BodyWriter } from './answer/body-writer.js';
@@ -64,7 +64,7 @@ export class HitPath {
     const directory = this.#find(request, path);
     if (directory === undefined) return false;
     const bytes =
-      (directory.text.flags & TOLD.plain) === 0
+      (directory.metadata.flags & METADATA_FLAGS.plain) === 0
         ? this.#other(response, request, directory)
         : this.#plain(response, directory);
     if (bytes === undefined) return false;
@@ -79,7 +79,7 @@ export class HitPath {
     return true;
   }
 
-  /** The directory with the text of `#key`, guarded, if the request asks for nothing but the object. */
+  /** The directory with the metadata of `#key`, guarded, if the request asks for nothing but the object. */
   #find(request: HttpRequest, path: string): Directory | undefined {
     const prefix = this.#prefixes === undefined ? '' : this.#prefixes.of(request);
     if (prefix === undefined) return undefined;
@@ -112,24 +112,24 @@ export class HitPath {
     return 'error' in target ? undefined : target.key;
   }
 
-  /** Bytes sent; undefined when nothing was. The directory's text is guarded until then. */
+  /** Bytes sent; undefined when nothing was. The directory's metadata is guarded until then. */
   #plain(response: HttpResponse, directory: Directory): number | undefined {
-    const { text, view } = directory;
+    const { metadata, view } = directory;
     const { clock } = this.#context;
     try {
-      const leftMs = this.#leftMs(text.freshUntilMs);
+      const leftMs = this.#leftMs(metadata.freshUntilMs);
       if (leftMs <= 0) return undefined;
-      const { slot } = text;
+      const { slot } = metadata;
       view.touch(slot); // early: it may have to come from memory
-      const ageMs = Math.max(0, clock.coarse() - text.bornMs);
+      const ageMs = Math.max(0, clock.coarse() - metadata.bornMs);
       const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
         `${hitStatus(this.#context.config.cache.name, leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      const fields = text.fieldBytes();
+      const fields = metadata.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);
-      this.#heads.setDate(response, text.date);
+      this.#heads.setDate(response, metadata.date);
       if (isSentAtOnce(fields.length + body.length)) response.end(body);
       else this.#sendLarge(response, body, { arena: view, slot });
       return body.length;
@@ -144,14 +144,14 @@ export class HitPath {
     return leftMs > EXACT_BELOW_MS ? leftMs : freshUntilMs - clock.now();
   }
 
-  /** What takes more than its text: playlists and the like, in the coding that the client likes best. */
+  /** What takes more than its metadata: playlists and the like, in the coding that the client likes best. */
   #other(
     response: HttpResponse,
     request: HttpRequest,
-    { text, view }: Directory,
+    { metadata, view }: Directory,
   ): number | undefined {
     const { lookup, clock } = this.#context;
-    const object = text.varies ? undefined : lookup.ready(text, this.#key);
+    const object = metadata.varies ? undefined : lookup.ready(metadata, this.#key);
     view.unprotect();
     if (object?.plain === undefined) return undefined;
     if (!this.#mayHave(object, request)) return undefined;

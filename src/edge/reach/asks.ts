@@ -30,9 +30,9 @@ export interface AskHandler {
   /** Not for the cache: `chunk`s follow, then `relayEnded`. */
   head(head: Head, served: Served): void;
   /** Fetch it yourself. */
-  alone(): void;
+  bypass(): void;
   /** What came was for its leader alone: ask anew, and after too many leaders do the other thing. */
-  elect(otherwise: 'alone' | 'refused'): void;
+  elect(otherwise: 'bypass' | 'refused'): void;
   refused(code: ErrorCode, detail: string, retryAfterS: number): void;
   interim(head: Head): void;
   chunk(bytes: Uint8Array): void;
@@ -212,9 +212,9 @@ export class Asks {
       return;
     }
     switch (message.kind) {
-      case 'alone':
+      case 'bypass':
         this.#each(this.#drop(ask, false), (member) => {
-          member.alone();
+          member.bypass();
         });
         return;
       case 'refused':
@@ -319,8 +319,8 @@ function isRelayed(message: Answer): message is RelayedAnswer {
 
 /** Not the leader: the answer was not for him. */
 function sendOn(member: AskHandler, what: Aftermath): void {
-  if (what === 'alone') member.alone();
-  else member.elect(what === 'elect' ? 'alone' : 'refused');
+  if (what === 'bypass') member.bypass();
+  else member.elect(what === 'elect' ? 'bypass' : 'refused');
 }
 
 /** All but the first of those who wait were folded into its request. */

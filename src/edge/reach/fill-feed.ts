@@ -30,7 +30,7 @@ export class FillFeed {
   readonly followers = new Set<Follower>();
   /** The asks that led here, to be cancelled together. */
   readonly asks = new Set<{ readonly id: number; readonly shard: number }>();
-  whenDeserted: ((feed: FillFeed) => void) | undefined;
+  whenAbandoned: ((feed: FillFeed) => void) | undefined;
   readonly #arena: ArenaView;
   #admitting = false;
   #told: Place | undefined;
@@ -94,7 +94,7 @@ export class FillFeed {
     if (this.followers.size > 0 || this.#admitting || this.#state === 'closed') return;
     if (this.#state === 'open') {
       if (this.#hasAll) return; // its end is on the way: there is nothing to cancel
-      this.whenDeserted?.(this);
+      this.whenAbandoned?.(this);
     }
     this.close();
   }

@@ -47,8 +47,8 @@ export class FillFeeds {
     const feed = known ?? new FillFeed(fill, from, descriptor, arena);
     this.#feeds.set(fill, feed);
     feed.asks.add(ask);
-    feed.whenDeserted = (deserted) => {
-      this.#desert(deserted);
+    feed.whenAbandoned = (abandoned) => {
+      this.#abandon(abandoned);
     };
     return feed;
   }
@@ -121,7 +121,7 @@ export class FillFeeds {
   }
 
   /** Nobody here follows any more: tell the shard, which may stop the fill. */
-  #desert(feed: FillFeed): void {
+  #abandon(feed: FillFeed): void {
     this.#feeds.delete(feed.id);
     for (const { id, shard } of feed.asks) {
       this.#options.send(feed.worker, { kind: 'cancel', id, shard });

@@ -1,12 +1,12 @@
 /**
  * Finds what this worker may serve without asking: one look into the directory of the key's shard. What takes
- * more than its text is made ready for it, an object of JavaScript; some of these are kept for the next request,
+ * more than its metadata is made ready for it, an object of JavaScript; some of these are kept for the next request,
  * each in the place its slot has by hash, so that they are bounded and no index of their own.
  */
 import type { ArenaView } from '../../arena/arena.js';
 import type { Directory } from '../../arena/directory.js';
-import { type TextView, TOLD } from '../../arena/stored-text.js';
-import { understand } from '../../protocol/told.js';
+import { type MetadataView, METADATA_FLAGS } from '../../arena/metadata.js';
+import { decodeMetadata } from '../../protocol/metadata-codec.js';
 import { secondaryKey } from '../../rules/vary.js';
 import type { FieldLines } from '../../http/fields.js';
 import { hash32, shardOf, spread } from '../../runtime/hash.js';
@@ -25,7 +25,7 @@ export interface LookupOptions {
 
 interface Ready {
   readonly object: LocalObject;
-  /** Of the text that it was made of: one of the same slot and generation may tell more. */
+  /** Of the metadata that it was made of: one of the same slot and generation may say more. */
   readonly edition: number;
 }
 
@@ -50,24 +50,24 @@ export class Lookup {
   }
 
   /**
-   * The whole response that the fields select, or the head of one in slices; parts are told by their shard. Nothing
+   * The whole response that the fields select, or the head of one in slices; their shard knows of parts. Nothing
    * keeps it in place: acquire its slot under its generation.
    */
   find(key: string, fields: FieldLines): LocalObject | undefined {
     const hash = hash32(key);
     const directory = this.directoryOf(hash);
     if (directory === undefined) return undefined;
-    const { text, view } = directory;
+    const { metadata, view } = directory;
     let selected: number | undefined; // of one key all vary by the same fields
     const isWanted = (): boolean => {
-      if ((text.flags & TOLD.part) !== 0) return false;
-      if (!text.varies) return true;
-      selected ??= hash32(secondaryKey(text.names, fields)) | 0;
-      return selected === text.secondary;
+      if ((metadata.flags & METADATA_FLAGS.part) !== 0) return false;
+      if (!metadata.varies) return true;
+      selected ??= hash32(secondaryKey(metadata.names, fields)) | 0;
+      return selected === metadata.secondary;
     };
     if (!directory.protect(key, hash, isWanted)) return undefined;
     try {
-      const object = this.ready(text, key);
+      const object = this.ready(metadata, key);
       const { vary, secondary } = object.descriptor;
       // A hash has led here.
       const isIt = vary.length === 0 || secondaryKey(vary, fields) === secondary;
@@ -77,25 +77,25 @@ export class Lookup {
     }
   }
 
-  /** The object of a guarded text of that key. */
-  ready(text: TextView, key: string): LocalObject {
-    const { slot, edition } = text;
+  /** The object of that key whose metadata is guarded. */
+  ready(metadata: MetadataView, key: string): LocalObject {
+    const { slot, edition } = metadata;
     const place = spread(slot) >>> (32 - PLACE_BITS);
     const known = this.#ready[place];
-    if (known?.edition === edition && isOf(known.object, slot, text.generation)) {
+    if (known?.edition === edition && isOf(known.object, slot, metadata.generation)) {
       return known.object;
     }
-    const object = this.#make(text, key);
+    const object = this.#make(metadata, key);
     this.#keep(place, object.bytes > MAX_KEPT_BYTES ? undefined : { object, edition });
     return object;
   }
 
-  #make(text: TextView, key: string): LocalObject {
+  #make(metadata: MetadataView, key: string): LocalObject {
     const { directories, arena, cacheName } = this.#options;
-    const { names, bornMs, fields, pack } = text;
+    const { names, bornMs, fields, pack } = metadata;
     const shard = shardOf(hash32(key), directories.length);
-    const places = text.places();
-    const { descriptor } = understand({ key, shard, names, bornMs, fields, pack, places });
+    const places = metadata.places();
+    const { descriptor } = decodeMetadata({ key, shard, names, bornMs, fields, pack, places });
     return new LocalObject(descriptor, arena, cacheName);
   }
 

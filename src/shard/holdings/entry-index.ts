@@ -1,18 +1,18 @@
 /**
- * What a shard knows, by key and by slot. What nothing happens to rests: all that is told of it lies as
- * a text in the arena, and nothing of it on the heap. Whoever looks at it wakes it, variant by variant,
- * and the next tick puts it to rest again; an entry that is held stays awake. So an `Entry` or `Stored`
- * must not be kept across turns of the loop, unless it is held: name it by slot and generation instead.
+ * What a shard knows, by key and by slot. A response that nothing happens to has its metadata in the arena
+ * and nothing on the heap. Whoever looks at it loads it, variant by variant, and the next tick unloads it
+ * again; an entry that is held stays resident. So an `Entry` or `Stored` must not be kept across turns of
+ * the loop, unless it is held: name it by slot and generation instead.
  */
 import { type Books, NO_SLOT } from '../../arena/layout.js';
 import { hash32 } from '../../runtime/hash.js';
-import { Awake } from './awake.js';
+import { Residents } from './residents.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { Body } from './object-store.js';
 import { SliceKeys } from './slice-keys.js';
 import { type KeyDigest, SlotChains } from './slot-chains.js';
-import { isTellable, textOf, wake } from './stored-as-text.js';
-import type { StoredTexts } from './stored-texts.js';
+import { isPublishable, metadataOf, load } from './stored-metadata.js';
+import type { MetadataStore } from './metadata-store.js';
 
 /**
  * Responses of one key, variants and parts: whatever looks for one walks past the others. Traffic Server
@@ -29,19 +29,19 @@ export interface EntryIndexOptions {
   readonly share: number;
   /** Visits by slot, as the eviction hand sees them. */
   readonly hits: Uint8Array;
-  readonly texts: StoredTexts;
-  /** Heap that what is awake may take before it is put to rest ahead of the tick. */
-  readonly awakeBytes: number;
-  /** One response too many, or one without room for its text. */
+  readonly metadata: MetadataStore;
+  /** Heap that resident responses may take before they are unloaded ahead of the tick. */
+  readonly residentBytes: number;
+  /** One response too many, or one without room for its metadata. */
   readonly giveUp: (stored: Stored) => void;
 }
 
-/** An entry of which something is awake, or that is held. */
+/** An entry of which something is resident, or that is held. */
 interface Known {
   readonly entry: Entry;
   readonly digest: KeyDigest;
   head: number; // of its chain; NO_SLOT while nothing is stored
-  awake: number; // of its responses
+  residents: number; // of its responses
 }
 
 export class EntryIndex {
@@ -49,12 +49,12 @@ export class EntryIndex {
   readonly #chains: SlotChains;
   readonly #known = new Map<string, Known>();
   readonly #slices = new SliceKeys();
-  readonly #awake = new Awake();
+  readonly #residents = new Residents();
   /** By slot: whose body, or a coding of it, lies there: the slot of that body. */
   readonly #mains: Int32Array;
-  /** By slot: hash of the secondary key, so that a walk wakes no others. */
+  /** By slot: hash of the secondary key, so that a walk loads no others. */
   readonly #secondaries: Int32Array;
-  /** Looked at since they were last put to rest. */
+  /** Looked at since they were last unloaded. */
   readonly #touched = new Set<Entry>();
   #responses = 0;
   #sweepScheduled = false;
@@ -79,13 +79,13 @@ export class EntryIndex {
     return this.#responses;
   }
 
-  /** Estimate of what is awake, on the heap. */
+  /** Estimate of what resident responses take of the heap. */
   get heapBytes(): number {
-    return this.#awake.bytes;
+    return this.#residents.bytes;
   }
 
-  get textBytes(): number {
-    return this.#options.texts.bytes;
+  get metadataBytes(): number {
+    return this.#options.metadata.bytes;
   }
 
   has(key: string): boolean {
@@ -118,34 +118,33 @@ export class EntryIndex {
   ownerOf(slot: number): Stored | undefined {
     const main = this.#mains[slot] ?? NO_SLOT;
     if (main === NO_SLOT) return undefined;
-    const awake = this.#awake.get(main);
-    if (awake !== undefined) {
-      this.#touch(awake.entry);
-      return awake;
+    const resident = this.#residents.get(main);
+    if (resident !== undefined) {
+      this.#touch(resident.entry);
+      return resident;
     }
-    const entry = this.get(this.#options.texts.at(main).key);
+    const entry = this.get(this.#options.metadata.at(main).key);
     if (entry === undefined) return undefined;
-    this.#wake(entry, this.#secondaries[main]);
-    return this.#awake.get(main);
+    this.#load(entry, this.#secondaries[main]);
+    return this.#residents.get(main);
   }
 
   /** False: it was purged, replaced or evicted, and its slot may be another object's. */
   isHeld(stored: Stored): boolean {
-    return this.#awake.get(stored.body.slot) === stored;
+    return this.#residents.get(stored.body.slot) === stored;
   }
 
   /**
-   * Forgets a response that rests, without waking it: its body, and those of its codings, which the caller
-   * gives back. Undefined: what lies in the slot does not rest, or is not the first of its key.
+   * Forgets a response that is not resident, without loading it: its body, and those of its codings, which the
+   * caller gives back. Undefined: what lies in the slot is resident, or is not the first of its key.
    */
-  takeResting(slot: number): Body[] | undefined {
-    if (this.#mains[slot] !== slot || this.#awake.has(slot)) return undefined;
-    const { texts } = this.#options;
+  takeUnloaded(slot: number): Body[] | undefined {
+    if (this.#mains[slot] !== slot || this.#residents.has(slot)) return undefined;
     if (!this.#chains.isHead(slot)) return undefined;
-    const text = texts.at(slot);
-    const { key } = text;
+    const view = this.#options.metadata.at(slot);
+    const { key } = view;
     if (this.#known.has(key)) return undefined;
-    const bodies = text.places();
+    const bodies = view.places();
     for (const body of bodies) this.#mains[body.slot] = NO_SLOT;
     this.#responses -= 1;
     if (this.#chains.remove(slot, slot) === NO_SLOT) this.#slices.remove(key);
@@ -162,27 +161,27 @@ export class EntryIndex {
   dropIfEmpty(entry: Entry): void {
     const known = this.#known.get(entry.key);
     if (known?.entry !== entry || entry.holds > 0) return;
-    if (known.awake > 0) this.#touch(entry);
+    if (known.residents > 0) this.#touch(entry);
     else this.#forget(entry);
   }
 
-  /** Puts to rest what was looked at. */
+  /** Unloads what was looked at. */
   sweep(): void {
-    for (const entry of [...this.#touched]) this.rest(entry);
+    for (const entry of [...this.#touched]) this.unload(entry);
   }
 
   /** Nothing while it is held. */
-  rest(entry: Entry): void {
+  unload(entry: Entry): void {
     this.#touched.delete(entry);
     const known = this.#known.get(entry.key);
     if (known?.entry !== entry || entry.holds > 0) return;
-    for (const [secondary, variant] of entry.variants.awake()) {
-      if (this.#restVariant(known, variant)) entry.variants.forget(secondary);
+    for (const [secondary, variant] of entry.variants.resident()) {
+      if (this.#unloadVariant(known, variant)) entry.variants.forget(secondary);
     }
     this.dropIfEmpty(entry);
   }
 
-  /** Something is under way for the entry: it stays awake until `letGo`. */
+  /** Something is under way for the entry: it stays resident until `letGo`. */
   hold(entry: Entry): void {
     entry.holds += 1;
   }
@@ -190,7 +189,7 @@ export class EntryIndex {
   letGo(entry: Entry): void {
     entry.holds -= 1;
     // Workers serve it without us from now on, and it goes before the collector takes it for old.
-    this.rest(entry);
+    this.unload(entry);
   }
 
   /**
@@ -213,28 +212,28 @@ export class EntryIndex {
   }
 
   #keyOf(slot: number): string {
-    return this.#awake.get(slot)?.entry.key ?? this.#options.texts.at(slot).key;
+    return this.#residents.get(slot)?.entry.key ?? this.#options.metadata.at(slot).key;
   }
 
   #know(key: string, place: Pick<Known, 'digest' | 'head'>): Entry {
     const entry = newEntry(key, (of, secondary) => {
-      this.#wake(of, secondary === undefined ? undefined : hash32(secondary) | 0);
+      this.#load(of, secondary === undefined ? undefined : hash32(secondary) | 0);
     });
-    if (place.head !== NO_SLOT) entry.vary = this.#options.texts.at(place.head).names;
-    this.#known.set(key, { entry, ...place, awake: 0 });
-    this.#awake.addEntry(entry);
+    if (place.head !== NO_SLOT) entry.vary = this.#options.metadata.at(place.head).names;
+    this.#known.set(key, { entry, ...place, residents: 0 });
+    this.#residents.addEntry(entry);
     this.#touch(entry);
     return entry;
   }
 
   #forget(entry: Entry): void {
     this.#touched.delete(entry);
-    if (this.#known.delete(entry.key)) this.#awake.removeEntry(entry);
+    if (this.#known.delete(entry.key)) this.#residents.removeEntry(entry);
   }
 
   #touch(entry: Entry): void {
     this.#touched.add(entry);
-    if (this.#awake.bytes < this.#options.awakeBytes || this.#sweepScheduled) return;
+    if (this.#residents.bytes < this.#options.residentBytes || this.#sweepScheduled) return;
     this.#sweepScheduled = true;
     setImmediate(() => {
       this.#sweepScheduled = false;
@@ -242,29 +241,29 @@ export class EntryIndex {
     });
   }
 
-  /** Wakes the entry's responses whose secondary key has that hash; without one, all. */
-  #wake(entry: Entry, secondary: number | undefined): void {
+  /** Loads the entry's responses whose secondary key has that hash; without one, all. */
+  #load(entry: Entry, secondary: number | undefined): void {
     const known = this.#known.get(entry.key);
     if (known?.entry !== entry) return;
     for (let slot = known.head; slot !== NO_SLOT; slot = this.#chains.after(slot)) {
-      if (this.#awake.has(slot)) continue;
+      if (this.#residents.has(slot)) continue;
       if (secondary !== undefined && this.#secondaries[slot] !== secondary) continue;
-      const { texts, shard } = this.#options;
-      const stored = wake(texts.at(slot), entry, shard);
-      const variant = entry.variants.ensureAwake(stored.secondary);
+      const { metadata, shard } = this.#options;
+      const stored = load(metadata.at(slot), entry, shard);
+      const variant = entry.variants.ensureResident(stored.secondary);
       if (stored.descriptor.status === 206) variant.parts.push(stored);
       else variant.whole = stored;
-      this.#setAwake(known, stored, true);
+      this.#setResident(known, stored, true);
     }
   }
 
-  #setAwake(known: Known, stored: Stored, isTold: boolean): void {
-    this.#awake.add(stored, isTold);
-    known.awake += 1;
+  #setResident(known: Known, stored: Stored, isRecorded: boolean): void {
+    this.#residents.add(stored, isRecorded);
+    known.residents += 1;
   }
 
-  #setAsleep(known: Known, slot: number): void {
-    if (this.#awake.remove(slot)) known.awake -= 1;
+  #setUnloaded(known: Known, slot: number): void {
+    if (this.#residents.remove(slot)) known.residents -= 1;
   }
 
   #adopt(slot: number, stored: Stored): void {
@@ -274,7 +273,7 @@ export class EntryIndex {
     this.#mains[slot] = slot;
     this.#secondaries[slot] = hash32(stored.secondary);
     this.#responses += 1;
-    this.#setAwake(known, stored, false);
+    this.#setResident(known, stored, false);
     if (known.head === NO_SLOT) {
       this.#chains.begin(known.digest, slot);
       known.head = slot;
@@ -288,10 +287,10 @@ export class EntryIndex {
     const main = this.#mains[slot] ?? NO_SLOT;
     this.#mains[slot] = NO_SLOT;
     if (main !== slot) return; // a coding, or nobody's
-    const awake = this.#awake.get(slot);
-    const known = awake === undefined ? undefined : this.#known.get(awake.entry.key);
-    if (known === undefined) throw new RangeError(`slot ${slot} is given up asleep`);
-    this.#setAsleep(known, slot);
+    const resident = this.#residents.get(slot);
+    const known = resident === undefined ? undefined : this.#known.get(resident.entry.key);
+    if (known === undefined) throw new RangeError(`slot ${slot} is given up unloaded`);
+    this.#setUnloaded(known, slot);
     this.#responses -= 1;
     known.head = this.#chains.remove(known.head, slot);
     if (known.head === NO_SLOT) this.#slices.remove(known.entry.key);
@@ -313,22 +312,22 @@ export class EntryIndex {
     if (stored !== undefined) giveUp(stored);
   }
 
-  /** True when nothing of the variant is awake any more. */
-  #restVariant(known: Known, variant: Variant): boolean {
-    const { texts, giveUp } = this.#options;
+  /** True when nothing of the variant is resident any more. */
+  #unloadVariant(known: Known, variant: Variant): boolean {
+    const { metadata, giveUp } = this.#options;
     const held = storedIn(variant).filter((stored) => this.isHeld(stored));
-    if (!held.every(isTellable)) return false;
-    const untold = held.filter((stored) => !this.#awake.isTold(stored));
-    for (const { body } of untold) texts.withdraw(body.slot);
-    if (untold.some(({ body }) => texts.isRead(body.slot))) {
+    if (!held.every(isPublishable)) return false;
+    const unrecorded = held.filter((stored) => !this.#residents.isRecorded(stored));
+    for (const { body } of unrecorded) metadata.withdraw(body.slot);
+    if (unrecorded.some(({ body }) => metadata.isRead(body.slot))) {
       this.#touched.add(known.entry); // the next sweep tries again
       return false;
     }
     for (const stored of held) {
-      // Making room for the text of one may cost another its place.
+      // Making room for the metadata of one may cost another its place.
       if (!this.isHeld(stored)) continue;
-      if (this.#awake.isTold(stored) || texts.put(textOf(stored))) {
-        this.#setAsleep(known, stored.body.slot);
+      if (this.#residents.isRecorded(stored) || metadata.put(metadataOf(stored))) {
+        this.#setUnloaded(known, stored.body.slot);
       } else giveUp(stored);
     }
     return true;

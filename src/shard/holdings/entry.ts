@@ -14,7 +14,7 @@ export interface Stored {
   readonly body: Body;
   encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
   originFields: FieldLines; // as received, with Date and Age: what a 304 updates
-  descriptor: Descriptor; // another one with each change of what is told
+  descriptor: Descriptor; // another one with each change of the metadata
   rhythm?: Rhythm | undefined; // of a manifest
   retryAtMs: number; // after a failed revalidation: not before this
 }
@@ -24,51 +24,51 @@ export interface Variant {
   readonly parts: Stored[];
 }
 
-/** Wakes what rests of an entry: the variant with that secondary key, or all. */
-export type WakeVariants = (entry: Entry, secondary: string | undefined) => void;
+/** Loads what is not resident of an entry: the variant with that secondary key, or all. */
+export type LoadVariants = (entry: Entry, secondary: string | undefined) => void;
 
-/** What an entry holds, by secondary key. What rests is woken by being asked for. */
+/** What an entry holds, by secondary key. What is not resident is loaded when it is asked for. */
 export class Variants {
-  readonly #awake = new Map<string, Variant>();
-  readonly #wake: (secondary: string | undefined) => void;
+  readonly #residents = new Map<string, Variant>();
+  readonly #load: (secondary: string | undefined) => void;
 
-  constructor(wake: (secondary: string | undefined) => void) {
-    this.#wake = wake;
+  constructor(load: (secondary: string | undefined) => void) {
+    this.#load = load;
   }
 
   get(secondary: string): Variant | undefined {
-    if (!this.#awake.has(secondary)) this.#wake(secondary);
-    return this.#awake.get(secondary);
+    if (!this.#residents.has(secondary)) this.#load(secondary);
+    return this.#residents.get(secondary);
   }
 
   /** The same, made where there is none. */
   ensure(secondary: string): Variant {
     const known = this.get(secondary);
-    return known ?? this.ensureAwake(secondary);
+    return known ?? this.ensureResident(secondary);
   }
 
   /** All, as a list of its own. */
   values(): Variant[] {
-    this.#wake(undefined);
-    return [...this.#awake.values()];
+    this.#load(undefined);
+    return [...this.#residents.values()];
   }
 
-  /** Those that rest are left alone. */
-  awake(): [secondary: string, Variant][] {
-    return [...this.#awake];
+  /** Without loading others. */
+  resident(): [secondary: string, Variant][] {
+    return [...this.#residents];
   }
 
-  ensureAwake(secondary: string): Variant {
-    const known = this.#awake.get(secondary);
+  ensureResident(secondary: string): Variant {
+    const known = this.#residents.get(secondary);
     if (known !== undefined) return known;
     const variant: Variant = { whole: undefined, parts: [] };
-    this.#awake.set(secondary, variant);
+    this.#residents.set(secondary, variant);
     return variant;
   }
 
   /** What of it is in the arena stays there. */
   forget(secondary: string): void {
-    this.#awake.delete(secondary);
+    this.#residents.delete(secondary);
   }
 }
 
@@ -76,14 +76,14 @@ export interface Entry {
   readonly key: string;
   vary: readonly string[];
   readonly variants: Variants;
-  holds: number; // fills under way, which keep it awake
+  holds: number; // fills under way, which keep it resident
 }
 
 export const NO_ENCODINGS = new Map<EncodedBody['coding'], Body>();
 
-/** An entry of which nothing is awake. */
-export function newEntry(key: string, wake?: WakeVariants): Entry {
-  const variants = new Variants((secondary) => wake?.(entry, secondary));
+/** An entry of which nothing is resident. */
+export function newEntry(key: string, load?: LoadVariants): Entry {
+  const variants = new Variants((secondary) => load?.(entry, secondary));
   const entry: Entry = { key, vary: [], variants, holds: 0 };
   return entry;
 }

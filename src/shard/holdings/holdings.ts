@@ -1,6 +1,6 @@
 /**
  * What a shard has: which responses there are, where their bytes lie, and how long they may stay. The store
- * takes room from what the index knows, and the index gives up what the store has no room to tell of:
+ * takes room from what the index knows, and the index gives up what the store has no room for the metadata of:
  * here both meet. Owned by the shard's thread.
  */
 import type { ArenaView } from '../../arena/arena.js';
@@ -21,9 +21,9 @@ import { Rebalance } from './rebalance.js';
 
 /** Larger blocks than this are cut from several: a 64 MiB arena still has eight of them. */
 const MAX_BLOCK_BYTES = 8_388_608;
-/** Of a shard's memory, what may be awake on the heap beside it before it is put to rest at once. */
-const AWAKE_SHARE = 1 / 64;
-const MIN_AWAKE_BYTES = 1_048_576;
+/** Of a shard's memory, what may be resident on the heap beside it before it is unloaded at once. */
+const RESIDENT_SHARE = 1 / 64;
+const MIN_RESIDENT_BYTES = 1_048_576;
 
 export interface HoldingsOptions {
   readonly shard: number;
@@ -53,7 +53,7 @@ export class Holdings {
       maxBlockBytes: Math.min(MAX_BLOCK_BYTES, bankBytes),
     });
     const banks = new Banks({ arena, shard, allocator });
-    const { store, texts } = openStore({
+    const { store, metadata } = openStore({
       arena,
       shard,
       allocator,
@@ -69,8 +69,8 @@ export class Holdings {
       books,
       share,
       hits: arena.hits,
-      texts,
-      awakeBytes: Math.max(MIN_AWAKE_BYTES, share * MIN_BLOCK_BYTES * AWAKE_SHARE),
+      metadata,
+      residentBytes: Math.max(MIN_RESIDENT_BYTES, share * MIN_BLOCK_BYTES * RESIDENT_SHARE),
       giveUp: (stored) => {
         metrics.add('evictions');
         this.discard(stored);
@@ -89,7 +89,7 @@ export class Holdings {
   }
 
   /** Puts a new response, whose body is stored, in its place: a whole one takes that of all it replaces. */
-  keep(stored: Stored): void {
+  add(stored: Stored): void {
     this.index.own(stored.body.slot, stored);
     for (const replaced of placeStored(stored)) this.discard(replaced);
   }
@@ -146,9 +146,9 @@ export class Holdings {
   #evicted(slot: number): Body | undefined {
     const { index, store } = this;
     this.#options.metrics.add('evictions');
-    const resting = index.takeResting(slot);
-    if (resting !== undefined) {
-      const [body, ...codings] = resting;
+    const unloaded = index.takeUnloaded(slot);
+    if (unloaded !== undefined) {
+      const [body, ...codings] = unloaded;
       for (const coding of codings) store.discard(coding);
       return body;
     }
@@ -163,7 +163,7 @@ export class Holdings {
   }
 }
 
-/** Takes the coding that lies in `slot` out of what is told of a response, and gives its body. */
+/** Takes the coding that lies in `slot` out of a response, and gives its body. */
 function withoutCoding(stored: Stored, slot: number): Body | undefined {
   const encodings = stored.descriptor.encodings.filter((encoded) => encoded.slot !== slot);
   stored.descriptor = { ...stored.descriptor, encodings };

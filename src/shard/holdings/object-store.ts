@@ -9,9 +9,9 @@ import type { BuddyAllocator, Extent } from '../../arena/buddy.js';
 import type { Banks } from '../../arena/banks.js';
 import { MIN_BLOCK_BYTES, NO_SLOT } from '../../arena/layout.js';
 import type { S3Fifo } from '../../arena/eviction.js';
-import type { Place } from '../../arena/stored-text.js';
+import type { Place } from '../../arena/metadata.js';
 import { KeptTime } from './kept-time.js';
-import type { StoredTexts } from './stored-texts.js';
+import type { MetadataStore } from './metadata-store.js';
 
 /** Room made for one object: at most so many times its bytes and that share of the arena, ... */
 const EVICT_FACTOR = 2;
@@ -24,7 +24,7 @@ export type Body = Place;
 
 export interface ObjectStoreOptions {
   readonly arena: ArenaView;
-  readonly texts: StoredTexts;
+  readonly metadata: MetadataStore;
   readonly allocator: BuddyAllocator;
   readonly banks: Banks;
   readonly eviction: S3Fifo;
@@ -36,7 +36,7 @@ export interface ObjectStoreOptions {
 export class ObjectStore {
   readonly arena: ArenaView;
   readonly kept: KeptTime;
-  readonly #texts: StoredTexts;
+  readonly #metadata: MetadataStore;
   readonly #allocator: BuddyAllocator;
   readonly #banks: Banks;
   readonly #eviction: S3Fifo;
@@ -49,7 +49,7 @@ export class ObjectStore {
 
   constructor(options: ObjectStoreOptions) {
     this.arena = options.arena;
-    this.#texts = options.texts;
+    this.#metadata = options.metadata;
     this.#allocator = options.allocator;
     this.#banks = options.banks;
     this.#eviction = options.eviction;
@@ -73,7 +73,7 @@ export class ObjectStore {
     return this.#retired.length;
   }
 
-  /** Bytes of the arena that something lies in: bodies, texts, and what is rounded up. */
+  /** Bytes of the arena that something lies in: bodies, metadata, and what is rounded up. */
   get takenBytes(): number {
     return this.#allocator.sizeBytes - this.#allocator.freeBytes;
   }
@@ -126,14 +126,14 @@ export class ObjectStore {
     this.arena.hits[body.slot] = 0;
     this.kept.stored(body.slot);
     this.#count(body, 1);
-    // Small ones are mostly text, and cost what they take.
+    // Small ones are mostly metadata, and cost what they take.
     this.#eviction.insert(body.slot, lengthOf(body.extents), keyHash);
   }
 
-  /** The same bytes under a new generation: what was told of them before is void. */
+  /** The same bytes under a new generation: what was published of them before is void. */
   renew(body: Body): void {
     body.generation = this.arena.bumpGeneration(body.slot);
-    this.#texts.withdraw(body.slot);
+    this.#metadata.withdraw(body.slot);
   }
 
   /** Gives up a stored body; its bytes are reused when the last reader has left. */
@@ -146,7 +146,7 @@ export class ObjectStore {
   /** Gives up a body that was never stored. */
   release(body: Body): void {
     this.arena.bumpGeneration(body.slot);
-    this.#texts.withdraw(body.slot);
+    this.#metadata.withdraw(body.slot);
     if (this.#isRead(body)) this.#retired.push(body);
     else this.#free(body);
   }
@@ -189,7 +189,7 @@ export class ObjectStore {
   }
 
   #free({ slot, extents }: Body): void {
-    this.#texts.free(slot);
+    this.#metadata.free(slot);
     this.#allocator.free(extents);
   }
 
@@ -202,7 +202,7 @@ export class ObjectStore {
 
   /** Of a body that nobody can find any more. */
   #isRead({ slot }: Body): boolean {
-    return this.arena.leases(slot) > 0 || this.#texts.isRead(slot);
+    return this.arena.leases(slot) > 0 || this.#metadata.isRead(slot);
   }
 
   /** An empty body has a block, too: its slot is the number of its first. */

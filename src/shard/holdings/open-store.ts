@@ -1,13 +1,13 @@
-/** A store and its texts, each of which needs the other. */
+/** A store and its metadata, each of which needs the other. */
 import { ObjectStore, type ObjectStoreOptions } from './object-store.js';
-import { StoredTexts } from './stored-texts.js';
+import { MetadataStore } from './metadata-store.js';
 
-/** A store and the texts of what it holds, which take their pieces from it. */
+/** A store and the metadata of what it holds, which takes its pieces from it. */
 export function openStore(
-  options: Omit<ObjectStoreOptions, 'texts'> & { readonly shard: number },
-): { readonly store: ObjectStore; readonly texts: StoredTexts } {
+  options: Omit<ObjectStoreOptions, 'metadata'> & { readonly shard: number },
+): { readonly store: ObjectStore; readonly metadata: MetadataStore } {
   const { arena, shard } = options;
-  const texts: StoredTexts = new StoredTexts({
+  const metadata: MetadataStore = new MetadataStore({
     arena,
     shard,
     pieces: {
@@ -17,6 +17,6 @@ export function openStore(
       },
     },
   });
-  const store: ObjectStore = new ObjectStore({ texts, ...options });
-  return { store, texts };
+  const store: ObjectStore = new ObjectStore({ metadata, ...options });
+  return { store, metadata };
 }

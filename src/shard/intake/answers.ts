@@ -96,8 +96,8 @@ export class Answers {
     this.#send(waiter.worker, { kind: 'end', id: waiter.id, code });
   }
 
-  alone({ worker, id }: Waiter): void {
-    this.#send(worker, { kind: 'alone', id });
+  bypass({ worker, id }: Waiter): void {
+    this.#send(worker, { kind: 'bypass', id });
   }
 
   /** `others`: those who joined these asks on their way here. */

@@ -27,5 +27,5 @@ export interface ShardContext {
   /** For what a later message says better: may be left out. */
   readonly hint: (worker: number, message: ToEdge) => void;
   /** What was sent goes out now rather than at the turn's end. */
-  readonly urge: () => void;
+  readonly flush: () => void;
 }

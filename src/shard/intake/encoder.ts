@@ -94,8 +94,8 @@ export class Encoder {
       const unworthy = [...stored.descriptor.unworthy, coding];
       stored.descriptor = { ...stored.descriptor, unworthy };
     } else if (!this.#place(stored, coding, coded)) return;
-    // Every hit would ask for it again until it is told.
-    index.rest(stored.entry);
+    // Every hit would ask for it again until it is published.
+    index.unload(stored.entry);
   }
 
   /** The object itself is leased, so its place is not what is taken. False: no room. */
@@ -140,9 +140,9 @@ export function withCodable(
   { config, holdings }: ShardContext,
   descriptor: Descriptor,
 ): Descriptor {
-  const { status, keep } = descriptor;
+  const { status, cached } = descriptor;
   const maybe = mayBeCoded(descriptor, config.compression);
-  const inPlace = keep && status === 200;
+  const inPlace = cached && status === 200;
   const codable = maybe && !(inPlace && isMediaBytes(sampleOf(holdings.store.arena, descriptor)));
   return { ...descriptor, codable };
 }

@@ -35,7 +35,7 @@ export class FillBody {
 
   /** Resolves when the whole body is in place, or has passed by. */
   async pump(fill: Fill, response: OriginResponse): Promise<void> {
-    const { metrics, urge } = this.#context;
+    const { metrics, flush } = this.#context;
     const length = fill.descriptor?.storedBytes ?? -1;
     let turnEndsAt = 0;
     for await (const chunk of response.body) {
@@ -45,7 +45,7 @@ export class FillBody {
       // Many may wait for the first bytes, on all workers. And libuv would read megabytes of what
       // follows before anybody on this thread could write.
       turnEndsAt = fill.written + TURN_BYTES;
-      urge();
+      flush();
       await nextTurn();
     }
     if (length >= 0 && fill.written !== length) {

@@ -64,7 +64,7 @@ export class FillRunner {
     try {
       const { slice } = fill.leader.request;
       if (slice !== undefined && !this.#placing.reserveSlice(fill, slice)) {
-        this.#sendAlone(fill); // before the origin is asked, or it would be asked twice
+        this.#bypassAll(fill); // before the origin is asked, or it would be asked twice
         return;
       }
       let validated = fill.stored;
@@ -141,7 +141,7 @@ export class FillRunner {
       await this.#onSlice(fill, arrival, plan);
       return;
     }
-    if (plan.store && this.#placing.keepHead(fill, arrival, plan)) {
+    if (plan.store && this.#placing.storeHead(fill, arrival, plan)) {
       discardBody(response.body);
       return;
     }
@@ -174,11 +174,11 @@ export class FillRunner {
       return;
     }
     this.#context.memory.noteUnshared(fill.entry.key, 'everybody', this.#context.clock.now());
-    this.#sendAlone(fill);
+    this.#bypassAll(fill);
   }
 
-  #sendAlone(fill: Fill): void {
-    for (const waiter of fill.waiters.values()) this.#answers.alone(waiter);
+  #bypassAll(fill: Fill): void {
+    for (const waiter of fill.waiters.values()) this.#answers.bypass(waiter);
     fill.waiters.clear();
   }
 

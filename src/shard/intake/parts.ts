@@ -11,7 +11,7 @@ import { withCodable } from './encoder.js';
 import { NO_ENCODINGS, type Stored, type Variant, variantOf } from '../holdings/entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
-import { textRoom } from '../holdings/stored-as-text.js';
+import { metadataRoom } from '../holdings/stored-metadata.js';
 
 /** Parts of one representation that may lie apart; past it the oldest goes. */
 const MAX_PARTS = 64;
@@ -159,7 +159,7 @@ function joined(context: ShardContext, group: readonly Stored[]): Stored | undef
   const end = Math.max(...group.map(endOf));
   // In one turn, on the thread that serves: what is larger stays apart and is asked for by range.
   if (end - start > Math.min(config.cache.maxObject, MAX_JOIN_BYTES)) return undefined;
-  const room = textRoom(like.entry.key, like.originFields);
+  const room = metadataRoom(like.entry.key, like.originFields);
   const body = store.reserve(end - start, room);
   if (body === undefined) return undefined;
   // Making room may have evicted one of them.
@@ -196,7 +196,7 @@ function joined(context: ShardContext, group: readonly Stored[]): Stored | undef
     }),
   };
   // First: with its last part an entry would be forgotten.
-  holdings.keep(stored);
+  holdings.add(stored);
   for (const part of group) holdings.discard(part);
   return whole ? undefined : stored;
 }

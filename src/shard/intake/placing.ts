@@ -1,4 +1,4 @@
-/** Gives an origin's answer its place in the shard: room as it begins, and what is told of it as it ends. */
+/** Gives an origin's answer its place in the shard: room as it begins, and its metadata as it ends. */
 import { mayShare } from '../../rules/audience.js';
 import type { SliceOf } from '../../protocol/slices.js';
 import { secondaryKey } from '../../rules/vary.js';
@@ -17,7 +17,7 @@ import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from '.
 import type { Body } from '../holdings/object-store.js';
 import { isSliced } from './slicing.js';
 import { type Span, spanOf } from './span.js';
-import { textRoom } from '../holdings/stored-as-text.js';
+import { metadataRoom } from '../holdings/stored-metadata.js';
 
 /** Fields that an origin may be expected to send with a slice. */
 const SLICE_FIELDS_BYTES = 512;
@@ -47,7 +47,7 @@ export class Placing {
   reserveSlice(fill: Fill, { first, last }: SliceOf): boolean {
     const { store } = this.#context.holdings;
     const bytes = last - first + 1;
-    fill.reserved = store.reserve(bytes, textRoom(fill.entry.key, []) + SLICE_FIELDS_BYTES);
+    fill.reserved = store.reserve(bytes, metadataRoom(fill.entry.key, []) + SLICE_FIELDS_BYTES);
     return fill.reserved !== undefined;
   }
 
@@ -67,7 +67,7 @@ export class Placing {
     if (body === undefined) return 'no-room';
     fill.reserved = undefined;
     const { entry } = fill;
-    const { secondary, strangers } = this.#select(fill, plan);
+    const { secondary, mismatched } = this.#select(fill, plan);
     fill.body = body;
     fill.phase = 'filling';
     fill.sentExtents = body.extents.length;
@@ -84,29 +84,29 @@ export class Placing {
         totalBytes: span.total,
         sliceBytes: 0,
         codable: false,
-        keep: false,
+        cached: false,
       }),
     );
     this.#answers.filling(fill, response.status);
-    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    for (const waiter of mismatched) this.#hooks.redecide(waiter);
     return undefined;
   }
 
   /**
-   * Keeps what is told of an object whose bytes are to be fetched in slices, and answers all whom it
+   * Stores the metadata of an object whose bytes are to be fetched in slices, and answers all whom it
    * suits. False: it is none.
    */
-  keepHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
+  storeHead(fill: Fill, { response }: Arrival, plan: StoringPlan): boolean {
     const { config, shard, holdings } = this.#context;
     const { store } = holdings;
     const { entry } = fill;
     const span = spanOf(fill, response);
     if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
     const originFields = headFields(response);
-    const room = textRoom(entry.key, originFields);
+    const room = metadataRoom(entry.key, originFields);
     const body = store.reserve(0, room);
     if (body === undefined) return false;
-    const { secondary, strangers } = this.#select(fill, plan);
+    const { secondary, mismatched } = this.#select(fill, plan);
     const place = {
       key: entry.key,
       shard,
@@ -119,13 +119,13 @@ export class Placing {
       totalBytes: span.total,
       sliceBytes: config.cache.sliceSize,
       codable: false,
-      keep: true,
+      cached: true,
     };
     const descriptor = describe(200, originFields, plan, place);
     if (!fill.purged) {
       store.store(body, 0, hash32(entry.key), room);
       const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
-      this.#keep({
+      this.#add({
         entry,
         secondary,
         kind,
@@ -144,35 +144,35 @@ export class Placing {
       stored: true,
     });
     if (fill.purged) store.release(body);
-    for (const waiter of strangers) this.#hooks.redecide(waiter);
+    for (const waiter of mismatched) this.#hooks.redecide(waiter);
     return true;
   }
 
   #reserve(fill: Fill, { headers }: OriginResponse, { length }: Span): Body | undefined {
     const { store } = this.#context.holdings;
-    const room = textRoom(fill.entry.key, headers);
+    const room = metadataRoom(fill.entry.key, headers);
     return store.reserve(length < 0 ? FIRST_GROWTH_BYTES - room : length, room);
   }
 
-  #keep(stored: Stored): void {
-    this.#context.holdings.keep(stored);
+  #add(stored: Stored): void {
+    this.#context.holdings.add(stored);
     this.#hooks.onStored(stored);
   }
 
   /** By what the answer is selected from now on; takes out of the fill those whom it does not suit. */
-  #select(fill: Fill, plan: StoringPlan): { secondary: string; strangers: Waiter[] } {
+  #select(fill: Fill, plan: StoringPlan): { secondary: string; mismatched: Waiter[] } {
     const { vary } = plan;
     if (!fill.purged) this.#adoptVary(fill.entry, vary);
     const secondary = secondaryKey(vary, fill.leader.request.headers);
     fill.among.rekey(fill, secondary);
-    const strangers: Waiter[] = [];
+    const mismatched: Waiter[] = [];
     for (const [asker, waiter] of fill.waiters) {
       const { headers, credentialed } = waiter.request;
       if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
       fill.waiters.delete(asker);
-      strangers.push(waiter);
+      mismatched.push(waiter);
     }
-    return { secondary, strangers };
+    return { secondary, mismatched };
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
@@ -205,9 +205,13 @@ export class Placing {
     const originFields = arrival.response.headers;
     const described = withCodable(
       this.#context,
-      describe(descriptor.status, originFields, plan, { ...placed, totalBytes: total, keep: true }),
+      describe(descriptor.status, originFields, plan, {
+        ...placed,
+        totalBytes: total,
+        cached: true,
+      }),
     );
-    store.store(body, fill.written, hash32(entry.key), textRoom(entry.key, originFields));
+    store.store(body, fill.written, hash32(entry.key), metadataRoom(entry.key, originFields));
     const stored: Stored = {
       entry,
       secondary: descriptor.secondary,
@@ -219,12 +223,12 @@ export class Placing {
       rhythm: facts.rhythm?.of,
       retryAtMs: 0,
     };
-    this.#keep(stored);
+    this.#add(stored);
     this.#answers.ended(fill, { ok: true });
   }
 }
 
-/** Of a part, what is told of the whole as well. */
+/** Of a part, what is said of the whole as well. */
 function headFields({ status, headers }: OriginResponse): FieldLines {
   if (status === 200) return headers;
   const whole = withoutContentDigests(headers);

@@ -79,8 +79,8 @@ export class Relay {
       this.#hooks.release(waiter);
       const { elections, request } = waiter;
       switch (aftermathOf(lesson, { elections, credentialed: request.credentialed })) {
-        case 'alone':
-          this.#answers.alone(waiter);
+        case 'bypass':
+          this.#answers.bypass(waiter);
           break;
         case 'refused':
           this.#answers.refuse([waiter], { code: 'GW_ORIGIN_STATUS', detail });

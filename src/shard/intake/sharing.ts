@@ -32,11 +32,11 @@ export function lessonOf({ status, credentialed, large }: Unshared): Lesson {
   if (status >= 500) return forAll('elect-or-refuse', 'nobody', false);
   if (status < 200 || status === 304) return forAll('elect', 'nobody', false);
   if (status >= 400 && !ABOUT_THE_RESOURCE.has(status)) return forAll('elect', 'nobody', false);
-  if (large) return forAll('alone', 'nobody', true);
-  if (!credentialed) return forAll('alone', 'everybody', true);
+  if (large) return forAll('bypass', 'nobody', true);
+  if (!credentialed) return forAll('bypass', 'everybody', true);
   // Made for somebody: who is nobody may find that his can be shared.
   return {
-    credentialed: 'alone',
+    credentialed: 'bypass',
     anonymous: 'elect',
     remember: 'credentialed',
     outdates: false,
@@ -50,7 +50,7 @@ export function aftermathOf(
 ): Aftermath {
   const what = waiter.credentialed ? lesson.credentialed : lesson.anonymous;
   if (waiter.elections < MAX_ELECTIONS) return what;
-  if (what === 'elect') return 'alone';
+  if (what === 'elect') return 'bypass';
   return what === 'elect-or-refuse' ? 'refused' : what;
 }
 

@@ -22,8 +22,8 @@ while (Atomics.load(stopped, 0) === 0) {
     if (!directory.protect(key, hashes[index] ?? 0)) continue;
     // The body is one byte all over, and the fields and the time say which.
     const body = directory.body();
-    const want = directory.text.bornMs;
-    if (Buffer.from(directory.text.fieldBytes()).toString() !== `${key} ${want}`) torn += 1;
+    const want = directory.metadata.bornMs;
+    if (Buffer.from(directory.metadata.fieldBytes()).toString() !== `${key} ${want}`) torn += 1;
     for (let at = 0; at < body.length; at += 64) if (body[at] !== want) torn += 1;
     directory.view.unprotect();
     reads += 1;

@@ -3,15 +3,15 @@ import { addonAbsence } from '../../../native/addon.js';
 import { Directory } from '../../../src/arena/directory.js';
 import { MIN_BLOCK_BYTES } from '../../../src/arena/layout.js';
 import { hash32 } from '../../../src/runtime/hash.js';
-import { placeAs, textAs, viewOf, wholeOf, writeText } from '../../support/arena.js';
+import { placeAs, metadataAs, viewOf, wholeOf, writeMetadata } from '../../support/arena.js';
 
 const arena = viewOf(65_536);
 const directory = new Directory(arena, 0);
 const keys = ['/v/1.m4s', '/v/gone.m4s', '/v/none.m4s'];
 for (const [slot, key] of keys.slice(0, 2).entries()) {
-  const textOffset = slot * MIN_BLOCK_BYTES + 64;
-  writeText(arena, textOffset, textAs({ key, places: [placeAs({ slot, bytes: 9 })] }));
-  directory.publish(textOffset);
+  const metadataOffset = slot * MIN_BLOCK_BYTES + 64;
+  writeMetadata(arena, metadataOffset, metadataAs({ key, places: [placeAs({ slot, bytes: 9 })] }));
+  directory.publish(metadataOffset);
 }
 directory.withdraw(MIN_BLOCK_BYTES + 64);
 

@@ -188,7 +188,7 @@ t.test('Asks ends what a dead worker was sending', (t) => {
   const follower = bench.ask(key);
   bench.hear(bench.filling(1), 1);
   const relayed = bench.ask(key, new Client(), false);
-  bench.hear({ kind: 'head', id: 2, head: HEAD, served: MISS, others: 'alone' }, 1);
+  bench.hear({ kind: 'head', id: 2, head: HEAD, served: MISS, others: 'bypass' }, 1);
   bench.peerDown(1);
   t.same(follower.heard, ['filling', 'failed GW_WORKER_LOST']);
   t.same(relayed.heard, ['head', 'end GW_WORKER_LOST']);

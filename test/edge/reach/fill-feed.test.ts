@@ -14,17 +14,17 @@ function follower(): Follower {
   };
 }
 
-function feedOf(written = 42): { feed: FillFeed; leases: () => number; deserted: () => number } {
+function feedOf(written = 42): { feed: FillFeed; leases: () => number; abandoned: () => number } {
   const arena = viewOf(65_536);
   const generation = arena.bumpGeneration(2);
   arena.publishWritten(2, written);
   arena.acquire(2, generation);
   const feed = new FillFeed(1, 0, describedAs({ slot: 2, generation }), arena);
-  let deserted = 0;
-  feed.whenDeserted = () => {
-    deserted += 1;
+  let abandoned = 0;
+  feed.whenAbandoned = () => {
+    abandoned += 1;
   };
-  return { feed, leases: () => arena.leases(2), deserted: () => deserted };
+  return { feed, leases: () => arena.leases(2), abandoned: () => abandoned };
 }
 
 t.test('FillFeed begins with the bytes that are there', (t) => {
@@ -35,7 +35,7 @@ t.test('FillFeed begins with the bytes that are there', (t) => {
 t.test(
   'FillFeed gives its lease back once, when the last follower of an ended fill leaves',
   (t) => {
-    const { feed, leases, deserted } = feedOf();
+    const { feed, leases, abandoned } = feedOf();
     const [a, b] = [follower(), follower()];
     feed.follow(a);
     feed.follow(b);
@@ -48,25 +48,25 @@ t.test(
     feed.close();
     feed.settle();
     t.equal(leases(), 0, 'not twice');
-    t.equal(deserted(), 0);
+    t.equal(abandoned(), 0);
     t.end();
   },
 );
 
 t.test('FillFeed tells when everyone has left a fill that goes on', (t) => {
-  const { feed, leases, deserted } = feedOf();
+  const { feed, leases, abandoned } = feedOf();
   const a = follower();
   feed.follow(a);
   feed.leave(a);
-  t.equal(deserted(), 1);
+  t.equal(abandoned(), 1);
   t.equal(leases(), 0);
   feed.settle();
-  t.equal(deserted(), 1);
+  t.equal(abandoned(), 1);
   t.end();
 });
 
 t.test('FillFeed stays while followers are let in, though the first has all it wants', (t) => {
-  const { feed, leases, deserted } = feedOf();
+  const { feed, leases, abandoned } = feedOf();
   feed.admit(() => {
     for (const one of [follower(), follower()]) {
       feed.follow(one);
@@ -74,21 +74,21 @@ t.test('FillFeed stays while followers are let in, though the first has all it w
       t.equal(leases(), 1);
     }
   });
-  t.equal(deserted(), 1);
+  t.equal(abandoned(), 1);
   t.equal(leases(), 0);
   t.end();
 });
 
 t.test('FillFeed whose bytes are all there waits for the end, also without followers', (t) => {
-  const { feed, leases, deserted } = feedOf(100); // of 100
+  const { feed, leases, abandoned } = feedOf(100); // of 100
   const a = follower();
   feed.follow(a);
   feed.leave(a);
-  t.equal(deserted(), 0);
+  t.equal(abandoned(), 0);
   t.equal(leases(), 1);
   feed.finish();
   feed.settle();
-  t.equal(deserted(), 0);
+  t.equal(abandoned(), 0);
   t.equal(leases(), 0);
   t.end();
 });

@@ -6,8 +6,8 @@ import type { Descriptor } from '../../../src/protocol/descriptor.js';
 import { Lookup } from '../../../src/edge/reach/lookup.js';
 import type { FieldLines } from '../../../src/http/fields.js';
 import { NO_ENCODINGS, newEntry, type Stored } from '../../../src/shard/holdings/entry.js';
-import { textOf } from '../../../src/shard/holdings/stored-as-text.js';
-import { StoredTexts } from '../../../src/shard/holdings/stored-texts.js';
+import { metadataOf } from '../../../src/shard/holdings/stored-metadata.js';
+import { MetadataStore } from '../../../src/shard/holdings/metadata-store.js';
 import { smallPool } from '../../support/arena.js';
 import { describedAs } from '../../support/descriptor.js';
 
@@ -18,7 +18,7 @@ class LookupBench {
   readonly #pool = smallPool(BLOCKS * MIN_BLOCK_BYTES, 2);
   readonly owner = new ArenaView(this.#pool, 0);
   readonly reader = new ArenaView(this.#pool, 1);
-  readonly texts = new StoredTexts({
+  readonly metadata = new MetadataStore({
     ...{ arena: this.owner, shard: 0 },
     pieces: { takePiece: () => undefined, givePiece: () => undefined },
   });
@@ -43,8 +43,8 @@ class LookupBench {
       ...{ body: { slot, generation, extents, bytes }, retryAtMs: 0 },
       ...{ originFields: descriptor.fields, descriptor },
     };
-    this.texts.withdraw(slot);
-    t.ok(this.texts.put(textOf(stored)));
+    this.metadata.withdraw(slot);
+    t.ok(this.metadata.put(metadataOf(stored)));
   }
 
   find(key: string, fields: FieldLines = []): Descriptor | undefined {
@@ -65,7 +65,7 @@ t.test('Lookup finds what the shard has told, as it was told', (t) => {
   t.same(bench.find('/large.mp4'), large);
   t.same(bench.find('/none'), error);
   t.equal(bench.find('/other'), undefined);
-  bench.texts.withdraw(4);
+  bench.metadata.withdraw(4);
   t.equal(bench.find('/none'), undefined);
   t.end();
 });

@@ -10,7 +10,7 @@ import {
   unlink,
 } from '../../../src/shard/holdings/entry.js';
 import type { ObjectStore } from '../../../src/shard/holdings/object-store.js';
-import type { StoredTexts } from '../../../src/shard/holdings/stored-texts.js';
+import type { MetadataStore } from '../../../src/shard/holdings/metadata-store.js';
 import { storeOf, viewOf, wholeOf } from '../../support/arena.js';
 import { describedAs } from '../../support/descriptor.js';
 
@@ -19,23 +19,23 @@ const ARENA_BYTES = SLOTS * MIN_BLOCK_BYTES;
 
 class IndexBench {
   readonly store: ObjectStore;
-  readonly texts: StoredTexts;
+  readonly metadata: MetadataStore;
   readonly index: EntryIndex;
   readonly arena = viewOf(ARENA_BYTES);
   readonly givenUp: string[] = [];
 
   constructor() {
     const { arena } = this;
-    const { store, texts } = storeOf(arena, (slot) => {
+    const { store, metadata } = storeOf(arena, (slot) => {
       const stored = this.index.ownerOf(slot);
       if (stored !== undefined) this.#leave(stored);
       return stored?.body;
     });
     this.store = store;
-    this.texts = texts;
+    this.metadata = metadata;
     this.index = new EntryIndex({
-      ...{ shard: 0, books: arena.pool.books, share: SLOTS, hits: arena.hits, awakeBytes: 1e9 },
-      texts,
+      ...{ shard: 0, books: arena.pool.books, share: SLOTS, hits: arena.hits, residentBytes: 1e9 },
+      metadata,
       giveUp: (stored) => {
         this.givenUp.push(stored.secondary);
         this.discard(stored);
@@ -79,25 +79,25 @@ class IndexBench {
   }
 }
 
-t.test('EntryIndex puts to rest what nothing happens to, and wakes it as it was', (t) => {
+t.test('EntryIndex unloads what nothing happens to, and loads it as it was', (t) => {
   const bench = new IndexBench();
   const { index } = bench;
   t.equal(index.get('/v/1.m4s'), undefined);
   const stored = bench.keep('/v/1.m4s');
   const { slot } = stored.body;
-  t.equal(index.get('/v/1.m4s'), stored.entry, 'awake until the tick');
+  t.equal(index.get('/v/1.m4s'), stored.entry, 'resident until the tick');
   t.ok(index.heapBytes > 0);
   index.sweep();
   t.equal(index.heapBytes, 0, 'nothing of it is on the heap');
   t.same([index.count, index.responses], [1, 1]);
   t.ok(index.has('/v/1.m4s'));
-  t.notOk(index.isHeld(stored), 'what slept is another object when it wakes');
-  const woken = index.get('/v/1.m4s');
-  t.not(woken, stored.entry);
-  const whole = woken?.variants.get('')?.whole;
+  t.notOk(index.isHeld(stored), 'what was unloaded is another object when it is loaded');
+  const loaded = index.get('/v/1.m4s');
+  t.not(loaded, stored.entry);
+  const whole = loaded?.variants.get('')?.whole;
   t.same(whole?.descriptor, stored.descriptor);
   t.same(whole?.body, stored.body);
-  t.equal(index.get('/v/1.m4s'), woken, 'and stays awake until the next');
+  t.equal(index.get('/v/1.m4s'), loaded, 'and stays so until the next');
   t.equal(index.ownerOf(slot), whole);
   t.ok(whole !== undefined && index.isHeld(whole));
   index.sweep();
@@ -106,7 +106,7 @@ t.test('EntryIndex puts to rest what nothing happens to, and wakes it as it was'
   t.end();
 });
 
-t.test('EntryIndex wakes the variant that is asked for, and only that', (t) => {
+t.test('EntryIndex loads the variant that is asked for, and only that', (t) => {
   const bench = new IndexBench();
   const { index } = bench;
   const vary = ['accept-language'];
@@ -118,9 +118,9 @@ t.test('EntryIndex wakes the variant that is asked for, and only that', (t) => {
   const entry = index.get('/v/a.json');
   t.same(entry?.vary, vary, 'its rule comes with the key');
   t.equal(entry?.variants.get('accept-language=it'), undefined);
-  t.equal(entry?.variants.awake().length, 0);
+  t.equal(entry?.variants.resident().length, 0);
   t.equal(entry?.variants.get(languages[1] ?? '')?.whole?.secondary, languages[1]);
-  t.equal(entry?.variants.awake().length, 1);
+  t.equal(entry?.variants.resident().length, 1);
   t.same(
     entry?.variants
       .values()
@@ -132,7 +132,7 @@ t.test('EntryIndex wakes the variant that is asked for, and only that', (t) => {
   t.end();
 });
 
-t.test('EntryIndex.ownerOf() wakes a variant into the entry that is awake already', (t) => {
+t.test('EntryIndex.ownerOf() loads a variant into the entry that is resident already', (t) => {
   const bench = new IndexBench();
   const { index } = bench;
   const vary = ['x'];
@@ -148,14 +148,14 @@ t.test('EntryIndex.ownerOf() wakes a variant into the entry that is awake alread
   t.end();
 });
 
-t.test('EntryIndex keeps a text that still holds, and writes anew what has changed', (t) => {
+t.test('EntryIndex keeps metadata that still holds, and writes anew what has changed', (t) => {
   const bench = new IndexBench();
   const { index } = bench;
   const { slot } = bench.keep('/v/1.m4s').body;
   index.sweep();
-  const woken = index.ownerOf(slot);
-  if (woken === undefined) throw new Error('gone');
-  woken.retryAtMs = 17;
+  const loaded = index.ownerOf(slot);
+  if (loaded === undefined) throw new Error('gone');
+  loaded.retryAtMs = 17;
   index.sweep();
   t.equal(index.ownerOf(slot)?.retryAtMs, 17);
   index.sweep();
@@ -173,11 +173,11 @@ t.test('EntryIndex gives a long text a piece of its own, and gives that back', (
   bench.keep(key);
   index.sweep();
   t.ok(store.takenBytes >= MIN_BLOCK_BYTES + 8_000);
-  t.ok(index.textBytes > 8_000);
+  t.ok(index.metadataBytes > 8_000);
   const stored = index.get(key)?.variants.get('')?.whole;
   if (stored === undefined) throw new Error('gone');
   bench.discard(stored);
-  t.same([store.takenBytes, index.textBytes, index.count, index.heapBytes], [0, 0, 0, 0]);
+  t.same([store.takenBytes, index.metadataBytes, index.count, index.heapBytes], [0, 0, 0, 0]);
   t.end();
 });
 
@@ -210,39 +210,39 @@ t.test('EntryIndex gives up the oldest of too many variants that nobody looked a
   t.end();
 });
 
-t.test('EntryIndex leaves awake what is held on to, and looks at it again', (t) => {
+t.test('EntryIndex leaves resident what is held on to, and looks at it again', (t) => {
   const bench = new IndexBench();
   const stored = bench.keep('/v/1.m4s');
-  stored.descriptor = { ...stored.descriptor, keep: false };
+  stored.descriptor = { ...stored.descriptor, cached: false };
   bench.index.sweep();
   t.ok(bench.index.isHeld(stored));
-  stored.descriptor = { ...stored.descriptor, keep: true };
+  stored.descriptor = { ...stored.descriptor, cached: true };
   bench.index.sweep();
   t.notOk(bench.index.isHeld(stored));
   t.end();
 });
 
-t.test('EntryIndex.takeResting() forgets what rests without waking it, and nothing else', (t) => {
+t.test('EntryIndex.takeUnloaded() forgets what is not resident without loading it, and nothing else', (t) => {
   const bench = new IndexBench();
-  const { index, store, texts } = bench;
+  const { index, store, metadata } = bench;
   const alone = bench.keep('/alone');
   const varied = bench.keep('/varied', { secondary: 'a', vary: ['x'] });
   bench.keep('/varied', { secondary: 'b', vary: ['x'] });
   const { slot, extents } = alone.body;
-  t.equal(index.takeResting(slot), undefined, 'it is awake');
+  t.equal(index.takeUnloaded(slot), undefined, 'it is resident');
   index.sweep();
-  const [body, ...codings] = index.takeResting(slot) ?? [];
+  const [body, ...codings] = index.takeUnloaded(slot) ?? [];
   t.match(body, { slot, extents: extents.map((extent) => ({ ...extent })) });
   t.same(codings, []);
   t.equal(index.ownerOf(slot), undefined);
   t.equal(index.get('/alone'), undefined);
   t.equal(index.responses, 2);
-  t.equal(index.takeResting(slot), undefined, 'only once');
+  t.equal(index.takeUnloaded(slot), undefined, 'only once');
   if (body !== undefined) store.discard(body);
-  t.ok(index.takeResting(varied.body.slot), 'the first of several');
+  t.ok(index.takeUnloaded(varied.body.slot), 'the first of several');
   t.equal(index.get('/varied')?.variants.get('b')?.whole?.secondary, 'b');
   t.equal(index.get('/varied')?.variants.get('a'), undefined);
-  t.ok(texts.bytes > 0);
+  t.ok(metadata.bytes > 0);
   t.end();
 });
 
@@ -257,12 +257,12 @@ t.test('EntryIndex forgets what is empty', (t) => {
   t.end();
 });
 
-t.test('EntryIndex rests at once when too much is awake', async (t) => {
+t.test('EntryIndex unloads at once when too much is resident', async (t) => {
   const bench = new IndexBench();
   const index = new EntryIndex({
-    ...{ shard: 0, books: createBooks(SLOTS), share: SLOTS, awakeBytes: 10_000 },
+    ...{ shard: 0, books: createBooks(SLOTS), share: SLOTS, residentBytes: 10_000 },
     hits: bench.arena.hits,
-    texts: bench.texts,
+    metadata: bench.metadata,
     giveUp: () => undefined,
   });
   for (let i = 0; i < 20; i += 1) index.ensure(`/v/${i}`);
@@ -272,7 +272,7 @@ t.test('EntryIndex rests at once when too much is awake', async (t) => {
 });
 
 t.test(
-  'EntryIndex.walk() comes to what rests and what is awake, and past what goes meanwhile',
+  'EntryIndex.walk() comes to what is resident and what is not, and past what goes meanwhile',
   (t) => {
     const bench = new IndexBench();
     const keys = Array.from({ length: 50 }, (_, i) => `/v/${i}.m4s`);

@@ -41,7 +41,7 @@ class HoldingsBench {
       descriptor: describedAs({ key, status, slot, generation, extents, codable: true, ...run }),
     };
     store.store(body, bytes, 1);
-    this.holdings.keep(stored);
+    this.holdings.add(stored);
     return stored;
   }
 
@@ -132,7 +132,7 @@ t.test(
   },
 );
 
-t.test('what rests is taken for room without being woken', (t) => {
+t.test('what is not resident is taken for room without being loaded', (t) => {
   const bench = new HoldingsBench();
   const { body } = bench.keep('/a', { bytes: 5_000 });
   bench.holdings.index.sweep();

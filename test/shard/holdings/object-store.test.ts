@@ -4,8 +4,8 @@ import { Directory } from '../../../src/arena/directory.js';
 import { MIN_BLOCK_BYTES } from '../../../src/arena/layout.js';
 import { hash32 } from '../../../src/runtime/hash.js';
 import type { Body, ObjectStore } from '../../../src/shard/holdings/object-store.js';
-import type { StoredTexts } from '../../../src/shard/holdings/stored-texts.js';
-import { storeOf as openStore, textAs, viewsOf } from '../../support/arena.js';
+import type { MetadataStore } from '../../../src/shard/holdings/metadata-store.js';
+import { storeOf as openStore, metadataAs, viewsOf } from '../../support/arena.js';
 
 const BLOCK = MIN_BLOCK_BYTES;
 
@@ -14,20 +14,20 @@ const bodies = new WeakMap<ObjectStore, Map<number, Body>>();
 
 function storeOf(blocks: number): {
   store: ObjectStore;
-  texts: StoredTexts;
+  metadata: MetadataStore;
   evicted: Body[];
   reader: ArenaView;
 } {
   const [arena, reader] = viewsOf(blocks * BLOCK, 2) as [ArenaView, ArenaView];
   const evicted: Body[] = [];
-  const { store, texts } = openStore(arena, (slot) => {
+  const { store, metadata } = openStore(arena, (slot) => {
     const body = held.get(slot);
     if (body !== undefined) evicted.push(body);
     return body;
   });
   const held = new Map<number, Body>();
   bodies.set(store, held);
-  return { store, texts, evicted, reader };
+  return { store, metadata, evicted, reader };
 }
 
 function stored(store: ObjectStore, bytes: number, hash = bytes): Body {
@@ -150,19 +150,19 @@ t.test('ObjectStore.renew() voids what was handed out and keeps the bytes', (t) 
 });
 
 t.test('ObjectStore leaves alone the bytes and the text of what a hit is reading', (t) => {
-  const { store, texts, reader } = storeOf(4);
+  const { store, metadata, reader } = storeOf(4);
   const directory = new Directory(reader, 0);
   const hash = hash32('/v/1.m4s');
-  const fieldsRead = (): string => directory.text.fields;
+  const fieldsRead = (): string => directory.metadata.fields;
   const body = store.reserve(100, 200);
   if (body === undefined) throw new Error('no room');
   store.store(body, 100, 1, 200);
-  t.ok(texts.put(textAs({ key: '/v/1.m4s', fields: 'x: old', places: [body] })));
+  t.ok(metadata.put(metadataAs({ key: '/v/1.m4s', fields: 'x: old', places: [body] })));
   t.ok(directory.protect('/v/1.m4s', hash));
   t.equal(fieldsRead(), 'x: old');
   store.renew(body);
   t.equal(fieldsRead(), 'x: old', 'as long as it is read');
-  t.ok(texts.isRead(body.slot));
+  t.ok(metadata.isRead(body.slot));
   t.notOk(new Directory(store.arena, 0).protect('/v/1.m4s', hash), 'and nobody else finds it');
   store.discard(body);
   t.equal(store.retiredCount, 1, 'also once it was renewed and has gone');
@@ -170,7 +170,7 @@ t.test('ObjectStore leaves alone the bytes and the text of what a hit is reading
   reader.unprotect();
   store.reclaim();
   t.equal(store.freeBytes, 4 * BLOCK);
-  t.equal(texts.bytes, 0);
+  t.equal(metadata.bytes, 0);
   t.end();
 });
 

@@ -59,7 +59,7 @@ t.test('a fill makes no coding, and its object is told at once', async (t) => {
   t.equal(bench.the('filling', 1).descriptor.codable, true, 'said before the first byte');
   bench.ask(2, PATH);
   await settled();
-  t.match(bench.the('object', 2).descriptor, { keep: true, codable: true });
+  t.match(bench.the('object', 2).descriptor, { cached: true, codable: true });
   t.equal(bench.coder.orders.length, 0);
 });
 
@@ -76,7 +76,7 @@ t.test(
     order.answer();
     await settled();
     t.match(bench.coded, [
-      { worker: 0, message: { coding: 'gzip', descriptor: { etag: '"v1"', keep: true } } },
+      { worker: 0, message: { coding: 'gzip', descriptor: { etag: '"v1"', cached: true } } },
     ]);
     bench.ask(2, PATH);
     t.same(decodedOf(t, bench, 2), [['gzip', TEXT]]);

@@ -82,7 +82,7 @@ t.test('who asks when it has outgrown gets his own, also the next time', async (
   for (let at = 0; at < 160 * KIB; at += 32 * KIB) send(at, 32 * KIB);
   await until(() => ringOf(bench, 1).written > 0);
   bench.ask(3, '/v/1.m4s');
-  t.same(bench.kinds(3), ['alone']);
+  t.same(bench.kinds(3), ['bypass']);
   t.equal(bench.origin.requests.length, 1);
   bench.cancel(1);
   bench.cancel(2, 1);
@@ -91,7 +91,7 @@ t.test('who asks when it has outgrown gets his own, also the next time', async (
   t.equal(bench.shard.store.count, 0);
   bench.nowMs += 299_000;
   bench.ask(4, '/v/1.m4s');
-  t.same(bench.kinds(4), ['alone']);
+  t.same(bench.kinds(4), ['bypass']);
 });
 
 t.test('a worker whose readers have left holds nobody up', async () => {

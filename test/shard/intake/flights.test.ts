@@ -33,7 +33,7 @@ for (const [name, status, fields] of PRIVATE) {
     t.same(bench.kinds(1), []);
     t.notOk(bench.kinds(2, 1).includes('head'), 'not what was made for another');
     const elected = bench.origin.requests[1];
-    if (elected === undefined) t.same(bench.kinds(2, 1), ['alone']);
+    if (elected === undefined) t.same(bench.kinds(2, 1), ['bypass']);
     else t.match(elected.request.headers, BOB, 'now with his own credentials');
     t.equal(elected !== undefined, status >= 400);
   });
@@ -98,7 +98,7 @@ t.test('who has no credentials does not suffer from an answer to one who has', a
   for (const id of [2, 3]) bench.ask(id, '/page');
   bench.ask(4, '/page', { headers: BOB, credentialed: true });
   await bench.fill([['cache-control', 'private']], 'for alice');
-  t.same(bench.kinds(4), ['alone']);
+  t.same(bench.kinds(4), ['bypass']);
   const names = bench.origin.requests[1]?.request.headers.map(([name]) => name);
   t.notOk(names?.includes('cookie'));
   t.equal(bench.origin.requests.length, 2, 'one of the two leads');

@@ -84,8 +84,8 @@ t.test('an answer that is no slice of that version is told of as such', async (t
     [404, [], 'refused', 'GW_ORIGIN_CHANGED'],
     [403, [], 'refused', 'GW_ORIGIN_STATUS'],
     [503, [], 'refused', 'GW_ORIGIN_STATUS'],
-    [200, [...KEEP, ['content-length', String(TOTAL)]], 'alone', undefined],
-    [206, [['cache-control', 'no-store'], ...PART.slice(1)], 'alone', undefined],
+    [200, [...KEEP, ['content-length', String(TOTAL)]], 'bypass', undefined],
+    [206, [['cache-control', 'no-store'], ...PART.slice(1)], 'bypass', undefined],
   ];
   for (const [status, fields, kind, code] of rows) {
     const bench = benchOf();
@@ -102,14 +102,14 @@ t.test('a slice without room is for its asker alone, and its origin is not asked
   const bench = benchOf();
   bench.keepsLeases = true;
   const slices = bench.view(0).pool.slots; // more than fit
-  for (let id = 1; id < slices && bench.kinds(id - 1)[0] !== 'alone'; id += 1) {
+  for (let id = 1; id < slices && bench.kinds(id - 1)[0] !== 'bypass'; id += 1) {
     const first = id * SLICE;
     const slice = { ...OF, first, last: first + SLICE - 1, total: slices * SLICE };
     const range = `bytes=${slice.first}-${slice.last}`;
     const key = sliceKeys(FILE, '"v1"')(id);
     const asked = bench.origin.requests.length;
     bench.ask(id, key, { target: FILE, range, headers: [['range', range]], slice });
-    if (bench.kinds(id)[0] === 'alone') {
+    if (bench.kinds(id)[0] === 'bypass') {
       t.equal(bench.origin.requests.length, asked);
       t.ok(id > 8, `behind ${id - 1} slices`);
       continue;
@@ -118,7 +118,7 @@ t.test('a slice without room is for its asker alone, and its origin is not asked
     await bench.fill([...KEEP, ['content-range', told]], BYTES, 206);
     t.same(bench.kinds(id)[0], 'filling');
   }
-  t.ok(bench.sent.some(({ message }) => message.kind === 'alone'));
+  t.ok(bench.sent.some(({ message }) => message.kind === 'bypass'));
 });
 
 t.test('room that was taken for a slice in vain is given back', async (t) => {

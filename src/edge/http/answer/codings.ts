@@ -1,6 +1,6 @@
 /**
  * Codings that this worker's hits could have used and that are not there: asks their shard for each
- * once. What comes of it is told in the directory. A shard that has no room for it now is asked again
+ * once. What comes of it is published. A shard that has no room for it now is asked again
  * after a pause. Owned by the worker's thread.
  */
 import { forbidsTransform } from '../../../protocol/codable.js';

@@ -33,7 +33,7 @@ export class StoredAnswer {
     });
   }
 
-  /** False: the object has gone, and nothing was written. Not `found` but told: somebody's lease keeps it. */
+  /** False: the object has gone, and nothing was written. Not `found` but sent by its shard: somebody's lease keeps it. */
   serve(object: LocalObject, plan: ResponsePlan, how: { served: Served; found: boolean }): boolean {
     const { metrics } = this.#context;
     const { descriptor, arena } = object;

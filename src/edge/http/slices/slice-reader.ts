@@ -119,7 +119,7 @@ export class SliceReader implements AskHandler, Follower {
 
   object(descriptor: Descriptor, served: Served): void {
     if (!this.#isSelected(descriptor)) {
-      this.#askAlone();
+      this.#askUnjoined();
       return;
     }
     const { arena, config, turns } = this.#options.context;
@@ -131,7 +131,7 @@ export class SliceReader implements AskHandler, Follower {
 
   filling(feed: FillFeed, served: Served, quantum: number): void {
     if (!this.#isSelected(feed.descriptor)) {
-      this.#askAlone();
+      this.#askUnjoined();
       return;
     }
     this.#served = served;
@@ -154,7 +154,7 @@ export class SliceReader implements AskHandler, Follower {
     this.#askAgain(code);
   }
 
-  alone(): void {
+  bypass(): void {
     const { context, request, clientAddress, head, slice, owner } = this.#options;
     this.#served = { hit: false, fwd: 'partial' };
     this.#direct = new DirectSlice(context, {
@@ -183,7 +183,7 @@ export class SliceReader implements AskHandler, Follower {
   /** A slice is never relayed: whoever cannot share one is sent alone. */
   head(): void {
     this.#options.context.asks.cancel(this);
-    this.alone();
+    this.bypass();
   }
 
   interim(): void {
@@ -211,7 +211,7 @@ export class SliceReader implements AskHandler, Follower {
     return true;
   }
 
-  #askAlone(): void {
+  #askUnjoined(): void {
     this.#joins = false;
     this.#askAgain('GW_ORIGIN_STATUS');
   }

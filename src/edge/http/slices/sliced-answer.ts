@@ -19,7 +19,7 @@ export interface SlicedAnswerOptions {
   /** Nothing was sent, and the object is another one now: ask for it. */
   readonly onOutdated: () => void;
   /** Nothing was sent: what the origin has to say is not about the object. */
-  readonly onAlone: () => void;
+  readonly onBypass: () => void;
   /** The bytes will not come. */
   readonly onFailed: (code: ErrorCode) => void;
 }
@@ -78,9 +78,9 @@ export class SlicedAnswer {
 
   /** What was sent must not look whole; where nothing was sent yet, there is another answer. */
   #fail(head: Descriptor, code: ErrorCode): void {
-    const { responder, onAlone, onFailed } = this.#options;
+    const { responder, onBypass, onFailed } = this.#options;
     if (code === 'GW_ORIGIN_CHANGED') void this.#outdate(head);
-    else if (code === 'GW_ORIGIN_STATUS' && !responder.headSent) onAlone();
+    else if (code === 'GW_ORIGIN_STATUS' && !responder.headSent) onBypass();
     else onFailed(code);
   }
 

@@ -1,17 +1,23 @@
 /**
- * The texts of one shard's stored responses (src/arena/stored-text.ts): puts each behind its body, where the last
+ * The metadata of one shard's stored responses (src/arena/metadata.ts): puts each behind its body, where the last
  * piece has room left, else in a piece of its own, and lets workers find it. On the heap they would be memory
  * that no eviction bounds, and every scavenge would look at their pages. Owned by the shard's thread.
  *
  *   phase       workers   its bytes
- *   told        find it   stay as they are
+ *   published   find it   stay as they are
  *   withdrawn   do not    may be written over or given back when none guards it any more
  */
 import type { ArenaView } from '../../arena/arena.js';
 import type { Extent } from '../../arena/buddy.js';
 import { Directory } from '../../arena/directory.js';
-import { LINE_BYTES } from '../../arena/layout.js';
-import { type Place, type StoredText, textBytes, TextView, TOLD } from '../../arena/stored-text.js';
+import { CACHE_LINE_BYTES } from '../../arena/layout.js';
+import {
+  type Place,
+  type Metadata,
+  metadataBytes,
+  MetadataView,
+  METADATA_FLAGS,
+} from '../../arena/metadata.js';
 
 /** Where pieces of the memory come from. */
 export interface Pieces {
@@ -20,11 +26,11 @@ export interface Pieces {
   givePiece(piece: Extent): void;
 }
 
-export class StoredTexts {
+export class MetadataStore {
   readonly #arena: ArenaView;
   readonly #pieces: Pieces;
   readonly #directory: Directory;
-  readonly #view = new TextView();
+  readonly #view = new MetadataView();
   readonly #offsets: Float64Array;
   readonly #lengths: Uint32Array; // 0: the slot has none
   readonly #ownPieces: Uint32Array; // length of the piece of its own, if it has one
@@ -36,33 +42,33 @@ export class StoredTexts {
     this.#arena = arena;
     this.#pieces = pieces;
     this.#directory = new Directory(arena, shard);
-    const { textOffsets, textLengths, textPieces } = arena.pool.books;
-    this.#offsets = textOffsets;
-    this.#lengths = textLengths;
-    this.#ownPieces = textPieces;
+    const { metadataOffsets, metadataLengths, metadataPieces } = arena.pool.books;
+    this.#offsets = metadataOffsets;
+    this.#lengths = metadataLengths;
+    this.#ownPieces = metadataPieces;
   }
 
-  /** Bytes of all texts. */
+  /** Bytes of all metadata. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * Tells this of the body that is the text's first. What was told of it before has been withdrawn, and nobody
-   * reads it. False: there is no room, and nothing is told of it now.
+   * Publishes this of the body that is its first. What was published of it before has been withdrawn, and nobody
+   * reads it. False: there is no room, and nothing is published of it now.
    */
-  put(text: StoredText): boolean {
-    const [body] = text.places;
+  put(metadata: Metadata): boolean {
+    const [body] = metadata.places;
     const { slot } = body;
     this.free(slot);
-    const length = textBytes(text);
+    const length = metadataBytes(metadata);
     if (length === undefined || !this.#place(body, length)) return false;
     this.#bytes += length;
-    const alone = (this.#ownPieces[slot] ?? 0) > 0;
-    // A guard of the text guards the body in the same piece.
+    const apart = (this.#ownPieces[slot] ?? 0) > 0;
+    // A guard of the metadata guards the body in the same piece.
     this.#editions = (this.#editions + 1) | 0;
     this.at(slot).write(
-      alone ? { ...text, flags: text.flags & ~TOLD.plain } : text,
+      apart ? { ...metadata, flags: metadata.flags & ~METADATA_FLAGS.plain } : metadata,
       this.#editions,
     );
     // Where the table is crowded it is served on asking.
@@ -70,7 +76,7 @@ export class StoredTexts {
     return true;
   }
 
-  /** Before anything that it tells stops being so: nobody finds it from now on. */
+  /** Before anything that it says stops being so: nobody finds it from now on. */
   withdraw(slot: number): void {
     if (this.#has(slot)) this.#directory.withdraw(this.#offsets[slot] ?? 0);
   }
@@ -89,10 +95,10 @@ export class StoredTexts {
     if (piece > 0) this.#pieces.givePiece({ offset, length: piece });
   }
 
-  /** What the slot's text says, until another one is looked at. */
-  at(slot: number): TextView {
-    if (!this.#has(slot)) throw new RangeError(`nothing is told of slot ${slot}`);
-    this.#view.goTo(this.#arena, (this.#offsets[slot] ?? 0) / LINE_BYTES);
+  /** What the slot's metadata says, until another one is looked at. */
+  at(slot: number): MetadataView {
+    if (!this.#has(slot)) throw new RangeError(`there is no metadata of slot ${slot}`);
+    this.#view.goTo(this.#arena, (this.#offsets[slot] ?? 0) / CACHE_LINE_BYTES);
     return this.#view;
   }
 
@@ -106,7 +112,7 @@ export class StoredTexts {
     if (last !== undefined) {
       const room = extents.reduce((sum, extent) => sum + extent.length, 0) - bytes;
       const end = last.offset + last.length;
-      const offset = Math.floor((end - length) / LINE_BYTES) * LINE_BYTES;
+      const offset = Math.floor((end - length) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
       if (offset >= end - Math.min(room, last.length)) {
         this.#note(slot, offset, length, 0);
         return true;

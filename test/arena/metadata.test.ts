@@ -1,28 +1,33 @@
-/** That a text says again what was written: stored-texts.test.ts, stored-as-text.test.ts. */
+/** That metadata says again what was written: metadata-store.test.ts, stored-metadata.test.ts. */
 import t from 'tap';
 import { ArenaView } from '../../src/arena/arena.js';
-import { createPool, LINE_BYTES } from '../../src/arena/layout.js';
-import { roomForText, type StoredText, textBytes, TextView } from '../../src/arena/stored-text.js';
-import { placeAs, textAs, viewOf, wholeOf, writeText } from '../support/arena.js';
+import { createPool, CACHE_LINE_BYTES } from '../../src/arena/layout.js';
+import {
+  roomForMetadata,
+  type Metadata,
+  metadataBytes,
+  MetadataView,
+} from '../../src/arena/metadata.js';
+import { placeAs, metadataAs, viewOf, wholeOf, writeMetadata } from '../support/arena.js';
 
 const FILLER = 0xaa;
 const EXTENT = { offset: 4_096, length: 2_048 };
 const EMPTY = { key: '', fields: '', pack: '' };
 
-function readAt(arena: ArenaView, offset: number): TextView {
-  const view = new TextView();
-  view.goTo(arena, offset / LINE_BYTES);
+function readAt(arena: ArenaView, offset: number): MetadataView {
+  const view = new MetadataView();
+  view.goTo(arena, offset / CACHE_LINE_BYTES);
   return view;
 }
 
-function charactersOf({ key, fields, names, pack }: StoredText): number {
+function charactersOf({ key, fields, names, pack }: Metadata): number {
   return [key, fields, names.join(','), pack].join('').length;
 }
 
-t.test('a text takes as many bytes as textBytes() says', (t) => {
+t.test('metadata takes as many bytes as metadataBytes() says', (t) => {
   const pieces = [EXTENT, EXTENT, EXTENT];
   const coded = [placeAs({ extents: [EXTENT] }), placeAs({ slot: 7, extents: pieces })] as const;
-  const rows: [why: string, bytes: number, facts: Partial<StoredText> & { key: string }][] = [
+  const rows: [why: string, bytes: number, facts: Partial<Metadata> & { key: string }][] = [
     ['the least', 72 + 32, EMPTY],
     ['one character', 80 + 32, { ...EMPTY, key: 'k' }],
     ['a whole eight of them', 80 + 32, { ...EMPTY, key: 'k', fields: 'fiel', pack: '[1]' }],
@@ -33,14 +38,14 @@ t.test('a text takes as many bytes as textBytes() says', (t) => {
     ['with a coding', 72 + 48 + 80, { ...EMPTY, places: coded }],
   ];
   for (const [why, bytes, facts] of rows) {
-    const text = textAs(facts);
-    t.equal(textBytes(text), bytes, why);
+    const text = metadataAs(facts);
+    t.equal(metadataBytes(text), bytes, why);
     const pieces = text.places[0].extents.length;
-    if (text.places.length === 1) t.equal(roomForText(charactersOf(text), pieces), bytes, why);
+    if (text.places.length === 1) t.equal(roomForMetadata(charactersOf(text), pieces), bytes, why);
     const arena = viewOf(4_096);
     const memory = wholeOf(arena).fill(FILLER);
-    const at = 3 * LINE_BYTES;
-    writeText(arena, at, text);
+    const at = 3 * CACHE_LINE_BYTES;
+    writeMetadata(arena, at, text);
     t.ok(
       memory.every((byte, i) => byte === FILLER || (i >= at && i < at + bytes)),
       `${why}: nothing beside it`,
@@ -50,17 +55,17 @@ t.test('a text takes as many bytes as textBytes() says', (t) => {
   t.end();
 });
 
-t.test('textBytes() is undefined when a character is more than a byte', (t) => {
-  t.ok(textBytes(textAs({ key: '/ÿ', fields: 'ÿ', pack: 'ÿ', names: ['ÿ'] })));
+t.test('metadataBytes() is undefined when a character is more than a byte', (t) => {
+  t.ok(metadataBytes(metadataAs({ key: '/ÿ', fields: 'ÿ', pack: 'ÿ', names: ['ÿ'] })));
   for (const facts of [{ key: 'Ā' }, { fields: 'Ā' }, { pack: 'Ā' }, { names: ['te', 'Ā'] }]) {
-    t.equal(textBytes(textAs({ key: '/', ...facts })), undefined, JSON.stringify(facts));
+    t.equal(metadataBytes(metadataAs({ key: '/', ...facts })), undefined, JSON.stringify(facts));
   }
   t.end();
 });
 
 t.test('isOf() compares every character', (t) => {
   const arena = viewOf(4_096);
-  writeText(arena, 0, textAs({ key: '/v/ü', fields: 'x' }));
+  writeMetadata(arena, 0, metadataAs({ key: '/v/ü', fields: 'x' }));
   const view = readAt(arena, 0);
   t.ok(view.isOf('/v/ü'));
   // The third goes on as the text does, the last has the same low byte.
@@ -68,11 +73,12 @@ t.test('isOf() compares every character', (t) => {
   t.end();
 });
 
-t.test('each text is found in its bank, and one written anew has nothing of the old', (t) => {
+t.test('all metadata is found in its bank, and one written anew has nothing of the old', (t) => {
   const pool = createPool({ bytes: 8_192, shards: 1, workers: 1, bankBytes: 4_096 });
   const arena = new ArenaView(pool, 0);
-  const offsets = [0, 4_096 - 4 * LINE_BYTES, 4_096, 8_192 - 4 * LINE_BYTES];
-  for (const at of offsets) writeText(arena, at, textAs({ key: `/${at}`, names: ['accept'] }));
+  const offsets = [0, 4_096 - 4 * CACHE_LINE_BYTES, 4_096, 8_192 - 4 * CACHE_LINE_BYTES];
+  for (const at of offsets)
+    writeMetadata(arena, at, metadataAs({ key: `/${at}`, names: ['accept'] }));
   t.same(
     offsets.map((at) => readAt(arena, at).key),
     offsets.map((at) => `/${at}`),
@@ -80,7 +86,7 @@ t.test('each text is found in its bank, and one written anew has nothing of the 
   const view = readAt(arena, 4_096);
   t.same([view.edition, view.varies, view.names], [0, true, ['accept']]);
   const own = placeAs({ slot: 2, generation: -3, bytes: 2 ** 40 });
-  view.write(textAs({ key: '/new', fields: 'é: y', places: [own] }), 5);
+  view.write(metadataAs({ key: '/new', fields: 'é: y', places: [own] }), 5);
   t.same([view.edition, view.varies, view.names, view.pack], [5, false, [], '[]']);
   t.same([view.slot, view.generation, view.bodyBytes], [2, -3, 2 ** 40]);
   t.equal(Buffer.from(view.fieldBytes()).toString('latin1'), 'é: y');

@@ -1,5 +1,5 @@
 /**
- * What is told of a stored response, as it lies in the node's memory: its shard writes it, every worker reads it.
+ * The metadata of a stored response, as it lies in the node's memory: its shard writes it, every worker reads it.
  *
  *   bytes             meaning
  *   72                numbers (`CELL`)
@@ -12,7 +12,7 @@
 import { isLatin1 } from '../http/fields.js';
 import type { ArenaView } from './arena.js';
 import type { Extent } from './buddy.js';
-import { LINE_BYTES } from './layout.js';
+import { CACHE_LINE_BYTES } from './layout.js';
 
 /** Cells by number: Int32, but for the last three, which are Float64. A plain hit reads the first line of them. */
 const CELL = {
@@ -36,7 +36,7 @@ const HEAD_BYTES = 72;
 const PLACE_CELLS = 4;
 
 /** Bits of `flags`. */
-export const TOLD = {
+export const METADATA_FLAGS = {
   plain: 1, // a small body in one piece that answers any ordinary request as it lies
   part: 2, // not all of a representation
 } as const;
@@ -49,7 +49,7 @@ export interface Place {
   bytes: number;
 }
 
-export interface StoredText {
+export interface Metadata {
   readonly key: string; // Latin-1, as the other strings
   readonly hash: number; // hash32 of the key
   readonly flags: number;
@@ -63,9 +63,9 @@ export interface StoredText {
   readonly places: readonly [Place, ...Place[]];
 }
 
-/** Room for a text. Undefined: it has characters that no text can have. */
-export function textBytes(text: StoredText): number | undefined {
-  const { key, fields, names, pack, places } = text;
+/** Room for metadata. Undefined: it has characters that cannot be written. */
+export function metadataBytes(metadata: Metadata): number | undefined {
+  const { key, fields, names, pack, places } = metadata;
   if (![key, fields, pack, ...names].every(isLatin1)) return undefined;
   const characters = key.length + fields.length + namesOf(names).length + pack.length;
   const cells = places.reduce((sum, { extents }) => sum + cellsFor(extents.length), 0);
@@ -73,50 +73,50 @@ export function textBytes(text: StoredText): number | undefined {
 }
 
 /** Of one body of so many pieces, with so many characters. */
-export function roomForText(characters: number, pieces: number): number {
+export function roomForMetadata(characters: number, pieces: number): number {
   return placesAt(characters) + 8 * cellsFor(pieces);
 }
 
-/** One text in one bank at a time: writes it, or tells what it says. */
-export class TextView {
+/** The metadata of one response in one bank at a time: writes it, or reads it. */
+export class MetadataView {
   #bytes: Uint8Array = new Uint8Array(0);
   #latin1: Buffer = Buffer.alloc(0);
   #cells: Int32Array = new Int32Array(0);
   #numbers: Float64Array = new Float64Array(0);
   #cell = 0; // in which it begins
 
-  /** To the text that begins at `line` of the memory. */
+  /** To the metadata that begins at `line` of the memory. */
   goTo(arena: ArenaView, line: number): void {
-    const bankLines = arena.pool.bankBytes / LINE_BYTES;
+    const bankLines = arena.pool.bankBytes / CACHE_LINE_BYTES;
     const index = Math.floor(line / bankLines);
     const { bytes, latin1, cells, numbers } = arena.bank(index);
     this.#bytes = bytes;
     this.#latin1 = latin1;
     this.#cells = cells;
     this.#numbers = numbers;
-    this.#cell = (line - index * bankLines) * (LINE_BYTES / 4);
+    this.#cell = (line - index * bankLines) * (CACHE_LINE_BYTES / 4);
   }
 
-  /** `edition`: differs from that of the text before it of the same body. */
-  write(text: StoredText, edition = 0): void {
-    const { key, fields, pack, places } = text;
-    const names = namesOf(text.names);
+  /** `edition`: differs from that of the metadata before it of the same body. */
+  write(metadata: Metadata, edition = 0): void {
+    const { key, fields, pack, places } = metadata;
+    const names = namesOf(metadata.names);
     const own = places[0];
     const [cells, numbers, cell] = [this.#cells, this.#numbers, this.#cell];
-    cells[cell + CELL.hash] = text.hash | 0;
+    cells[cell + CELL.hash] = metadata.hash | 0;
     cells[cell + CELL.slot] = own.slot;
-    cells[cell + CELL.flags] = text.flags;
-    cells[cell + CELL.date] = text.date | 0;
+    cells[cell + CELL.flags] = metadata.flags;
+    cells[cell + CELL.date] = metadata.date | 0;
     cells[cell + CELL.keyBytes] = key.length;
     cells[cell + CELL.fieldsBytes] = fields.length;
     cells[cell + CELL.namesBytes] = names.length;
     cells[cell + CELL.packBytes] = pack.length;
-    cells[cell + CELL.secondary] = text.secondary | 0;
+    cells[cell + CELL.secondary] = metadata.secondary | 0;
     cells[cell + CELL.generation] = own.generation;
     cells[cell + CELL.edition] = edition;
     numbers[cell / 2 + CELL.bodyBytes] = own.bytes;
-    numbers[cell / 2 + CELL.born] = text.bornMs;
-    numbers[cell / 2 + CELL.freshUntil] = text.freshUntilMs;
+    numbers[cell / 2 + CELL.born] = metadata.bornMs;
+    numbers[cell / 2 + CELL.freshUntil] = metadata.freshUntilMs;
     this.#latin1.write(key + fields + names + pack, this.#characters, 'latin1');
     this.#writePlaces(places);
   }
@@ -182,7 +182,7 @@ export class TextView {
     return this.#latin1.toString('latin1', from, from + this.#number(CELL.keyBytes));
   }
 
-  /** Borrowed: gone with what guards the text. */
+  /** Borrowed: gone with what guards the metadata. */
   fieldBytes(): Uint8Array {
     const from = this.#fieldsAt;
     return this.#bytes.subarray(from, from + this.#number(CELL.fieldsBytes));

@@ -1,13 +1,18 @@
 import t from 'tap';
-import { textBytes, TextView, TOLD } from '../../../src/arena/stored-text.js';
+import { metadataBytes, MetadataView, METADATA_FLAGS } from '../../../src/arena/metadata.js';
 import type { Descriptor } from '../../../src/protocol/descriptor.js';
 import type { FieldLine } from '../../../src/http/fields.js';
 import type { Rhythm } from '../../../src/media/rhythm.js';
 import { describe } from '../../../src/protocol/describe.js';
 import { newEntry, NO_ENCODINGS, type Stored } from '../../../src/shard/holdings/entry.js';
 import type { Body } from '../../../src/shard/holdings/object-store.js';
-import { isTellable, textOf, textRoom, wake } from '../../../src/shard/holdings/stored-as-text.js';
-import { viewOf, writeText } from '../../support/arena.js';
+import {
+  isPublishable,
+  metadataOf,
+  metadataRoom,
+  load,
+} from '../../../src/shard/holdings/stored-metadata.js';
+import { viewOf, writeMetadata } from '../../support/arena.js';
 
 const PLACE = { shard: 3 };
 const ARENA = viewOf(65_536);
@@ -61,7 +66,7 @@ function storedAs(facts: Facts): Stored {
     { ...TIMES, ttlMs, ...flags, vary, stripFields: ['x-user'] },
     {
       ...{ ...PLACE, key, slot: 9, generation: -5, extents, firstByte },
-      ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, keep: true },
+      ...{ storedBytes: bytes, totalBytes: firstByte + bytes, secondary, cached: true },
       codable: facts.codable === true,
       sliceBytes: 0,
     },
@@ -94,10 +99,10 @@ function codedBody(slot: number): Body {
 
 /** What comes back from the memory; the order of what is not sent does not matter. */
 function wokenFrom(stored: Stored): Stored {
-  writeText(ARENA, 64, textOf(stored));
-  const view = new TextView();
+  writeMetadata(ARENA, 64, metadataOf(stored));
+  const view = new MetadataView();
   view.goTo(ARENA, 1);
-  return wake(view, stored.entry, PLACE.shard);
+  return load(view, stored.entry, PLACE.shard);
 }
 
 function sorted(stored: Stored): Stored {
@@ -107,7 +112,7 @@ function sorted(stored: Stored): Stored {
   return { ...stored, originFields };
 }
 
-t.test('wake() gives what textOf() was given', (t) => {
+t.test('load() gives what metadataOf() was given', (t) => {
   const rows: [string, Facts][] = [
     ['a segment', {}],
     ['in pieces', { pieces: 3 }],
@@ -148,16 +153,16 @@ t.test('wake() gives what textOf() was given', (t) => {
   t.end();
 });
 
-t.test('textRoom() is room enough, and not much more', (t) => {
+t.test('metadataRoom() is room enough, and not much more', (t) => {
   const stored = storedAs({});
-  const needed = textBytes(textOf(stored)) ?? Infinity;
-  const room = textRoom(stored.entry.key, stored.originFields);
+  const needed = metadataBytes(metadataOf(stored)) ?? Infinity;
+  const room = metadataRoom(stored.entry.key, stored.originFields);
   t.ok(room >= needed, `${room} for ${needed}`);
   t.ok(room < needed + 256, `${room} for ${needed}`);
   t.end();
 });
 
-t.test('a text is plain when any ordinary request gets it as it lies', (t) => {
+t.test('metadata is plain when any ordinary request gets it as it lies', (t) => {
   const rows: [Facts, boolean][] = [
     [{}, true],
     [{ status: 404 }, false],
@@ -170,15 +175,19 @@ t.test('a text is plain when any ordinary request gets it as it lies', (t) => {
     [{ fields: [['cache-status', 'mid; hit']] }, false],
   ];
   for (const [facts, plain] of rows) {
-    t.equal((textOf(storedAs(facts)).flags & TOLD.plain) !== 0, plain, JSON.stringify(facts));
+    t.equal(
+      (metadataOf(storedAs(facts)).flags & METADATA_FLAGS.plain) !== 0,
+      plain,
+      JSON.stringify(facts),
+    );
   }
   t.end();
 });
 
-t.test('isTellable() is false while somebody holds on to the response', (t) => {
+t.test('isPublishable() is false while somebody holds on to the response', (t) => {
   const stored = storedAs({});
-  t.ok(isTellable(stored));
-  stored.descriptor = { ...stored.descriptor, keep: false };
-  t.notOk(isTellable(stored));
+  t.ok(isPublishable(stored));
+  stored.descriptor = { ...stored.descriptor, cached: false };
+  t.notOk(isPublishable(stored));
   t.end();
 });

@@ -1,6 +1,6 @@
 /**
- * What is told of a stored response as two strings, and back: the field lines as plain hits send them, and a pack of
- * the rest. As JavaScript objects it is some forty of them and two kilobytes: a million are two gigabytes, and a
+ * The metadata of a stored response as two strings, and back: the field lines as plain hits send them, and a pack of
+ * all else. As JavaScript objects it is some forty of them and two kilobytes: a million are two gigabytes, and a
  * garbage collector that walks them for seconds while viewers wait.
  */
 import { CODINGS, type ContentCoding } from '../http/encoding.js';
@@ -14,7 +14,7 @@ import type { Freshness } from '../rules/reuse.js';
 import { fieldsPublished, mostPublished, publishedFields } from './render.js';
 
 /** A stored response without its bytes. */
-export interface Told {
+export interface ResponseState {
   readonly descriptor: Descriptor;
   /** As received, with Date and Age: what a 304 updates. */
   readonly originFields: FieldLines;
@@ -27,7 +27,7 @@ export interface Told {
 type BodyPlace = Omit<EncodedBody, 'coding'>;
 
 /** The strings, and what is known without them. */
-export interface ToldText {
+export interface EncodedMetadata {
   readonly shard: number;
   readonly key: string;
   readonly names: readonly string[]; // it varies by these
@@ -69,8 +69,8 @@ const RANGES: FieldLine = ['accept-ranges', 'bytes'];
 /** Characters that the strings have beside the key and the origin's lines: most have fewer. */
 const MORE_CHARACTERS = 160;
 
-export function tell(told: Told): Pick<ToldText, 'fields' | 'pack'> {
-  const { descriptor, kind, retryAtMs, rhythm, originFields } = told;
+export function encodeMetadata(state: ResponseState): Pick<EncodedMetadata, 'fields' | 'pack'> {
+  const { descriptor, kind, retryAtMs, rhythm, originFields } = state;
   const { secondary, status, freshness, dateMs, upstreamStatus } = descriptor;
   const { firstByte, totalBytes, sliceBytes, encodings } = descriptor;
   const { ttlMs, swrMs, sieMs } = freshness;
@@ -97,15 +97,15 @@ export function charactersFor(key: string, fields: FieldLines): number {
   return key.length + mostPublished(fields) + MORE_CHARACTERS;
 }
 
-export function understand(text: ToldText): Told {
-  const { key, shard, names, bornMs } = text;
+export function decodeMetadata(encoded: EncodedMetadata): ResponseState {
+  const { key, shard, names, bornMs } = encoded;
   const [secondary, kind, status, flags, times, span, codings, upstreamStatus, dropped, rhythm] =
-    JSON.parse(text.pack) as Pack;
+    JSON.parse(encoded.pack) as Pack;
   const [ttlMs = 0, swrMs = 0, sieMs = 0, retryAtMs = 0] = times.map((ms) => ms ?? Infinity);
   const dateMs = times[4] ?? NaN;
   const [firstByte, totalBytes, sliceBytes] = span;
-  const [own = NOWHERE, ...coded] = text.places;
-  const fields = fieldsPublished(text.fields);
+  const [own = NOWHERE, ...coded] = encoded.places;
+  const fields = fieldsPublished(encoded.fields);
   const facts = { flags, dateMs, totalBytes };
   const originFields = receivedLines(fields, dropped, facts);
   const freshness = { bornMs, ttlMs, swrMs, sieMs, ...rulesOf(flags) };
@@ -132,7 +132,7 @@ export function understand(text: ToldText): Told {
       codable: (flags & CODABLE) !== 0,
       encodings: codings.map((coding, i) => ({ coding, ...(coded[i] ?? NOWHERE) })),
       unworthy: CODINGS.filter((coding) => (flags & UNWORTHY[coding]) !== 0),
-      keep: true,
+      cached: true,
     },
   };
 }

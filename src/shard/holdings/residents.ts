@@ -4,12 +4,12 @@ import type { Entry, Stored } from './entry.js';
 interface Response {
   readonly stored: Stored;
   readonly bytes: number;
-  /** What its text tells; undefined when there is none. */
-  readonly told: Stored['descriptor'] | undefined;
-  readonly toldRetryAtMs: number;
+  /** What its metadata says; undefined when there is none. */
+  readonly recorded: Stored['descriptor'] | undefined;
+  readonly recordedRetryAtMs: number;
 }
 
-export class Awake {
+export class Residents {
   /** By the slot of their bodies. */
   readonly #responses = new Map<number, Response>();
   #bytes = 0;
@@ -26,25 +26,25 @@ export class Awake {
     return this.#responses.get(slot)?.stored;
   }
 
-  /** `isTold`: its text says what it is. */
-  add(stored: Stored, isTold: boolean): void {
+  /** `isRecorded`: its metadata says what it is. */
+  add(stored: Stored, isRecorded: boolean): void {
     const bytes = heapOf(stored);
     const { descriptor, retryAtMs, body } = stored;
-    const told = isTold ? descriptor : undefined;
-    this.#responses.set(body.slot, { stored, bytes, told, toldRetryAtMs: retryAtMs });
+    const recorded = isRecorded ? descriptor : undefined;
+    this.#responses.set(body.slot, { stored, bytes, recorded, recordedRetryAtMs: retryAtMs });
     this.#bytes += bytes;
   }
 
-  /** False: it was not awake. */
+  /** False: it was not resident. */
   remove(slot: number): boolean {
     this.#bytes -= this.#responses.get(slot)?.bytes ?? 0;
     return this.#responses.delete(slot);
   }
 
-  /** Whether its text says what it is now. */
-  isTold({ body, descriptor, retryAtMs }: Stored): boolean {
+  /** Whether its metadata says what it is now. */
+  isRecorded({ body, descriptor, retryAtMs }: Stored): boolean {
     const response = this.#responses.get(body.slot);
-    return response?.told === descriptor && response.toldRetryAtMs === retryAtMs;
+    return response?.recorded === descriptor && response.recordedRetryAtMs === retryAtMs;
   }
 
   addEntry(entry: Entry): void {

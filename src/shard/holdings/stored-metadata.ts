@@ -1,26 +1,31 @@
-/** A stored response as its text, and woken from it. */
-import { roomForText, type StoredText, type TextView, TOLD } from '../../arena/stored-text.js';
+/** A stored response as its metadata, and loaded from it. */
+import {
+  roomForMetadata,
+  type Metadata,
+  type MetadataView,
+  METADATA_FLAGS,
+} from '../../arena/metadata.js';
 import { isPlain } from '../../protocol/descriptor.js';
 import { sentDate } from '../../protocol/render.js';
-import { charactersFor, tell, understand } from '../../protocol/told.js';
+import { charactersFor, decodeMetadata, encodeMetadata } from '../../protocol/metadata-codec.js';
 import type { FieldLines } from '../../http/fields.js';
 import { hash32 } from '../../runtime/hash.js';
 import { type Entry, NO_ENCODINGS, type Stored } from './entry.js';
 
-/** A longer text gets a piece of its own. */
+/** Longer metadata gets a piece of its own. */
 const MAX_ROOM_BYTES = 16_384;
 
 /** Bytes to ask for behind a body whose fields are not yet known as they will be sent. */
-export function textRoom(key: string, fields: FieldLines): number {
-  return Math.min(MAX_ROOM_BYTES, roomForText(charactersFor(key, fields), 1));
+export function metadataRoom(key: string, fields: FieldLines): number {
+  return Math.min(MAX_ROOM_BYTES, roomForMetadata(charactersFor(key, fields), 1));
 }
 
 /** False while its codings are being made: whoever makes them holds on to this very object. */
-export function isTellable({ descriptor }: Stored): boolean {
-  return descriptor.keep;
+export function isPublishable({ descriptor }: Stored): boolean {
+  return descriptor.cached;
 }
 
-export function textOf(stored: Stored): StoredText {
+export function metadataOf(stored: Stored): Metadata {
   const { descriptor, body, encodings } = stored;
   const { key, vary, secondary, status } = descriptor;
   const { bornMs, ttlMs, alwaysRevalidate } = descriptor.freshness;
@@ -28,26 +33,27 @@ export function textOf(stored: Stored): StoredText {
   return {
     key,
     hash: hash32(key),
-    flags: (isPlain(descriptor) ? TOLD.plain : 0) | (status === 206 ? TOLD.part : 0),
+    flags:
+      (isPlain(descriptor) ? METADATA_FLAGS.plain : 0) | (status === 206 ? METADATA_FLAGS.part : 0),
     names: vary,
     secondary: hash32(secondary),
     bornMs,
     freshUntilMs: alwaysRevalidate ? 0 : bornMs + ttlMs,
     date: sentDate(descriptor),
     places: [body, ...coded],
-    ...tell(stored),
+    ...encodeMetadata(stored),
   };
 }
 
 /** The same response again, as one of `entry`'s; not among its variants yet. */
-export function wake(text: TextView, entry: Entry, shard: number): Stored {
-  const places = text.places();
+export function load(metadata: MetadataView, entry: Entry, shard: number): Stored {
+  const places = metadata.places();
   const { key } = entry;
-  const { names, bornMs, fields, pack } = text;
-  const told = understand({ key, shard, names, bornMs, fields, pack, places });
-  const { descriptor } = told;
+  const { names, bornMs, fields, pack } = metadata;
+  const state = decodeMetadata({ key, shard, names, bornMs, fields, pack, places });
+  const { descriptor } = state;
   const [body, ...coded] = places;
-  if (body === undefined) throw new RangeError(`the text of ${key} has no body`);
+  if (body === undefined) throw new RangeError(`the metadata of ${key} has no body`);
   const encodings = new Map(
     descriptor.encodings.flatMap(({ coding }, i) => {
       const place = coded[i];
@@ -59,6 +65,6 @@ export function wake(text: TextView, entry: Entry, shard: number): Stored {
     secondary: descriptor.secondary,
     body,
     encodings: encodings.size === 0 ? NO_ENCODINGS : encodings,
-    ...told,
+    ...state,
   };
 }
