@@ -2,7 +2,8 @@
 import { ArenaView } from '../../src/arena/arena.js';
 import type { Descriptor } from '../../src/protocol/descriptor.js';
 import type { Served, ToEdge, ToShard } from '../../src/protocol/messages.js';
-import { type AskHandler, Asks } from '../../src/edge/reach/asks.js';
+import type { AskHandler } from '../../src/edge/reach/ask-handler.js';
+import { Asks } from '../../src/edge/reach/asks.js';
 import type { FillFeed, Follower } from '../../src/edge/reach/fill-feed.js';
 import { Turns } from '../../src/edge/reach/turns.js';
 import { hash32, shardOf, workerOf } from '../../src/runtime/hash.js';

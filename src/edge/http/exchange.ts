@@ -3,12 +3,13 @@
  * comes back. Lives until its response is over.
  */
 import type { Descriptor } from '../../protocol/descriptor.js';
-import type { AskRequest, Head, Served } from '../../protocol/messages.js';
+import type { Head, Served } from '../../protocol/messages.js';
 import { mayShare } from '../../rules/audience.js';
-import { judge, NO_DIRECTIVES } from '../../rules/reuse.js';
+import { judge } from '../../rules/reuse.js';
 import { secondaryKey } from '../../rules/vary.js';
 import type { ErrorCode } from '../../errors.js';
-import type { AskHandler } from '../reach/asks.js';
+import type { AskHandler } from '../reach/ask-handler.js';
+import { Attempts } from './attempts.js';
 import type { ClientRequest } from './request/client-request.js';
 import type { EdgeContext } from './context.js';
 import type { FillFeed } from '../reach/fill-feed.js';
@@ -22,8 +23,6 @@ import { SlicedAnswer } from './slices/sliced-answer.js';
 import { StoredAnswer } from './answer/stored-answer.js';
 import type { Responder } from './answer/responder.js';
 
-/** A leader's answer may be his alone, a part not the one that is wanted, a worker be lost. */
-const MAX_ASKS = 3;
 /** A range of what is not kept is read up to from the start; behind that it is asked for by itself. */
 const MAX_SKIP_BYTES = 262_144;
 /** A background refresh that brought nothing is tried again after this. */
@@ -35,11 +34,7 @@ export class Exchange implements AskHandler {
   readonly #responder: Responder;
   readonly #stored: StoredAnswer;
   readonly #followed: FollowedAnswer;
-  #asks = 0;
-  #mismatched = false; // joined an ask whose answer turned out to be for other selecting fields
-  #wantsWhole = false; // the stored part would not do
-  #beyond = false; // its range may reach what has been written since
-  #elections = 0; // leaders it has waited for in vain
+  readonly #attempts: Attempts;
   #relayed: RelayedAnswer | undefined;
   #relaying: Promise<void> = Promise.resolve(); // until the client has taken what came
 
@@ -47,6 +42,7 @@ export class Exchange implements AskHandler {
     this.#context = context;
     this.#request = request;
     this.#responder = responder;
+    this.#attempts = new Attempts(request);
     this.#stored = new StoredAnswer(context, responder);
     this.#followed = new FollowedAnswer({
       context,
@@ -105,7 +101,7 @@ export class Exchange implements AskHandler {
     }
     const plan = this.#stored.plan(this.#request, descriptor);
     if (plan === undefined) {
-      this.#wantsWhole = true;
+      this.#attempts.wantsWhole = true;
       this.#ask();
       return;
     }
@@ -134,7 +130,7 @@ export class Exchange implements AskHandler {
     switch (relayed.begin(head, served)) {
       case 'whole-wanted':
         asks.cancel(this);
-        this.#wantsWhole = true;
+        this.#attempts.wantsWhole = true;
         this.#ask();
         return;
       case 'range-wanted':
@@ -182,7 +178,7 @@ export class Exchange implements AskHandler {
   elect(otherwise: 'bypass' | 'refused'): void {
     if (this.#responder.headSent) this.#responder.close();
     if (this.#responder.gone) return;
-    this.#elections += 1;
+    this.#attempts.elections += 1;
     this.#ask(otherwise);
   }
 
@@ -199,19 +195,18 @@ export class Exchange implements AskHandler {
   /** Every way back to the shard leads here, and is counted: in the end the request goes alone. */
   #ask(otherwise: 'bypass' | 'refused' = 'bypass'): void {
     const { asks } = this.#context;
-    this.#asks += 1;
-    if (this.#asks > MAX_ASKS) {
+    const request = this.#attempts.next();
+    if (request === undefined) {
       if (otherwise === 'bypass' && !this.#followed.isInterrupted) this.bypass();
       else this.refused('GW_ORIGIN_STATUS', 'asked too often', 1);
       return;
     }
-    if (this.#asks === 1) {
+    if (this.#attempts.isFirst) {
       this.#responder.whenGone(() => {
         asks.cancel(this);
       });
     }
-    const joins = this.#request.directives === NO_DIRECTIVES && !this.#mismatched;
-    asks.ask(this.#askRequest(), this, joins);
+    asks.ask(request, this, this.#attempts.joins);
   }
 
   /** What varies is known only now: asks are joined by less than a later answer may select by. */
@@ -220,31 +215,15 @@ export class Exchange implements AskHandler {
   }
 
   #askUnjoined(): void {
-    this.#mismatched = true;
+    this.#attempts.mismatched = true;
     this.#ask();
-  }
-
-  #askRequest(): AskRequest {
-    const { key, upstreamTarget, fields, range, lane, credentialed } = this.#request;
-    return {
-      key,
-      target: upstreamTarget,
-      headers: fields,
-      range: this.#wantsWhole ? '' : range,
-      lane,
-      background: false,
-      credentialed,
-      beyond: this.#beyond,
-      slice: undefined,
-      elections: this.#elections,
-    };
   }
 
   #refresh(object: LocalObject): void {
     const nowMs = this.#context.clock.now();
     if (nowMs - object.refreshAskedMs < REFRESH_PAUSE_MS) return;
     object.refreshAskedMs = nowMs;
-    this.#context.asks.refresh({ ...this.#askRequest(), range: '', beyond: false, lane: 2 });
+    this.#context.asks.refresh(this.#attempts.refresh());
   }
 
   #localOf(descriptor: Descriptor): LocalObject {
@@ -257,16 +236,16 @@ export class Exchange implements AskHandler {
     const plan = this.#stored.plan(this.#request, object.descriptor);
     if (plan === undefined) {
       // A part cannot answer; that the shard sent it means it was asked with the range.
-      if (!found) this.#wantsWhole = true;
+      if (!found) this.#attempts.wantsWhole = true;
       return false;
     }
     if (
       served.hit &&
-      !this.#beyond &&
-      !this.#wantsWhole &&
+      !this.#attempts.beyond &&
+      !this.#attempts.wantsWhole &&
       reachesBehind(this.#request, object.descriptor, plan)
     ) {
-      this.#beyond = true;
+      this.#attempts.beyond = true;
       return false;
     }
     if (object.descriptor.sliceBytes > 0 && !plan.bodyless) {

@@ -3,41 +3,14 @@
  * then folds those of all workers into one fill. Bounded by the connections of the worker, since
  * each has at most one request under way.
  */
-import type { Descriptor } from '../../protocol/descriptor.js';
-import type {
-  Aftermath,
-  AskRequest,
-  Head,
-  Served,
-  ToEdge,
-  ToShard,
-} from '../../protocol/messages.js';
-import type { ErrorCode } from '../../errors.js';
+import type { AskRequest, ToEdge, ToShard } from '../../protocol/messages.js';
 import { hash32, shardOf, workerOf } from '../../runtime/hash.js';
-import type { FillFeed } from './fill-feed.js';
+import { type AskHandler, sendOn, servedTo } from './ask-handler.js';
 import { FillFeeds } from './fill-feeds.js';
 import { Invalidations } from './invalidations.js';
 import { type Ask, joinKeyOf, OpenAsks } from './open-asks.js';
 import type { ArenaView } from '../../arena/arena.js';
 import type { Turns } from './turns.js';
-
-/** One request's side of an ask. Exactly one of the first six is called, once, unless cancelled. */
-export interface AskHandler {
-  /** The body is leased for as long as this call lasts. */
-  object(descriptor: Descriptor, served: Served): void;
-  /** The bytes are coming: join `feed`, and send up to `quantum` of those that are there. */
-  filling(feed: FillFeed, served: Served, quantum: number): void;
-  /** Not for the cache: `chunk`s follow, then `relayEnded`. */
-  head(head: Head, served: Served): void;
-  /** Fetch it yourself. */
-  bypass(): void;
-  /** What came was for its leader alone: ask anew, and after too many leaders do the other thing. */
-  elect(otherwise: 'bypass' | 'refused'): void;
-  refused(code: ErrorCode, detail: string, retryAfterS: number): void;
-  interim(head: Head): void;
-  chunk(bytes: Uint8Array): void;
-  relayEnded(code: ErrorCode | undefined): void;
-}
 
 export interface AsksOptions {
   readonly shards: number;
@@ -315,15 +288,4 @@ type RelayedAnswer = Extract<ToEdge, { kind: 'informational' | 'head' | 'chunk' 
 
 function isRelayed(message: Answer): message is RelayedAnswer {
   return ['informational', 'head', 'chunk', 'end'].includes(message.kind);
-}
-
-/** Not the leader: the answer was not for him. */
-function sendOn(member: AskHandler, what: Aftermath): void {
-  if (what === 'bypass') member.bypass();
-  else member.elect(what === 'elect' ? 'bypass' : 'refused');
-}
-
-/** All but the first of those who wait were folded into its request. */
-function servedTo(position: number, served: Served): Served {
-  return position === 0 || served.hit ? served : { collapsed: true, ...served };
 }

@@ -7,16 +7,19 @@ import { realpathSync, statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
-import { evaluateConditions, ifRangeHolds } from '../../http/conditions.js';
-import { formatHttpDate } from '../../http/date.js';
-import { fieldValue } from '../../http/fields.js';
+import { evaluateConditions } from '../../http/conditions.js';
 import type { FieldLine, FieldLines } from '../../http/fields.js';
-import { formatContentRange, parseRange } from '../../http/range.js';
-import { contentTypeOf, mediaKind } from '../../media/kind.js';
+import { formatContentRange } from '../../http/range.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FileBody } from './file-body.js';
 import { isVouched, type Opening, readOpening, type Region } from './file-opening.js';
-import { entityTag, type FileState, hiddenForMs, isSettled } from './file-state.js';
+import {
+  conditionsOf,
+  describeFile,
+  type Representation,
+  wantedRange,
+} from './file-representation.js';
+import { type FileState, hiddenForMs } from './file-state.js';
 import { Gate } from './gate.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
 import { bodyOf, plainAnswer } from '../plain-answer.js';
@@ -30,9 +33,6 @@ const OPEN_WAIT_MS = 10_000;
 /** Readings of a file's beginning before it is given up: some 250 ms in all. */
 const READINGS = 8;
 const FIRST_PAUSE_MS = 2;
-/** For caches behind us; ours goes by `settling`. A playlist may live shorter than a second. */
-const UNSETTLED_CONTROL = 'max-age=1, stale-while-revalidate=0';
-const UNSETTLED_MANIFEST_CONTROL = 'no-cache';
 
 export interface DirectoryOptions {
   readonly root: string;
@@ -43,15 +43,6 @@ export interface DirectoryOptions {
 /** @throws GatewayError GW_CONFIG_INVALID when `root` is no directory that can be read. */
 export function openDirectoryOrigin(options: DirectoryOptions): Origin {
   return new DirectoryOrigin(options);
-}
-
-interface Representation {
-  readonly etag: string;
-  readonly settled: boolean;
-  readonly lastModifiedMs: number | undefined;
-  readonly dateMs: number;
-  readonly length: number;
-  readonly lines: FieldLines; // of every answer about it, 304 included
 }
 
 type OpenFile = Extract<Opened, { kind: 'file' }>;
@@ -125,7 +116,7 @@ class DirectoryOrigin implements Origin {
         state = await handle.stat({ bigint: true });
       }
       const hidden = hiddenForMs(state, this.#wallMs()) > 0;
-      const about = this.#describe(path, state);
+      const about = describeFile(path, state, this.#wallMs());
       const answer = this.#planned(request, about);
       if (!('region' in answer)) return answer;
       const opening = await readOpening(handle, state, answer.region);
@@ -175,24 +166,6 @@ class DirectoryOrigin implements Origin {
       forEveryone: true,
       origin: this.#options.name,
     };
-  }
-
-  #describe(path: string, state: FileState): Representation {
-    const dateMs = this.#wallMs();
-    const settled = isSettled(state, dateMs);
-    const etag = entityTag(state, settled);
-    const modifiedMs = Number(state.mtimeNs / 1_000_000n);
-    const lastModifiedMs = settled ? Math.min(modifiedMs, dateMs) : undefined; // RFC 9110 section 8.8.2.1
-    const type = contentTypeOf(path);
-    const lines: FieldLine[] = [
-      ['date', formatHttpDate(dateMs)],
-      ['content-type', type],
-      ['etag', etag],
-      ['accept-ranges', 'bytes'],
-    ];
-    if (lastModifiedMs !== undefined) lines.push(['last-modified', formatHttpDate(lastModifiedMs)]);
-    else lines.push(['cache-control', unsettledControl(path, type)]);
-    return { etag, settled, lastModifiedMs, dateMs, length: Number(state.size), lines };
   }
 
   #wallMs(): number {
@@ -253,36 +226,6 @@ class FileLease {
     await this.handle?.close();
     this.#release();
   }
-}
-
-function conditionsOf(request: OriginRequest): Parameters<typeof evaluateConditions>[0] {
-  const { method, headers } = request;
-  return {
-    method,
-    ifMatch: fieldValue(headers, 'if-match'),
-    ifNoneMatch: fieldValue(headers, 'if-none-match'),
-    ifModifiedSince: fieldValue(headers, 'if-modified-since'),
-    ifUnmodifiedSince: fieldValue(headers, 'if-unmodified-since'),
-  };
-}
-
-/** The one range to answer with; undefined: the whole file (RFC 9110 sections 13.1.5 and 14.2). */
-function wantedRange(
-  request: OriginRequest,
-  about: Representation,
-): readonly [start: number, end: number] | 'unsatisfiable' | undefined {
-  const value = request.method === 'GET' ? fieldValue(request.headers, 'range') : undefined;
-  if (value === undefined) return undefined;
-  const ifRange = fieldValue(request.headers, 'if-range');
-  if (ifRange !== undefined && !ifRangeHolds(ifRange, about)) return undefined;
-  const result = parseRange(value, about.length, 1);
-  if (result.kind === 'unsatisfiable') return 'unsatisfiable';
-  return result.kind === 'ranges' ? result.ranges[0] : undefined;
-}
-
-function unsettledControl(path: string, type: string): string {
-  const kind = mediaKind(path, type);
-  return kind === 'playlist' || kind === 'mpd' ? UNSETTLED_MANIFEST_CONTROL : UNSETTLED_CONTROL;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@
  */
 import { type Books, NO_SLOT } from '../../arena/layout.js';
 import { hash32 } from '../../runtime/hash.js';
-import { Residents } from './residents.js';
+import { type Known, Residents } from './residents.js';
 import { type Entry, newEntry, type Stored, storedIn, type Variant } from './entry.js';
 import type { Body } from './object-store.js';
 import { SliceKeys } from './slice-keys.js';
@@ -36,28 +36,16 @@ export interface EntryIndexOptions {
   readonly giveUp: (stored: Stored) => void;
 }
 
-/** An entry of which something is resident, or that is held. */
-interface Known {
-  readonly entry: Entry;
-  readonly digest: KeyDigest;
-  head: number; // of its chain; NO_SLOT while nothing is stored
-  residents: number; // of its responses
-}
-
 export class EntryIndex {
   readonly #options: EntryIndexOptions;
   readonly #chains: SlotChains;
-  readonly #known = new Map<string, Known>();
   readonly #slices = new SliceKeys();
-  readonly #residents = new Residents();
+  readonly #residents: Residents;
   /** By slot: whose body, or a coding of it, lies there: the slot of that body. */
   readonly #mains: Int32Array;
   /** By slot: hash of the secondary key, so that a walk loads no others. */
   readonly #secondaries: Int32Array;
-  /** Looked at since they were last unloaded. */
-  readonly #touched = new Set<Entry>();
   #responses = 0;
-  #sweepScheduled = false;
 
   constructor(options: EntryIndexOptions) {
     this.#options = options;
@@ -65,12 +53,15 @@ export class EntryIndex {
     this.#chains = new SlotChains(books, share);
     this.#mains = books.mains;
     this.#secondaries = books.secondaries;
+    this.#residents = new Residents(options.residentBytes, () => {
+      this.sweep();
+    });
   }
 
   /** Keys that something is known of. */
   get count(): number {
     let count = this.#chains.count;
-    for (const { head } of this.#known.values()) if (head === NO_SLOT) count += 1;
+    for (const { head } of this.#residents.entries()) if (head === NO_SLOT) count += 1;
     return count;
   }
 
@@ -89,13 +80,16 @@ export class EntryIndex {
   }
 
   has(key: string): boolean {
-    return this.#known.has(key) || this.#headOf(key, this.#chains.digestOf(key)) !== NO_SLOT;
+    return (
+      this.#residents.entry(key) !== undefined ||
+      this.#headOf(key, this.#chains.digestOf(key)) !== NO_SLOT
+    );
   }
 
   get(key: string): Entry | undefined {
-    const known = this.#known.get(key);
+    const known = this.#residents.entry(key);
     if (known !== undefined) {
-      this.#touch(known.entry);
+      this.#residents.touch(known.entry);
       return known.entry;
     }
     const digest = this.#chains.digestOf(key);
@@ -120,7 +114,7 @@ export class EntryIndex {
     if (main === NO_SLOT) return undefined;
     const resident = this.#residents.get(main);
     if (resident !== undefined) {
-      this.#touch(resident.entry);
+      this.#residents.touch(resident.entry);
       return resident;
     }
     const entry = this.get(this.#options.metadata.at(main).key);
@@ -143,7 +137,7 @@ export class EntryIndex {
     if (!this.#chains.isHead(slot)) return undefined;
     const view = this.#options.metadata.at(slot);
     const { key } = view;
-    if (this.#known.has(key)) return undefined;
+    if (this.#residents.entry(key) !== undefined) return undefined;
     const bodies = view.places();
     for (const body of bodies) this.#mains[body.slot] = NO_SLOT;
     this.#responses -= 1;
@@ -159,22 +153,22 @@ export class EntryIndex {
 
   /** Forgets an entry that holds nothing any more. */
   dropIfEmpty(entry: Entry): void {
-    const known = this.#known.get(entry.key);
-    if (known?.entry !== entry || entry.holds > 0) return;
-    if (known.residents > 0) this.#touch(entry);
-    else this.#forget(entry);
+    const known = this.#residents.of(entry);
+    if (known === undefined || entry.holds > 0) return;
+    if (known.residents > 0) this.#residents.touch(entry);
+    else this.#residents.forget(entry);
   }
 
   /** Unloads what was looked at. */
   sweep(): void {
-    for (const entry of [...this.#touched]) this.unload(entry);
+    for (const entry of this.#residents.touched()) this.unload(entry);
   }
 
   /** Nothing while it is held. */
   unload(entry: Entry): void {
-    this.#touched.delete(entry);
-    const known = this.#known.get(entry.key);
-    if (known?.entry !== entry || entry.holds > 0) return;
+    this.#residents.untouch(entry);
+    const known = this.#residents.of(entry);
+    if (known === undefined || entry.holds > 0) return;
     for (const [secondary, variant] of entry.variants.resident()) {
       if (this.#unloadVariant(known, variant)) entry.variants.forget(secondary);
     }
@@ -220,31 +214,14 @@ export class EntryIndex {
       this.#load(of, secondary === undefined ? undefined : hash32(secondary) | 0);
     });
     if (place.head !== NO_SLOT) entry.vary = this.#options.metadata.at(place.head).names;
-    this.#known.set(key, { entry, ...place, residents: 0 });
-    this.#residents.addEntry(entry);
-    this.#touch(entry);
+    this.#residents.know(entry, place);
     return entry;
-  }
-
-  #forget(entry: Entry): void {
-    this.#touched.delete(entry);
-    if (this.#known.delete(entry.key)) this.#residents.removeEntry(entry);
-  }
-
-  #touch(entry: Entry): void {
-    this.#touched.add(entry);
-    if (this.#residents.bytes < this.#options.residentBytes || this.#sweepScheduled) return;
-    this.#sweepScheduled = true;
-    setImmediate(() => {
-      this.#sweepScheduled = false;
-      this.sweep();
-    });
   }
 
   /** Loads the entry's responses whose secondary key has that hash; without one, all. */
   #load(entry: Entry, secondary: number | undefined): void {
-    const known = this.#known.get(entry.key);
-    if (known?.entry !== entry) return;
+    const known = this.#residents.of(entry);
+    if (known === undefined) return;
     for (let slot = known.head; slot !== NO_SLOT; slot = this.#chains.after(slot)) {
       if (this.#residents.has(slot)) continue;
       if (secondary !== undefined && this.#secondaries[slot] !== secondary) continue;
@@ -253,27 +230,18 @@ export class EntryIndex {
       const variant = entry.variants.ensureResident(stored.secondary);
       if (stored.descriptor.status === 206) variant.parts.push(stored);
       else variant.whole = stored;
-      this.#setResident(known, stored, true);
+      this.#residents.add(known, stored, true);
     }
-  }
-
-  #setResident(known: Known, stored: Stored, isRecorded: boolean): void {
-    this.#residents.add(stored, isRecorded);
-    known.residents += 1;
-  }
-
-  #setUnloaded(known: Known, slot: number): void {
-    if (this.#residents.remove(slot)) known.residents -= 1;
   }
 
   #adopt(slot: number, stored: Stored): void {
     const { entry } = stored;
-    const known = this.#known.get(entry.key);
-    if (known?.entry !== entry) throw new RangeError(`${entry.key} is another entry's`);
+    const known = this.#residents.of(entry);
+    if (known === undefined) throw new RangeError(`${entry.key} is another entry's`);
     this.#mains[slot] = slot;
     this.#secondaries[slot] = hash32(stored.secondary);
     this.#responses += 1;
-    this.#setResident(known, stored, false);
+    this.#residents.add(known, stored, false);
     if (known.head === NO_SLOT) {
       this.#chains.begin(known.digest, slot);
       known.head = slot;
@@ -288,9 +256,9 @@ export class EntryIndex {
     this.#mains[slot] = NO_SLOT;
     if (main !== slot) return; // a coding, or nobody's
     const resident = this.#residents.get(slot);
-    const known = resident === undefined ? undefined : this.#known.get(resident.entry.key);
+    const known = resident === undefined ? undefined : this.#residents.entry(resident.entry.key);
     if (known === undefined) throw new RangeError(`slot ${slot} is given up unloaded`);
-    this.#setUnloaded(known, slot);
+    this.#residents.remove(known, slot);
     this.#responses -= 1;
     known.head = this.#chains.remove(known.head, slot);
     if (known.head === NO_SLOT) this.#slices.remove(known.entry.key);
@@ -299,16 +267,7 @@ export class EntryIndex {
   /** The oldest of a chain that nobody has looked at since the last time; but not the newest. */
   #giveUpOne(known: Known, newest: number): void {
     const { hits, giveUp } = this.#options;
-    let victim = known.head;
-    for (let slot = victim; slot !== newest; slot = this.#chains.after(slot)) {
-      const visits = hits[slot] ?? 0;
-      if (visits === 0) {
-        victim = slot;
-        break;
-      }
-      hits[slot] = visits - 1;
-    }
-    const stored = this.ownerOf(victim);
+    const stored = this.ownerOf(this.#chains.unvisited(known.head, newest, hits));
     if (stored !== undefined) giveUp(stored);
   }
 
@@ -320,14 +279,14 @@ export class EntryIndex {
     const unrecorded = held.filter((stored) => !this.#residents.isRecorded(stored));
     for (const { body } of unrecorded) metadata.withdraw(body.slot);
     if (unrecorded.some(({ body }) => metadata.isRead(body.slot))) {
-      this.#touched.add(known.entry); // the next sweep tries again
+      this.#residents.leaveTouched(known.entry); // the next sweep tries again
       return false;
     }
     for (const stored of held) {
       // Making room for the metadata of one may cost another its place.
       if (!this.isHeld(stored)) continue;
       if (this.#residents.isRecorded(stored) || metadata.put(metadataOf(stored))) {
-        this.#setUnloaded(known, stored.body.slot);
+        this.#residents.remove(known, stored.body.slot);
       } else giveUp(stored);
     }
     return true;

@@ -84,6 +84,19 @@ export class SlotChains {
     return at(this.#next, slot);
   }
 
+  /**
+   * The oldest of a chain that was not visited since this looked last, or the first; never `newest`, at which
+   * it ends. Takes a visit from each that it passes.
+   */
+  unvisited(head: number, newest: number, visits: Uint8Array): number {
+    for (let slot = head; slot !== newest; slot = this.after(slot)) {
+      const count = visits[slot] ?? 0;
+      if (count === 0) return slot;
+      visits[slot] = count - 1;
+    }
+    return head;
+  }
+
   /** The first slots of all chains in one bucket. */
   headsOf(bucket: number): number[] {
     const heads: number[] = [];

@@ -222,29 +222,32 @@ t.test('EntryIndex leaves resident what is held on to, and looks at it again', (
   t.end();
 });
 
-t.test('EntryIndex.takeUnloaded() forgets what is not resident without loading it, and nothing else', (t) => {
-  const bench = new IndexBench();
-  const { index, store, metadata } = bench;
-  const alone = bench.keep('/alone');
-  const varied = bench.keep('/varied', { secondary: 'a', vary: ['x'] });
-  bench.keep('/varied', { secondary: 'b', vary: ['x'] });
-  const { slot, extents } = alone.body;
-  t.equal(index.takeUnloaded(slot), undefined, 'it is resident');
-  index.sweep();
-  const [body, ...codings] = index.takeUnloaded(slot) ?? [];
-  t.match(body, { slot, extents: extents.map((extent) => ({ ...extent })) });
-  t.same(codings, []);
-  t.equal(index.ownerOf(slot), undefined);
-  t.equal(index.get('/alone'), undefined);
-  t.equal(index.responses, 2);
-  t.equal(index.takeUnloaded(slot), undefined, 'only once');
-  if (body !== undefined) store.discard(body);
-  t.ok(index.takeUnloaded(varied.body.slot), 'the first of several');
-  t.equal(index.get('/varied')?.variants.get('b')?.whole?.secondary, 'b');
-  t.equal(index.get('/varied')?.variants.get('a'), undefined);
-  t.ok(metadata.bytes > 0);
-  t.end();
-});
+t.test(
+  'EntryIndex.takeUnloaded() forgets what is not resident without loading it, and nothing else',
+  (t) => {
+    const bench = new IndexBench();
+    const { index, store, metadata } = bench;
+    const alone = bench.keep('/alone');
+    const varied = bench.keep('/varied', { secondary: 'a', vary: ['x'] });
+    bench.keep('/varied', { secondary: 'b', vary: ['x'] });
+    const { slot, extents } = alone.body;
+    t.equal(index.takeUnloaded(slot), undefined, 'it is resident');
+    index.sweep();
+    const [body, ...codings] = index.takeUnloaded(slot) ?? [];
+    t.match(body, { slot, extents: extents.map((extent) => ({ ...extent })) });
+    t.same(codings, []);
+    t.equal(index.ownerOf(slot), undefined);
+    t.equal(index.get('/alone'), undefined);
+    t.equal(index.responses, 2);
+    t.equal(index.takeUnloaded(slot), undefined, 'only once');
+    if (body !== undefined) store.discard(body);
+    t.ok(index.takeUnloaded(varied.body.slot), 'the first of several');
+    t.equal(index.get('/varied')?.variants.get('b')?.whole?.secondary, 'b');
+    t.equal(index.get('/varied')?.variants.get('a'), undefined);
+    t.ok(metadata.bytes > 0);
+    t.end();
+  },
+);
 
 t.test('EntryIndex forgets what is empty', (t) => {
   const { index } = new IndexBench();

@@ -59,6 +59,27 @@ t.test('SlotChains knows the first of a chain', (t) => {
   t.end();
 });
 
+t.test(
+  'SlotChains.unvisited() gives the oldest that nobody visited, and the first when all were',
+  (t) => {
+    const chains = new SlotChains(createBooks(16), 8);
+    const digest = chains.digestOf('/v/1');
+    chains.begin(digest, 3);
+    for (const slot of [5, 1, 7]) chains.append(3, slot);
+    const visits = new Uint8Array(16);
+    visits.set([2, 0, 0, 1], 0);
+    visits[1] = 1;
+    visits[5] = 1;
+    t.equal(chains.unvisited(3, 7, visits), 3, 'each had one, and loses it');
+    t.same([visits[3], visits[5], visits[1], visits[0]], [0, 0, 0, 2]);
+    visits[3] = 2;
+    t.equal(chains.unvisited(3, 7, visits), 5);
+    t.equal(visits[3], 1, 'that was passed');
+    t.equal(chains.unvisited(3, 3, visits), 3, 'a chain of one');
+    t.end();
+  },
+);
+
 t.test('SlotChains keeps its chains whole, whatever begins, is appended and leaves', (t) => {
   const seed = Date.now() | 0;
   t.comment(`seed ${seed}`);

@@ -17,7 +17,7 @@ import type { ErrorCode } from '../../../errors.js';
 import { RANGE_AND_CONDITIONS } from '../../../http/conditions.js';
 import type { FieldLines } from '../../../http/fields.js';
 import type { BorrowedBytes } from '../../../runtime/bytes.js';
-import type { AskHandler } from '../../reach/asks.js';
+import type { AskHandler } from '../../reach/ask-handler.js';
 import type { ClientRequest } from '../request/client-request.js';
 import type { EdgeContext } from '../context.js';
 import { DirectSlice } from './direct-slice.js';
