@@ -14,7 +14,8 @@ import {
   uwsBinaryIsKnown,
 } from '../../../native/uws.js';
 import { GatewayError } from '../../errors.js';
-import { ASKING_FIELDS, type ClientRequest, readRequest } from './request/client-request.js';
+import { ASKING_FIELDS, readRequest } from './request/client-request.js';
+import { countAnswer, logAnswer } from './accounting.js';
 import { answerTo } from './answer-to.js';
 import type { EdgeContext } from './context.js';
 import { HitPath } from './hit-path.js';
@@ -236,15 +237,8 @@ export class EdgeServer {
   }
 
   #begin(response: HttpResponse): Responder {
-    const { metrics } = this.#context;
     const responder = this.#opened(response);
-    metrics.add('requests');
-    responder.whenGone(() => {
-      metrics.add('bytesSent', responder.bytesSent);
-      if (responder.status >= 500) metrics.add('serverErrors');
-      else if (responder.status >= 400) metrics.add('clientErrors');
-      else if (responder.status === 0) metrics.add('aborted');
-    });
+    countAnswer(this.#context, responder);
     return responder;
   }
 
@@ -257,7 +251,7 @@ export class EdgeServer {
         refuse(this.#context, responder, { code: client.error });
       };
     } else {
-      this.#log(client, responder);
+      logAnswer(this.#context, client, responder);
       responder.ending = client.ending;
       answer =
         this.#state === 'closed'
@@ -271,20 +265,5 @@ export class EdgeServer {
     // see an answer owed.
     if (this.#heads !== undefined) answer();
     else this.#later(responder, answer);
-  }
-
-  #log(client: ClientRequest, responder: Responder): void {
-    const { access, clock } = this.#context;
-    if (!access.sampled()) return;
-    responder.whenGone(() => {
-      access.write({
-        method: client.method,
-        target: client.upstreamTarget,
-        status: responder.status,
-        bytes: responder.bytesSent,
-        ms: clock.now() - responder.startedMs,
-        cacheStatus: responder.cacheStatus,
-      });
-    });
   }
 }

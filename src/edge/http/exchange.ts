@@ -8,6 +8,7 @@ import { mayShare } from '../../rules/audience.js';
 import { judge } from '../../rules/reuse.js';
 import { secondaryKey } from '../../rules/vary.js';
 import type { ErrorCode } from '../../errors.js';
+import type { FieldLines } from '../../http/fields.js';
 import type { AskHandler } from '../reach/ask-handler.js';
 import { Attempts } from './attempts.js';
 import type { ClientRequest } from './request/client-request.js';
@@ -81,11 +82,13 @@ export class Exchange implements AskHandler {
       this.#followed.goOn(descriptor);
       return;
     }
-    if (!this.#isSelected(descriptor)) {
+    if (!isSelectedBy(this.#request.fields, descriptor)) {
       this.#askUnjoined();
       return;
     }
-    if (!this.#serve(this.#localOf(descriptor), served, false)) this.#ask();
+    const { arena, config } = this.#context;
+    const object = new LocalObject(descriptor, arena, config.cache.name);
+    if (!this.#serve(object, served, false)) this.#ask();
   }
 
   filling(feed: FillFeed, served: Served, quantum: number): void {
@@ -95,7 +98,7 @@ export class Exchange implements AskHandler {
       this.#followed.goOn(descriptor, feed);
       return;
     }
-    if (!this.#isSelected(descriptor)) {
+    if (!isSelectedBy(this.#request.fields, descriptor)) {
       this.#askUnjoined();
       return;
     }
@@ -209,11 +212,6 @@ export class Exchange implements AskHandler {
     asks.ask(request, this, this.#attempts.joins);
   }
 
-  /** What varies is known only now: asks are joined by less than a later answer may select by. */
-  #isSelected({ vary, secondary }: Descriptor): boolean {
-    return vary.length === 0 || secondaryKey(vary, this.#request.fields) === secondary;
-  }
-
   #askUnjoined(): void {
     this.#attempts.mismatched = true;
     this.#ask();
@@ -224,11 +222,6 @@ export class Exchange implements AskHandler {
     if (nowMs - object.refreshAskedMs < REFRESH_PAUSE_MS) return;
     object.refreshAskedMs = nowMs;
     this.#context.asks.refresh(this.#attempts.refresh());
-  }
-
-  #localOf(descriptor: Descriptor): LocalObject {
-    const { arena, config } = this.#context;
-    return new LocalObject(descriptor, arena, config.cache.name);
   }
 
   /** False: the object is gone or is not what the request wants, so ask. */
@@ -257,9 +250,7 @@ export class Exchange implements AskHandler {
     }
     if (plan.encoded === undefined) return false;
     // Only the encoded form was evicted: the object itself will do, in its own form.
-    const plainer = { ...object.descriptor, encodings: [], cached: false };
-    const identity = new LocalObject(plainer, object.arena, this.#context.config.cache.name);
-    return this.#serve(identity, served, found);
+    return this.#serve(withoutCodings(object, this.#context.config.cache.name), served, found);
   }
 
   #sliced(): SlicedAnswer {
@@ -287,4 +278,13 @@ export class Exchange implements AskHandler {
     else if (code === 'GW_WORKER_LOST') this.#ask();
     else refuse(this.#context, this.#responder, { code });
   }
+}
+
+/** What varies is known only now: asks are joined by less than a later answer may select by. */
+function isSelectedBy(fields: FieldLines, { vary, secondary }: Descriptor): boolean {
+  return vary.length === 0 || secondaryKey(vary, fields) === secondary;
+}
+
+function withoutCodings({ descriptor, arena }: LocalObject, cacheName: string): LocalObject {
+  return new LocalObject({ ...descriptor, encodings: [], cached: false }, arena, cacheName);
 }

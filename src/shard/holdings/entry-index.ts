@@ -247,7 +247,10 @@ export class EntryIndex {
       known.head = slot;
       this.#slices.add(entry.key);
     } else if (this.#chains.append(known.head, slot) > MAX_RESPONSES) {
-      this.#giveUpOne(known, slot);
+      // The oldest that nobody has looked at since the last time; but not the newest.
+      const { hits, giveUp } = this.#options;
+      const least = this.ownerOf(this.#chains.unvisited(known.head, slot, hits));
+      if (least !== undefined) giveUp(least);
     }
   }
 
@@ -262,13 +265,6 @@ export class EntryIndex {
     this.#responses -= 1;
     known.head = this.#chains.remove(known.head, slot);
     if (known.head === NO_SLOT) this.#slices.remove(known.entry.key);
-  }
-
-  /** The oldest of a chain that nobody has looked at since the last time; but not the newest. */
-  #giveUpOne(known: Known, newest: number): void {
-    const { hits, giveUp } = this.#options;
-    const stored = this.ownerOf(this.#chains.unvisited(known.head, newest, hits));
-    if (stored !== undefined) giveUp(stored);
   }
 
   /** True when nothing of the variant is resident any more. */
