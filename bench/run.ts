@@ -11,6 +11,7 @@ import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cores } from './cores.js';
 import { herd } from './herd.js';
 import { hits } from './hits.js';
 import { large } from './large.js';
@@ -36,6 +37,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Report
   live,
   'slow-readers': slowReaders,
   misses,
+  cores,
   thrash,
   large,
   scale,

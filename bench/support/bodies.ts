@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 
 const POOL_BYTES = 8 * 1024 * 1024;
-const OBJECTS_PER_TITLE = 64;
 const OFFSET_STEP = 4_099; // prime: neighbours share no aligned run
 
 const pool = buildPool();
@@ -13,9 +12,9 @@ export function bodyOf(size: number, n: number): Buffer {
   return pool.subarray(offset, offset + size);
 }
 
-/** 64 objects share a folder, as the segments of one title do. */
+/** All of one size share a folder, as the segments of one stream do. */
 export function objectPath(size: number, n: number): string {
-  return `/obj/${size}/t${Math.floor(n / OBJECTS_PER_TITLE)}/${n}`;
+  return `/obj/${size}/${n}`;
 }
 
 export function sha256(body: Uint8Array): string {

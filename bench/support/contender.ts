@@ -17,6 +17,8 @@ export interface ServerPlan {
   readonly core: number | undefined; // undefined: all cores
   readonly workers: number;
   readonly cacheBytes: number;
+  /** Ours is started without a flag for either: they are what it takes by itself. */
+  readonly byDefault?: boolean;
 }
 
 export interface RunningServer {

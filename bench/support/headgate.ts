@@ -28,8 +28,11 @@ export function headgate(extra: readonly string[] = []): Gateway {
       const admin = await freePort();
       const args = [CLI, 'serve', `http://127.0.0.1:${plan.originPort}/`];
       args.push('--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`);
-      args.push('--workers', String(plan.workers), '--log-level', 'error');
-      args.push('--cache-memory', `${Math.ceil(plan.cacheBytes / 1024 / 1024)}MiB`, ...extra);
+      args.push('--log-level', 'error', ...extra);
+      if (plan.byDefault !== true) {
+        args.push('--workers', String(plan.workers));
+        args.push('--cache-memory', `${Math.ceil(plan.cacheBytes / 1024 / 1024)}MiB`);
+      }
       const folder = workFolder('headgate');
       const server = await launch({
         command: process.execPath,

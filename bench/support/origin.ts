@@ -1,5 +1,5 @@
 /**
- * The origin of the benches (a script, see script.ts). /obj/SIZE/TITLE/N: deterministic bodies with
+ * The origin of the benches (a script, see script.ts). /obj/SIZE/N: deterministic bodies with
  * ETag and Cache-Control; /herd/SIZE/ID: the same after a think time; /live/: a live HLS stream.
  * Counts every request, and notes when the first byte of a herd object left.
  */
@@ -74,7 +74,7 @@ serveCalls({
 });
 
 function answerObject(exchange: Exchange, url: string): void {
-  const [, , size = '', , n = ''] = url.split('/');
+  const [, , size = '', n = ''] = url.split('/');
   sendBody(exchange, bodyOf(Number(size), Number(n)), { ...IMMUTABLE, etag: `"${size}-${n}"` });
 }
 

@@ -10,12 +10,24 @@ const PAGE_BYTES = 4096;
 interface ProcessStat {
   readonly parent: number;
   readonly ticks: number; // own and of reaped children, user and system
+  readonly ownTicks: number;
   readonly residentPages: number;
 }
 
 /** CPU-seconds, user and system, of `pid` and all below it since they started. */
 export function cpuSeconds(pid: number): number {
   return tree(pid).reduce((sum, stat) => sum + stat.ticks, 0) / TICKS_PER_SECOND;
+}
+
+/** CPU-seconds of each thread of one process, by its id. */
+export function threadSeconds(pid: number): Map<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return new Map(
+    threads.map((thread) => {
+      const stat = readStat(`${pid}/task/${thread}`);
+      return [Number(thread), (stat?.ownTicks ?? 0) / TICKS_PER_SECOND];
+    }),
+  );
 }
 
 /** Resident bytes summed over the tree; pages shared between processes count once for each. */
@@ -33,7 +45,7 @@ function tree(root: number): ProcessStat[] {
   const all = new Map<number, ProcessStat>();
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const stat = readStat(Number(entry));
+    const stat = readStat(entry);
     if (stat) all.set(Number(entry), stat);
   }
   const inside = new Set([root]);
@@ -48,10 +60,11 @@ function tree(root: number): ProcessStat[] {
   return [...inside].flatMap((pid) => all.get(pid) ?? []);
 }
 
-function readStat(pid: number): ProcessStat | undefined {
+/** `name`: below /proc. */
+function readStat(name: string): ProcessStat | undefined {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    text = readFileSync(`/proc/${name}/stat`, 'latin1');
   } catch {
     return undefined; // it ended between the listing and now
   }
@@ -61,6 +74,7 @@ function readStat(pid: number): ProcessStat | undefined {
   return {
     parent: field(4),
     ticks: field(14) + field(15) + field(16) + field(17),
+    ownTicks: field(14) + field(15),
     residentPages: field(24),
   };
 }

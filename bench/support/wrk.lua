@@ -1,5 +1,5 @@
--- Arguments: object size, number of objects, order (turn | zipf | uniform). Paths are those of
--- bodies.ts. Random orders are drawn before the load starts and walked in a ring: a request then
+-- Arguments: object size, number of objects, order (turn | zipf | uniform), query (bare | cmcd). Paths
+-- are those of bodies.ts; CMCD (CTA-5004) is what a player says with each segment, another buffer each time. Random orders are drawn before the load starts and walked in a ring: a request then
 -- costs one table look-up and one string, whatever the distribution.
 local ffi = require("ffi")
 
@@ -7,6 +7,16 @@ local DRAWS = 2 ^ 20
 local EXPONENT = 0.9 -- of the Zipf law, as video catalogues are reported to follow
 
 local prefix, picks, count, position
+local queries, turn = { [0] = "" }, 0
+
+local function cmcd_queries()
+  local made = {}
+  for n = 0, 1023 do
+    made[n] = "?CMCD=bl%3D" .. 100 * (n % 400) .. "%2Cbr%3D3200%2Ccid%3D%22faec5fc2%22%2Cd%3D4004%2Cmtp%3D"
+      .. 100 * (200 + n % 77) .. "%2Cot%3Dv%2Csf%3Dh%2Csid%3D%226e2fb550-c457-11e9-bb97-0800200c9a66%22%2Ctb%3D6000"
+  end
+  return made
+end
 
 local function zipf_picks(objects)
   local sums = ffi.new("double[?]", objects)
@@ -41,8 +51,9 @@ end
 
 function init(args)
   local size, objects, order = args[1], tonumber(args[2]), args[3]
+  if args[4] == "cmcd" then queries = cmcd_queries() end
   math.randomseed(42)
-  prefix = "GET /obj/" .. size .. "/t"
+  prefix = "GET /obj/" .. size .. "/"
   position = 0
   if order == "zipf" then
     picks, count = zipf_picks(objects), DRAWS
@@ -57,7 +68,8 @@ function request()
   local n = picks[position]
   position = position + 1
   if position == count then position = 0 end
-  return prefix .. math.floor(n / 64) .. "/" .. n .. " HTTP/1.1\r\nHost: bench\r\n\r\n"
+  turn = (turn + 1) % (#queries + 1)
+  return prefix .. n .. queries[turn] .. " HTTP/1.1\r\nHost: bench\r\n\r\n"
 end
 
 function done(summary, latency)

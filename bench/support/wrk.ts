@@ -15,6 +15,7 @@ export interface WrkPlan {
   readonly size: number;
   readonly objects: number;
   readonly order: 'turn' | 'zipf' | 'uniform';
+  readonly query?: 'bare' | 'cmcd'; // default bare
 }
 
 export interface WrkResult {
@@ -35,7 +36,7 @@ export function wrkMissing(): string | undefined {
 export async function runWrk(plan: WrkPlan): Promise<WrkResult> {
   const args = ['-t1', `-c${plan.connections}`, `-d${plan.seconds}s`, '--timeout', '10s'];
   args.push('-s', SCRIPT, `http://127.0.0.1:${plan.port}`, '--');
-  args.push(String(plan.size), String(plan.objects), plan.order);
+  args.push(String(plan.size), String(plan.objects), plan.order, plan.query ?? 'bare');
   const startedMs = performance.now();
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
   const child = startChild({ command: 'wrk', args, core: LOAD_CORE, stdio: [...stdio] });
