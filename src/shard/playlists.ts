@@ -11,9 +11,6 @@ import { hash32 } from '../runtime/hash.js';
 import type { FollowingSegments } from './following-segments.js';
 import type { Config } from '../config/config.js';
 
-/** Longer ones are an archive's: parsing them would hold up the shard's turn. */
-const MAX_PLAYLIST_BYTES = 2_097_152;
-
 /**
  * What a prefetch says of the viewer who is ahead of it: what selects a representation, and nothing
  * by which he is known. It is for whoever comes, so nobody's credentials may shape the answer.
@@ -42,7 +39,7 @@ export class Playlists {
     body: BorrowedBytes,
   ): ObjectFacts {
     const manifest = object.kind === 'playlist' || object.kind === 'mpd';
-    if (!manifest || status !== 200 || body.length > MAX_PLAYLIST_BYTES) return { status };
+    if (!manifest || status !== 200) return { status };
     const { buffer, byteOffset } = forThisCall(body);
     const text = Buffer.from(buffer, byteOffset, body.length).toString('utf8');
     if (object.kind === 'mpd') {

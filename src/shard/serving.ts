@@ -9,6 +9,9 @@ import type { Waiter } from './intake/fill.js';
 import type { Flights } from './intake/flights.js';
 import { coveringPart } from './intake/parts.js';
 
+/** Fields in which a client says what it wants of caches. */
+const DIRECTIVES = new Set(['cache-control', 'pragma']);
+
 export interface ServingOptions {
   readonly context: ShardContext;
   readonly answers: Answers;
@@ -88,8 +91,10 @@ export class Serving {
   }
 
   #refresh(waiter: Waiter, variant: Variant): void {
-    const request: AskRequest = { ...waiter.request, lane: 2, background: true };
-    this.#options.flights.join({ ...waiter, request }, variant);
+    // What its answer may become is nobody's wish: neither no-store nor max-stale of who comes by.
+    const headers = waiter.request.headers.filter(([name]) => !DIRECTIVES.has(name));
+    const request: AskRequest = { ...waiter.request, headers, lane: 2, background: true };
+    this.#options.flights.join({ ...waiter, request, directives: NO_DIRECTIVES }, variant);
   }
 }
 

@@ -27,6 +27,8 @@ type Group<N extends keyof Config> = Partial<Config[N]>;
 export interface ShardSettings {
   readonly arenaBytes?: number;
   readonly workers?: number;
+  /** As to a worker with much before it. */
+  readonly hintsAreLost?: boolean;
   readonly cache?: Group<'cache'>;
   readonly compression?: Group<'compression'>;
   readonly prefetch?: Group<'prefetch'>;
@@ -90,7 +92,8 @@ export class ShardBench {
         return true;
       },
       hint: (worker, message) => {
-        if (!this.deaf.has(worker)) this.sent.push({ worker, message });
+        const isLost = settings.hintsAreLost === true || this.deaf.has(worker);
+        if (!isLost) this.sent.push({ worker, message });
       },
       flush: () => undefined,
       order: this.#order,

@@ -29,6 +29,7 @@ export class Answers {
       this.object(waiter, descriptor, collapsed(waiter, served));
     }
     fill.waiters.clear();
+    fill.among.unlist(fill); // it ends soon, and whoever joined it would hear nothing
   }
 
   /** Joins the waiters to the bytes; those already in place may be read at once. */
@@ -73,6 +74,7 @@ export class Answers {
     }
     fill.subscribers.clear();
     fill.waiters.clear();
+    fill.among.unlist(fill);
   }
 
   /** To the leader: `others` is for those who joined his ask on their way here. */
@@ -96,7 +98,8 @@ export class Answers {
     this.#send(waiter.worker, { kind: 'end', id: waiter.id, code });
   }
 
-  bypass({ worker, id }: Waiter): void {
+  bypass({ worker, id, request }: Waiter): void {
+    if (request.background) return;
     this.#send(worker, { kind: 'bypass', id });
   }
 
@@ -142,14 +145,17 @@ export class Answers {
       const extents = grown ? all : undefined;
       const { id, written } = fill;
       for (const worker of fill.subscribers.keys()) {
-        this.#context.hint(worker, {
+        const news: ToEdge = {
           kind: 'progress',
           fill: id,
           written,
           extents,
           ...ringOf(fill),
           end: undefined,
-        });
+        };
+        // Where the bytes lie is said once; how many there are, time and again.
+        if (grown) this.#send(worker, news);
+        else this.#context.hint(worker, news);
       }
     }
   };

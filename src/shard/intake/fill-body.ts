@@ -61,8 +61,9 @@ export class FillBody {
     if (length >= 0 && end > length) {
       throw new GatewayError('GW_ORIGIN_PROTOCOL', 'more bytes than Content-Length said');
     }
-    if (length < 0 && fill.phase === 'filling' && end > body.bytes) {
-      const fits = end <= this.#context.config.cache.maxObject && (await this.#growTo(fill, end));
+    const { maxObject } = this.#context.config.cache;
+    if (length < 0 && fill.phase === 'filling' && end > Math.min(body.bytes, maxObject)) {
+      const fits = end <= maxObject && (await this.#growTo(fill, end));
       if (!fits) this.#ring(fill, body);
     }
     if (fill.ring.bytes > 0) {
@@ -97,6 +98,9 @@ export class FillBody {
 
   #ring(fill: Fill, body: Body): void {
     const { memory, clock, metrics } = this.#context;
+    if (fill.subscribers.size === 0) {
+      throw new GatewayError('GW_FILL_CANCELLED', 'too large to keep, and nobody reads it');
+    }
     fill.phase = 'ringing';
     fill.ring.bytes = body.bytes;
     fill.among.unlist(fill); // its beginning is about to be overwritten

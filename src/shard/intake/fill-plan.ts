@@ -68,6 +68,9 @@ export type FactsOf = (
   body: BorrowedBytes,
 ) => ObjectFacts;
 
+/** A longer manifest is an archive's: parsing it would hold up the shard's turn. */
+const MAX_MANIFEST_BYTES = 2_097_152;
+
 /** Only manifests are looked into. */
 export function factsOfStored(
   { holdings }: ShardContext,
@@ -75,7 +78,8 @@ export function factsOfStored(
   factsOf: FactsOf,
 ): ObjectFacts {
   const { key, status, extents, storedBytes } = descriptor;
-  if (kind !== 'playlist' && kind !== 'mpd') return { status };
+  const isManifest = kind === 'playlist' || kind === 'mpd';
+  if (!isManifest || storedBytes > MAX_MANIFEST_BYTES) return { status };
   const bytes = readBody(holdings.store.arena, extents, storedBytes);
   return factsOf({ path: pathOf(key), kind }, status, bytes);
 }

@@ -11,7 +11,7 @@ import { discardBody } from '../../origin/resilience/resilient.js';
 import type { ShardContext } from './context.js';
 import { pathOf } from '../../protocol/describe.js';
 import type { Stored } from '../holdings/entry.js';
-import { type Fill, presentLeader, type Waiter } from './fill.js';
+import { type Fill, nearlyDone, presentLeader, type Waiter } from './fill.js';
 import type { Answers } from './answers.js';
 import { FillBody } from './fill-body.js';
 import { type Arrival, type FactsOf, planOf } from './fill-plan.js';
@@ -141,14 +141,21 @@ export class FillRunner {
       await this.#onSlice(fill, arrival, plan);
       return;
     }
-    if (plan.store && this.#placing.storeHead(fill, arrival, plan)) {
-      discardBody(response.body);
-      return;
-    }
+    if (plan.store && this.#placing.storeHead(fill, arrival, plan)) discardBody(response.body);
+    else await this.#onBody(fill, arrival, plan);
+  }
+
+  /** The whole of it: stored as it comes, or the leader's. */
+  async #onBody(fill: Fill, arrival: Arrival, plan: StorePlan): Promise<void> {
+    const { response } = arrival;
     const refusal = plan.store ? this.#placing.accept(fill, arrival, plan) : plan.reason;
     if (refusal !== undefined) {
       await this.#relay.run(fill, response, refusal);
       return;
+    }
+    if (fill.waiters.size === 0 && !fill.leader.request.background && !nearlyDone(fill)) {
+      fill.abort.abort(); // nobody who is left can share it
+      throw new GatewayError('GW_FILL_CANCELLED', 'nobody waits');
     }
     await this.#body.pump(fill, response);
     this.#placing.finish(fill, arrival);

@@ -133,7 +133,9 @@ export class Flights {
     const waiter = fill.waiters.get(asker);
     fill.waiters.delete(asker);
     if (waiter !== undefined) unsubscribe(fill, waiter);
-    if (fill.waiters.size > 0 || fill.leader.request.background) return;
+    // What a background refresh brings is kept; of a ring nothing is.
+    const isForCache = fill.leader.request.background && fill.phase !== 'ringing';
+    if (fill.waiters.size > 0 || isForCache) return;
     if (fill.phase === 'filling' && nearlyDone(fill)) return;
     fill.abort.abort();
     wakeFill(fill);

@@ -188,6 +188,11 @@ export class Placing {
     const { store } = this.#context.holdings;
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
+    // Of a ring only the end is there, so nothing may look into it.
+    if (fill.purged || fill.ring.bytes > 0) {
+      this.#pass(fill, body);
+      return;
+    }
     const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
     const placed = { ...descriptor, extents: body.extents, storedBytes: fill.written };
     const facts = withRhythm(
@@ -196,10 +201,8 @@ export class Placing {
     );
     const plan = planOf(this.#context, { fill, arrival }, facts);
     const total = descriptor.totalBytes < 0 ? fill.written : descriptor.totalBytes;
-    if (!plan.store || fill.purged || fill.ring.bytes > 0) {
-      this.#answers.ended(fill, { ok: true }); // with the last extents
-      fill.body = undefined;
-      store.release(body);
+    if (!plan.store) {
+      this.#pass(fill, body);
       return;
     }
     const originFields = arrival.response.headers;
@@ -225,6 +228,13 @@ export class Placing {
     };
     this.#add(stored);
     this.#answers.ended(fill, { ok: true });
+  }
+
+  /** Followers have all of it, and it is not kept. */
+  #pass(fill: Fill, body: Body): void {
+    this.#answers.ended(fill, { ok: true }); // with the last extents
+    fill.body = undefined;
+    this.#context.holdings.store.release(body);
   }
 }
 

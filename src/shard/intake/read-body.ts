@@ -15,6 +15,7 @@ export function readBody(
   const copy = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const view = arena.view(extents, at, length - at);
+    if (view.length === 0) throw new RangeError(`${length} bytes do not lie in the extents`);
     copy.set(view, at);
     at += view.length;
   }

@@ -5,8 +5,10 @@ import { matches304, updateStored, withDate } from '../../rules/validate.js';
 import type { FieldLines } from '../../http/fields.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { describe } from '../../protocol/describe.js';
-import type { Fill, Waiter } from './fill.js';
+import { describe, type StoringPlan } from '../../protocol/describe.js';
+import { mayShare } from '../../rules/audience.js';
+import { secondaryKey } from '../../rules/vary.js';
+import { askerOf, type Fill, type Waiter } from './fill.js';
 import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
 import type { Relay } from './relay.js';
 import { lessonOf } from './sharing.js';
@@ -16,6 +18,8 @@ const ERROR_PAUSE_MS = 1_000;
 
 export interface RevalidationHooks {
   readonly factsOf: FactsOf;
+  /** A waiter must be decided anew: what came is not for him. */
+  readonly redecide: (waiter: Waiter) => void;
 }
 
 export class Revalidation {
@@ -71,15 +75,19 @@ export class Revalidation {
       if (lesson.outdates) this.#context.holdings.discard(stored);
       return;
     }
-    const before = stored.descriptor;
-    stored.rhythm = facts.rhythm?.of;
-    stored.originFields = fields;
-    stored.retryAtMs = 0;
-    this.#context.holdings.renew(stored, {
-      ...describe(status, fields, plan, before),
-      vary: before.vary,
-    });
-    this.#answers.objectToAll(fill, stored.descriptor, { stored: true, ...served });
+    const unsuited = takeUnsuited(fill, plan);
+    if (plan.vary.join() === stored.descriptor.vary.join()) {
+      stored.rhythm = facts.rhythm?.of;
+      stored.originFields = fields;
+      stored.retryAtMs = 0;
+      this.#context.holdings.renew(stored, describe(status, fields, plan, stored.descriptor));
+      this.#answers.objectToAll(fill, stored.descriptor, { stored: true, ...served });
+    } else {
+      // It was stored under a rule that no longer holds, so nobody else may be given it.
+      this.#answers.objectToAll(fill, stored.descriptor, served);
+      this.#context.holdings.discard(stored);
+    }
+    for (const waiter of unsuited) this.#hooks.redecide(waiter);
   }
 
   /** True: stale answers went out to all who waited. */
@@ -92,10 +100,24 @@ export class Revalidation {
     const usable = (waiter: Waiter): boolean =>
       mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);
     const waiters = [...fill.waiters.values()];
-    if (!fill.leader.request.background && !waiters.every(usable)) return false;
-    if (!usable(fill.leader)) return false;
+    if (!waiters.every(usable) || !usable(fill.leader)) return false;
     stored.retryAtMs = nowMs + ERROR_PAUSE_MS;
     this.#answers.objectToAll(fill, stored.descriptor, { hit: true, detail });
     return true;
   }
+}
+
+/** Takes out of the fill those whom its answer does not suit. The leader it always suits: it was his request. */
+function takeUnsuited(fill: Fill, plan: StoringPlan): Waiter[] {
+  const secondary = secondaryKey(plan.vary, fill.leader.request.headers);
+  const leader = askerOf(fill.leader);
+  const unsuited: Waiter[] = [];
+  for (const [asker, waiter] of fill.waiters) {
+    const { headers, credentialed } = waiter.request;
+    const suits = secondaryKey(plan.vary, headers) === secondary && mayShare(plan, credentialed);
+    if (asker === leader || suits) continue;
+    fill.waiters.delete(asker);
+    unsuited.push(waiter);
+  }
+  return unsuited;
 }
