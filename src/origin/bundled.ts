@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.js';
 import { openDirectoryOrigin } from './files/directory.js';
-import type { Origin } from './origin.js';
+import type { Origin, OriginResponse } from './origin.js';
 import { plainAnswer } from './plain-answer.js';
 
 export interface BundledContent {
@@ -35,7 +35,7 @@ export function openBundledOrigin(options: BundledOptions): Origin {
     .map(([prefix, directory]) => ({ prefix, origin: open(directory) }));
 
   return {
-    fetch(request, signal) {
+    async fetch(request, signal) {
       const at = request.target.indexOf('?');
       const path = at === -1 ? request.target : request.target.slice(0, at);
       const file = files.get(path);
@@ -43,13 +43,22 @@ export function openBundledOrigin(options: BundledOptions): Origin {
       const folder = folders.find(({ prefix }) => path.startsWith(prefix));
       if (folder !== undefined) {
         const target = path.slice(folder.prefix.length - 1);
-        return folder.origin.fetch({ ...request, target }, signal);
+        const response = await folder.origin.fetch({ ...request, target }, signal);
+        return response.status === 301 ? under(folder.prefix, response) : response;
       }
       const { method } = request;
-      return Promise.resolve(plainAnswer({ method, status: 404, name, nowMs: clock.wall() }));
+      return plainAnswer({ method, status: 404, name, nowMs: clock.wall() });
     },
     async close() {
       // Nothing is held between requests.
     },
   };
+}
+
+/** A folder does not know where it lies. */
+function under(prefix: string, response: OriginResponse): OriginResponse {
+  const headers = response.headers.map(([name, value]) => {
+    return [name, name === 'location' ? prefix.slice(0, -1) + value : value] as const;
+  });
+  return { ...response, headers };
 }

@@ -57,9 +57,8 @@ export function isVouched(
   if (change === 'none' && !hidden) return true;
   if (change === 'other' || before === undefined || before.start !== opening.start) return false;
   if (state.size < before.state.size || before.first.length === 0) return false;
-  // Of a small file that grows all bytes are wanted, and there are more at each reading.
-  if (change === 'grown' && first.length !== before.first.length) return false;
-  return first.subarray(0, before.first.length).equals(before.first);
+  // Of a small file that grows there are more bytes at each reading, and those were read once.
+  return first.equals(before.first);
 }
 
 /** Fewer bytes when the file ends before. */

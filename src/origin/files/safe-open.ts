@@ -4,7 +4,7 @@
  * long as they end under the root; a name that begins with a dot is never reached.
  */
 import { constants } from 'node:fs';
-import { open, readlink, realpath, stat } from 'node:fs/promises';
+import { lstat, open, readlink, realpath, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { join, sep } from 'node:path';
@@ -69,18 +69,25 @@ export async function openUnder(root: string, names: readonly string[]): Promise
 /** Undefined when there is nothing to open. A symlink as the last name is resolved first. */
 async function openNoFollow(root: string, path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, FLAGS);
+    return await openQuietly(path);
   } catch (reason) {
     if (!isAbsent(reason, ABSENT_CODES_OF_OPEN)) throw ioError(reason);
     if (codeOf(reason) !== 'ELOOP') return undefined;
   }
   try {
     const real = await realpath(path);
-    return isShown(root, real) ? await open(real, FLAGS) : undefined;
+    return isShown(root, real) ? await openQuietly(real) : undefined;
   } catch (reason) {
     if (isAbsent(reason, ABSENT_CODES_OF_OPEN)) return undefined;
     throw ioError(reason);
   }
+}
+
+/** To open a FIFO would let its writer go on, and to close it would kill the writer. */
+async function openQuietly(path: string): Promise<FileHandle | undefined> {
+  const stats = await lstat(path);
+  const isOurs = stats.isFile() || stats.isDirectory() || stats.isSymbolicLink();
+  return isOurs ? open(path, FLAGS) : undefined;
 }
 
 /** Whether the open file is under the root: where the kernel says it is, else by device and inode. */

@@ -20,6 +20,11 @@ export class BodySender {
     this.#source = body[Symbol.asyncIterator]();
   }
 
+  /** Bytes of the body that were given to the socket. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   /** The origin does not take what it was sent: silence is its own. */
   get isBlocked(): boolean {
     return this.#isBlocked;

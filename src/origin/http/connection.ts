@@ -21,6 +21,8 @@ export class Connection {
   #isGone = false;
   readonly #buffers: Buffer[] = [];
   #turn = 0;
+  #isPaused = false;
+  #spare: Buffer | undefined; // what comes in spite of a pause is read into it, and copied
 
   /** @throws what `Dialler.dial` throws */
   static async open(
@@ -100,16 +102,28 @@ export class Connection {
 
   /** The other one than before: what was read into that is still lent. */
   #nextBuffer(): Buffer {
+    // TLS has read more than one record, and gives out all of them whatever it is told: both buffers may be lent.
+    if (this.#isPaused && isSecure(this.socket)) {
+      return (this.#spare ??= Buffer.allocUnsafeSlow(BUFFER_BYTES));
+    }
     this.#turn = 1 - this.#turn;
     return (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(BUFFER_BYTES));
   }
 
   #onRead(buffer: Buffer, bytes: number): boolean {
     const exchange = this.#exchange;
-    if (exchange !== undefined) return exchange.read(buffer, bytes);
+    if (exchange !== undefined) {
+      const kept = buffer === this.#spare ? Buffer.from(buffer.subarray(0, bytes)) : buffer;
+      this.#isPaused = !exchange.read(kept, bytes);
+      return !this.#isPaused;
+    }
     this.#isGone = true;
     // Not yet open: whoever opens it will see.
     (this.socket as Socket | undefined)?.destroy();
     return false;
   }
+}
+
+function isSecure(socket: Socket): boolean {
+  return 'encrypted' in socket;
 }

@@ -36,6 +36,7 @@ export class Exchange implements ResponseReader {
   #sender: BodySender | undefined; // while the request's body is being sent
   #body: LentBody | undefined; // of the answer
   #timer: NodeJS.Timeout | undefined;
+  #sentBefore = 0; // bytes of the request's body, when the timer came last
   #answered = false; // a byte of an answer has come
   #isReading = false; // what is left over has still to be seen
   #isFinished = false;
@@ -87,7 +88,6 @@ export class Exchange implements ResponseReader {
     } catch (reason) {
       if (reason instanceof ResponseFault) this.#fail('GW_ORIGIN_PROTOCOL', reason.message);
       else this.fail(asGatewayError(reason)); // of whoever was told: the thread goes on
-      return false;
     } finally {
       this.#isReading = false;
     }
@@ -118,12 +118,14 @@ export class Exchange implements ResponseReader {
   }
 
   onInterim({ status, lines }: ResponseHead): void {
+    if (this.#isFinished) return;
     this.#timer?.refresh();
     // 100 answers an Expect of our own, and there is none.
     if (status !== 100) this.#options.request.onInformational?.(status, withoutHopByHop(lines));
   }
 
   onHead({ status, lines, keepAlive, keepAliveMs }: ResponseHead): void {
+    if (this.#isFinished) return; // whoever was told of a 1xx gave up: what follows is cut
     const { name } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -165,7 +167,10 @@ export class Exchange implements ResponseReader {
 
   /** A client may take its time with its body; an origin that does not take it may not. */
   #onHeadLate(): void {
-    if (this.#sender?.isBlocked === false) this.#timer?.refresh();
+    const { isBlocked = true, sent = 0 } = this.#sender ?? {};
+    const goesOn = !isBlocked || sent > this.#sentBefore;
+    this.#sentBefore = sent;
+    if (goesOn) this.#timer?.refresh();
     else this.#fail('GW_ORIGIN_TIMEOUT', 'no head in time');
   }
 
@@ -176,9 +181,21 @@ export class Exchange implements ResponseReader {
       return;
     }
     this.#timer = setTimeout(() => {
-      if (this.#body?.isWanted === true) this.#fail('GW_ORIGIN_TIMEOUT', 'silence within a body');
-      else this.#timer?.refresh();
+      this.#onSilence();
     }, this.#options.bodyTimeoutMs);
+  }
+
+  /** The time that a reader took before it waited is its own. */
+  #onSilence(): void {
+    const { bodyTimeoutMs } = this.#options;
+    const leftMs = bodyTimeoutMs - (this.#body?.wantedForMs ?? 0);
+    if (leftMs <= 0) {
+      this.#fail('GW_ORIGIN_TIMEOUT', 'silence within a body');
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#onSilence();
+    }, leftMs);
   }
 
   #cancel(why: string): void {

@@ -39,6 +39,7 @@ export class LentBody implements AsyncIterable<BorrowedBytes> {
   #state: 'open' | 'ended' | 'failed' | 'closed' = 'open'; // closed: the reader has seen the end
   #error: GatewayError | undefined;
   #pull: Pull | undefined;
+  #wantedAtMs = 0;
   #isPaused = false;
 
   constructor(producer: BodyProducer) {
@@ -48,6 +49,11 @@ export class LentBody implements AsyncIterable<BorrowedBytes> {
   /** A reader waits: silence is the peer's. */
   get isWanted(): boolean {
     return this.#pull !== undefined;
+  }
+
+  /** How long it has waited; 0: nobody waits. */
+  get wantedForMs(): number {
+    return this.#pull === undefined ? 0 : performance.now() - this.#wantedAtMs;
   }
 
   /** No piece is lent or waits. */
@@ -115,6 +121,7 @@ export class LentBody implements AsyncIterable<BorrowedBytes> {
     const piece = this.#pieces[this.#next];
     if (piece === undefined) {
       if (this.#state !== 'open') return this.#finalStep();
+      this.#wantedAtMs = performance.now();
       this.#goOn(this.#read);
       return new Promise((resolve, reject) => {
         this.#pull = { resolve, reject };

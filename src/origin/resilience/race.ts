@@ -80,7 +80,11 @@ export class Race {
 
   /** With nobody left to wait for: the next origin, or the end. */
   #goOn(): void {
-    if (this.#running.size > 0 || this.#settle === undefined) return;
+    if (this.#settle === undefined) return;
+    if (this.#running.size > 0) {
+      this.reconsider(); // whoever was asked instead of the silent ones has failed
+      return;
+    }
     const next = this.#next();
     if (next !== undefined) {
       this.#start(next, false);
