@@ -33,7 +33,7 @@ export function addPurge(program: Command, terminal: Terminal): void {
         options.admin === undefined
           ? []
           : [{ path: 'admin.listen', value: options.admin, name: '--admin' }];
-      const { admin } = loadFrom(options, terminal, { flags, checkFiles: false }).config;
+      const { admin } = loadFrom(options, terminal, { flags, checkMachine: false }).config;
       if (admin.listen === false || admin.listen.port === 0) {
         throw new GatewayError('GW_USAGE', 'admin.listen names no port; give one with --admin');
       }

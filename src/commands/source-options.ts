@@ -23,14 +23,14 @@ export function collect(value: string, previous: readonly string[] = []): string
 
 export interface LoadOptions {
   readonly flags?: readonly Flag[];
-  readonly checkFiles?: boolean;
+  readonly checkMachine?: boolean;
 }
 
 /** @throws ConfigError */
 export function loadFrom(
   options: SourceOptions,
   { env }: Terminal,
-  { flags = [], checkFiles = true }: LoadOptions = {},
+  { flags = [], checkMachine = true }: LoadOptions = {},
 ): LoadedConfig {
   const level = options.logLevel;
   const own = level === undefined ? [] : [{ path: 'log.level', value: level, name: '--log-level' }];
@@ -39,6 +39,6 @@ export function loadFrom(
     env,
     flags: [...flags, ...own],
     set: options.set ?? [],
-    checkFiles,
+    checkMachine,
   });
 }

@@ -49,7 +49,7 @@ export function addWarm(program: Command, terminal: Terminal, outcome: Outcome):
 function absoluteUrl(given: string, options: SourceOptions, terminal: Terminal): string {
   if (/^https?:\/\//i.test(given) && URL.canParse(given)) return new URL(given).href;
   if (!given.startsWith('/')) throw new GatewayError('GW_USAGE', 'want an http(s) URL or a path');
-  const { listen, tls } = loadFrom(options, terminal, { checkFiles: false }).config;
+  const { listen, tls } = loadFrom(options, terminal, { checkMachine: false }).config;
   const scheme = tls.cert === '' ? 'http' : 'https';
   return new URL(given, `${scheme}://${formatListen(reachable(listen))}`).href;
 }

@@ -9,6 +9,9 @@ export interface Fault {
   readonly hint?: string; // a name that may have been meant
 }
 
+/** A fault before it is known where the setting came from. */
+export type Finding = Omit<Fault, 'from'> & { readonly of?: string }; // `of`: the setting to blame
+
 /** Thrown with every fault found; the message holds one line for each. */
 export class ConfigError extends GatewayError {
   readonly faults: readonly Fault[];

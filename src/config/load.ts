@@ -2,11 +2,13 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { judgeCertificates } from './certificates.js';
 import { CONFIG_SCHEMA, type Config } from './config.js';
-import { ConfigError, describeValue, REDACTED, type Fault } from './faults.js';
-import { judgeFiles, judgeRules, type FileKind, MAX_OBJECT_BYTES } from './rules.js';
+import { ConfigError, describeValue, REDACTED, type Fault, type Finding } from './faults.js';
+import { judgeFiles, judgeMemory, judgeRules, type FileKind, MAX_OBJECT_BYTES } from './rules.js';
 import { SETTINGS, type Setting } from './settings.js';
-import { readAssignments, readEnvironment, readYaml, type Entry, type Reading } from './sources.js';
+import { readAssignments, readEnvironment, type Entry, type Reading } from './sources.js';
+import { readYaml } from './yaml-file.js';
 
 /** One command line flag that sets `path`; `name` is how it is written, '--listen'. */
 export interface Flag {
@@ -20,7 +22,7 @@ export interface Sources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly flags?: readonly Flag[];
   readonly set?: readonly string[]; // 'path=value'
-  readonly checkFiles?: boolean; // default true; false leaves files it names alone
+  readonly checkMachine?: boolean; // default true; false: its files and memory may be another one's
 }
 
 /** The machine as the loader sees it; tests hand in their own. */
@@ -60,12 +62,29 @@ export function loadConfig(sources: Sources, around: Surroundings = thisMachine(
   }
   const config = complete(values, around);
   const findings = judgeRules(config, faulty);
-  if (sources.checkFiles !== false) findings.push(...judgeFiles(config, around.probe));
+  if (sources.checkMachine !== false) {
+    findings.push(...judgeMachine(config, around, values.has('cache.memory')));
+  }
   for (const { of, ...finding } of findings) {
     faults.push({ ...finding, from: from.get(of ?? finding.path) ?? 'default' });
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return { config, from };
+}
+
+/** What this machine has against it: its files, and the memory that it has where somebody wrote how much. */
+function judgeMachine(
+  config: Config,
+  { memoryBytes, probe, readFile }: Surroundings,
+  memoryIsWritten: boolean,
+): Finding[] {
+  const files = judgeFiles(config, probe);
+  const pemsAreThere = !files.some(({ path }) => path.startsWith('tls.'));
+  return [
+    ...(memoryIsWritten ? judgeMemory(config, memoryBytes) : []),
+    ...files,
+    ...(pemsAreThere ? judgeCertificates(config, readFile) : []),
+  ];
 }
 
 function readValue(

@@ -1,15 +1,14 @@
 /** What must hold between settings, and of the files they name. */
 import type { Config } from './config.js';
-import type { Fault } from './faults.js';
+import type { Finding } from './faults.js';
 import { formatListen, formatSize, isLoopback } from './units.js';
-
-type Finding = Omit<Fault, 'from'> & { readonly of?: string }; // `of`: the setting to blame
 
 interface Rule {
   readonly reads: readonly string[]; // not judged while one of these is at fault itself
   readonly find: (config: Config) => Finding | undefined;
 }
 
+const MIB = 2 ** 20;
 const MIN_SHARD_BYTES = 65_536;
 /** In less, an origin is asked more often than its bytes are worth. */
 const MIN_SLICE_BYTES = 65_536;
@@ -87,7 +86,8 @@ const RULES: readonly Rule[] = [
           },
   },
   {
-    reads: ['cache.sliceSize', 'cache.maxObject'],
+    // Of memory and shards, too: without a word on maxObject they decide it.
+    reads: ['cache.sliceSize', 'cache.maxObject', 'cache.memory', 'shards'],
     find: ({ cache: { sliceSize, maxObject } }) => {
       const least = Math.min(MIN_SLICE_BYTES, maxObject);
       if (sliceSize === 0 || (sliceSize >= least && sliceSize <= maxObject)) return undefined;
@@ -121,21 +121,32 @@ export function judgeRules(config: Config, faulty: ReadonlySet<string>): Finding
   );
 }
 
+/** What shared memory, and the books beside it, take of a machine for each byte of cache.memory. */
+const MEMORY_COST = 1.06;
+
+/** A cache that no machine of `memoryBytes` can hold: the kernel would end the process as it fills. */
+export function judgeMemory({ cache }: Config, memoryBytes: number): Finding[] {
+  if (cache.memory * MEMORY_COST <= memoryBytes) return [];
+  const most = inMib(memoryBytes / MEMORY_COST);
+  const want = `at most ${most}, as there are ${inMib(memoryBytes)} of memory and books take 6 %`;
+  return [{ path: 'cache.memory', want, got: formatSize(cache.memory) }];
+}
+
+function inMib(bytes: number): string {
+  return formatSize(Math.floor(bytes / MIB) * MIB);
+}
+
 export type FileKind = 'file' | 'directory' | 'missing' | 'unreadable';
 
 /** Faults of the files and directories that a configuration names. */
 export function judgeFiles(config: Config, probe: (name: string) => FileKind): Finding[] {
+  const origins = config.origins
+    .map((name, index) => ({ path: `origins[${index}]`, name, kind: 'directory', of: 'origins' }))
+    .filter(({ name }) => !/^https?:\/\//i.test(name));
   const named = [
     { path: 'tls.cert', name: config.tls.cert, kind: 'file' },
     { path: 'tls.key', name: config.tls.key, kind: 'file' },
-    ...config.origins
-      .filter((origin) => !/^https?:\/\//i.test(origin))
-      .map((name, index) => ({
-        path: `origins[${index}]`,
-        name,
-        kind: 'directory',
-        of: 'origins',
-      })),
+    ...origins,
   ];
   return named.flatMap(({ name, kind, ...rest }) => {
     const found = name === '' ? kind : probe(name);

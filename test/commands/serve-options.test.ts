@@ -34,7 +34,7 @@ t.test('serveFlags() has each flag set its setting, under its own name', (t) => 
 t.test('serveFlags() of all flags load as their settings', (t) => {
   const words = ONE_EACH.flatMap(([name, value]) => [name, value]);
   const flags = serveFlags(undefined, parsed(...words));
-  const { config, from } = loadConfig({ flags, checkFiles: false });
+  const { config, from } = loadConfig({ flags, checkMachine: false });
   for (const [name, , path, want] of ONE_EACH) {
     const value = path
       .split('.')
@@ -72,7 +72,7 @@ t.test('serveFlags() puts the source before every --origin, in their order', (t)
 
 t.test('a folder with a comma in its name is one origin', (t) => {
   const flags = serveFlags('/videos, old', {});
-  t.strictSame(loadConfig({ flags, checkFiles: false }).config.origins, ['/videos, old']);
+  t.strictSame(loadConfig({ flags, checkMachine: false }).config.origins, ['/videos, old']);
   t.end();
 });
 

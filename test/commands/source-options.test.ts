@@ -82,7 +82,7 @@ t.test('loadFrom() names the faults of all of them, by the words on the command 
 t.test('loadFrom() looks for the files it names unless told not to', (t) => {
   const options = { set: ['origins=/no/such/folder'] };
   t.throws(() => loadFrom(options, fakeTerminal()), { code: 'GW_CONFIG_INVALID' });
-  const { config } = loadFrom(options, fakeTerminal(), { checkFiles: false });
+  const { config } = loadFrom(options, fakeTerminal(), { checkMachine: false });
   t.strictSame(config.origins, ['/no/such/folder']);
   t.end();
 });

@@ -1,7 +1,13 @@
 import t from 'tap';
 import type { Config } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load.js';
-import { judgeFiles, judgeRules, MAX_OBJECT_BYTES, type FileKind } from '../../src/config/rules.js';
+import {
+  judgeFiles,
+  judgeMemory,
+  judgeRules,
+  MAX_OBJECT_BYTES,
+  type FileKind,
+} from '../../src/config/rules.js';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -143,7 +149,7 @@ t.test('judgeRules() leaves alone what a setting at fault decides', (t) => {
     [withAdmin('127.0.0.1', '', GOOD.listen.port), ['listen', 'admin.listen']],
     [withCache({ memory: MIB, maxObject: 4096, sliceSize: 0 }, 64), ['cache.memory', 'shards']],
     [withCache({ maxObject: GIB, sliceSize: 0 }), ['cache.memory', 'shards', 'cache.maxObject']],
-    [withCache({ sliceSize: 1 }), ['cache.sliceSize', 'cache.maxObject']],
+    [withCache({ sliceSize: 1 }), ['cache.sliceSize', 'cache.maxObject', 'cache.memory', 'shards']],
     [{ ...GOOD, limits: { ...GOOD.limits, url: MIB } }, ['limits.url', 'limits.header']],
   ] as const;
   for (const [config, paths] of rows) {
@@ -166,6 +172,32 @@ t.test('judgeRules() finds every fault at once', (t) => {
     'cache.maxObject',
     'cache.sliceSize',
   ]);
+  t.end();
+});
+
+t.test('judgeMemory() leaves room for the books', (t) => {
+  const rows = [
+    [106 * MIB, [], 'as much as it takes'],
+    [106 * MIB - 1, ['cache.memory'], 'a byte less'],
+  ] as const;
+  for (const [memoryBytes, want, why] of rows) {
+    const findings = judgeMemory(withCache({ memory: 100 * MIB }), memoryBytes);
+    t.strictSame(
+      findings.map(({ path }) => path),
+      want,
+      why,
+    );
+  }
+  t.match(judgeMemory(withCache({ memory: 4096 * GIB }), 24 * GIB)[0]?.want, '24GiB');
+  t.end();
+});
+
+t.test('judgeFiles() names the item that is at fault, URLs before it or not', (t) => {
+  const origins = ['http://a/', '/no', 'https://b/', '/nor'];
+  t.match(
+    judgeFiles({ ...GOOD, origins }, () => 'missing').map(({ path }) => path),
+    ['origins[1]', 'origins[3]'],
+  );
   t.end();
 });
 
