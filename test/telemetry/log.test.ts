@@ -1,7 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import path from 'node:path';
 import t from 'tap';
 import { createLogger, type LogLevel } from '../../src/telemetry/log.js';
+
+const MODULE = new URL('../../src/telemetry/log.js', import.meta.url).href;
 
 function capture(
   level: LogLevel,
@@ -64,9 +68,75 @@ t.test('createLogger() redacts fields that hold secrets', (t) => {
   t.end();
 });
 
+t.test('a log that nobody takes ends nothing', async (t) => {
+  const script = `import(${JSON.stringify(MODULE)}).then(({ createLogger }) => {
+    const log = createLogger({ level: 'info', name: 'w' });
+    const write = () => { for (let i = 0; i < 100; i += 1) log.info({ i, text: 'x'.repeat(5_000) }, 'lost'); };
+    process.stdout.on('error', () => undefined); // as the command line does
+    process.stdin.once('data', () => {
+      write();
+      setImmediate(() => { write(); console.error('goes on'); process.exit(); });
+    });
+  });`;
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => {
+    closeSync(full);
+  });
+  for (const where of ['full', 'closed', 'not read'] as const) {
+    const child = spawn(process.execPath, [...process.execArgv, '-e', script], {
+      stdio: ['pipe', where === 'full' ? full : 'pipe', 'pipe'],
+    });
+    if (where === 'closed') child.stdout?.destroy();
+    let told = '';
+    child.stderr?.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    child.stdin?.end('go');
+    const closed = once(child, 'close');
+    await once(child, 'exit');
+    child.stdout?.resume();
+    const [code] = (await closed) as [number | null];
+    t.equal(code, 0, where);
+    t.equal(told, 'goes on\n', where);
+  }
+});
+
+t.test('createLogger() says how many lines were lost', async (t) => {
+  const folder = t.testdir();
+  const file = path.join(folder, 'log');
+  spawnSync('mkfifo', [file]);
+  const fd = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+  t.teardown(() => {
+    closeSync(fd);
+  });
+  const log = createLogger({ level: 'info', name: 'w', worker: 1, fd });
+  const lines = 3 * 1_024;
+  for (let i = 0; i < lines; i += 1) log.info({ i, text: 'x'.repeat(1_000) }, 'many');
+  let text = '';
+  const piece = Buffer.alloc(65_536);
+  while (!text.includes('"lost":')) {
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      text += piece.toString('utf8', 0, readSync(fd, piece));
+    } catch (reason) {
+      if ((reason as NodeJS.ErrnoException).code !== 'EAGAIN') throw reason;
+    }
+  }
+  const read = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const { lost, ...line } = read.pop() ?? {};
+  t.match(line, { level: 'warn', worker: 1, msg: /^log lines were lost/ });
+  t.equal(read.length + Number(lost), lines);
+  t.ok(Number(lost) > 0);
+  t.same(
+    read.map(({ i }) => i),
+    read.map((_, i) => i),
+    'whole and in order',
+  );
+});
+
 t.test('the last line before an abrupt end is not lost', async (t) => {
-  const module = new URL('../../src/telemetry/log.js', import.meta.url).href;
-  const script = `import(${JSON.stringify(module)}).then(({ createLogger }) => {
+  const script = `import(${JSON.stringify(MODULE)}).then(({ createLogger }) => {
     createLogger({ level: 'info', name: 'w', worker: 1 }).info('last words');
     process.kill(process.pid, 'SIGKILL');
   });`;
