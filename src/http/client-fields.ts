@@ -5,15 +5,6 @@
  */
 import type { FieldLines } from './fields.js';
 
-/** The fields by which an origin may tell one viewer from another. */
-export const CREDENTIALS = [
-  'cookie',
-  'authorization',
-  'x-api-key',
-  'x-auth-token',
-  'x-access-token',
-] as const;
-
 /** True for a field by which an origin may tell one viewer from another. */
 export function isCredential(name: string): boolean {
   switch (name.length) {

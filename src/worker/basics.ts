@@ -1,5 +1,5 @@
 /** What all parts of one edge worker stand on: its clock, log, counters, memory, origins. */
-import { pinThreadToCore } from '../../native/addon.js';
+import { pinThreadToCore, threadCores } from '../../native/addon.js';
 import { ArenaView } from '../arena/arena.js';
 import type { EdgeBoot } from './edge-boot.js';
 import { openOrigins, type OpenedOrigins } from '../origin/open.js';
@@ -27,7 +27,7 @@ export class Basics {
     this.clock = new SystemClock(boot.clockBaseMs);
     this.log = createLogger({ level: config.log.level, name: 'headgate', worker: index });
     this.metrics = new WorkerMetrics(boot.metrics, index);
-    if (config.arena.pinWorkers) pinThreadToCore(index);
+    if (config.arena.pinWorkers) this.#pin();
     this.arena = new ArenaView(boot.pool, index);
     this.origin = openOrigins(config, {
       clock: this.clock,
@@ -51,6 +51,15 @@ export class Basics {
   fault(reason: unknown, what: string): void {
     this.metrics.add('handlerFaults');
     this.log.error({ err: reason }, what);
+  }
+
+  /** To one of the cores that the process was given, which need not begin at 0. */
+  #pin(): void {
+    const cores = threadCores();
+    const core = cores[this.boot.index % cores.length];
+    if (core !== undefined && pinThreadToCore(core)) return;
+    const why = core === undefined ? 'its cores are not known' : `core ${core} is refused`;
+    this.log.warn(`the worker is not pinned: ${why}`);
   }
 
   close(): void {

@@ -24,6 +24,12 @@ import type { Basics } from './basics.js';
  */
 const RECEIVE_BUFFER_BYTES = 196_608;
 
+/**
+ * Of a request. uWS has room for one more, and answers what is beyond that with a page of its own; so
+ * the refusal of ours is seen of one number alone, but none that we take is one too many for uWS.
+ */
+const MAX_FIELDS = 97;
+
 export class Front {
   readonly asks: Asks;
   readonly lookup: Lookup;
@@ -104,7 +110,7 @@ export class Front {
       rules: {
         key: { maxUrl: config.limits.url, ...config.key },
         credentials: config.origin.credentials,
-        fields: { maxBytes: config.limits.header, maxLines: 100 },
+        fields: { maxBytes: config.limits.header, maxLines: MAX_FIELDS },
         defaultPort: viewersPort(config),
       },
       clock,

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { threadCores } from '../../native/addon.js';
 import { GatewayError } from '../../src/errors.js';
@@ -89,15 +91,36 @@ t.test('Basics asks its origins nothing more when it is closed', async (t) => {
   await t.rejects(ask(basics.origin, '/y'), { code: /^GW_/ });
 });
 
-t.test('Basics binds its thread to a core where that is wanted', (t) => {
+t.test('Basics binds its thread to one of the cores that it may use, where that is wanted', (t) => {
   const { arena } = testConfig({});
+  const pinned = { ...arena, pinWorkers: true };
   basicsOf(t);
   t.same(threadCores(), CORES);
-  const [index = 0] = CORES;
-  basicsOf(t, {
-    boot: { index, workers: index + 1 },
-    config: { arena: { ...arena, pinWorkers: true } },
-  });
-  t.same(threadCores(), [index]);
+  const index = CORES.length + 1; // more workers than cores
+  basicsOf(t, { boot: { index, workers: index + 1 }, config: { arena: pinned } });
+  const own = CORES[index % CORES.length] ?? 0;
+  t.same(threadCores(), [own]);
+  // Now it may use that one alone, as after `taskset`.
+  for (const other of [0, 1, 2]) {
+    basicsOf(t, { boot: { index: other, workers: 3 }, config: { arena: pinned } });
+    t.same(threadCores(), [own], `worker ${other}`);
+  }
   t.end();
+});
+
+t.test('Basics tells when a thread cannot be bound to a core', async (t) => {
+  const script = `
+    import { basicsOf } from ${JSON.stringify(import.meta.resolve('../support/worker.js'))};
+    import { testConfig } from ${JSON.stringify(import.meta.resolve('../support/shard.js'))};
+    const { arena, log } = testConfig({});
+    const config = { arena: { ...arena, pinWorkers: true }, log: { ...log, level: 'warn' } };
+    basicsOf({ teardown: () => undefined }, { config }).close();
+    process.exit();
+  `;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    { env: { ...process.env, HEADGATE_NO_ADDON: '1' } },
+  );
+  t.match(JSON.parse(stdout), { level: 'warn', worker: 0, msg: /^the worker is not pinned/ });
 });

@@ -6,7 +6,7 @@ import { Mesh } from '../../src/runtime/mesh.js';
 import type { Basics } from '../../src/worker/basics.js';
 import { Front } from '../../src/worker/front.js';
 import { freePort } from '../support/ports.js';
-import { RawClient, rawGet } from '../support/raw-client.js';
+import { type RawAnswer, RawClient, rawGet } from '../support/raw-client.js';
 import { testConfig, until } from '../support/shard.js';
 import { basicsOf, countersOf, type WorkerSettings } from '../support/worker.js';
 
@@ -82,6 +82,22 @@ t.test('Front judges requests by what is configured', async (t) => {
   const request = bench.asked.at(-1)?.request;
   t.match(request, { key: '//tv.example/a', credentialed: false });
   t.notOk(request?.headers.some(([name]) => name === 'cookie'));
+});
+
+t.test('Front refuses more fields than it takes, one before uWS does', async (t) => {
+  const bench = new FrontBench(t);
+  const port = await bench.listen();
+  const withFields = (count: number): Promise<RawAnswer> => {
+    const lines = Array.from({ length: count - 1 }, (_, i) => `X-${i}: ${i}`);
+    return rawGet(port, '/v/1.m4s', lines); // and Host
+  };
+  t.equal((await withFields(97)).status, 502);
+  const { status, body } = await withFields(98);
+  t.equal(status, 431);
+  t.match(body.toString(), /^GW_HEADERS_TOO_LARGE: /);
+  const more = await withFields(99);
+  t.equal(more.status, 431);
+  t.notMatch(more.body.toString(), /GW_/, 'by uWS, as README says');
 });
 
 t.test('Front says that a port is taken', async (t) => {

@@ -9,7 +9,7 @@ export function countAnswer({ metrics }: Pick<EdgeContext, 'metrics'>, responder
     metrics.add('bytesSent', responder.bytesSent);
     if (responder.status >= 500) metrics.add('serverErrors');
     else if (responder.status >= 400) metrics.add('clientErrors');
-    else if (responder.status === 0) metrics.add('aborted');
+    else if (responder.left || responder.status === 0) metrics.add('aborted');
   });
 }
 

@@ -11,6 +11,9 @@ import { passThrough } from './pass.js';
 import type { ClientRequest } from './request/client-request.js';
 import { RequestBody } from './request/request-body.js';
 
+/** What any resource has here; which other methods it takes, its origin says. RFC 9110 section 15.5.6. */
+const ALLOWED = '\r\nAllow: GET, HEAD, OPTIONS';
+
 export interface Asked {
   readonly response: HttpResponse;
   readonly client: ClientRequest;
@@ -34,7 +37,7 @@ export function answerTo(context: EdgeContext, asked: Asked): () => void {
     case 'TRACE':
     case 'CONNECT':
       return () => {
-        refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED' });
+        refuse(context, responder, { code: 'GW_METHOD_NOT_ALLOWED', lines: ALLOWED });
       };
     default:
   }

@@ -138,7 +138,9 @@ export class EdgeServer {
       this.#handle(response, request);
     });
     this.#app.any('/*', (response, request) => {
-      if (!this.#isOver(response)) this.#handle(response, request);
+      guard(() => {
+        if (!this.#isOver(response)) this.#handle(response, request);
+      });
     });
   }
 
@@ -179,8 +181,10 @@ export class EdgeServer {
       responder.forHead = request.getCaseSensitiveMethod() === 'HEAD';
       this.#dispatch(response, request, responder);
     } catch (reason) {
-      if (responder === undefined) response.close();
-      this.#failed(reason, responder);
+      this.#context.guard(() => {
+        if (responder === undefined) closeUnlessWhole(response);
+        this.#failed(reason, responder);
+      });
     }
   }
 
@@ -209,9 +213,9 @@ export class EdgeServer {
   }
 
   #fault(response: HttpResponse, reason: unknown): void {
+    const cut = closeUnlessWhole(response);
     this.#context.metrics.add('handlerFaults');
-    this.#context.log.error({ err: reason }, 'hit path failed');
-    response.close();
+    this.#context.log.error({ err: reason, cut }, 'hit path failed');
   }
 
   readonly #isDraining = (): boolean => this.#state !== 'open';
@@ -265,5 +269,15 @@ export class EdgeServer {
     // see an answer owed.
     if (this.#heads !== undefined) answer();
     else this.#later(responder, answer);
+  }
+}
+
+/** False: what failed did so behind the answer, which is whole. uWS throws then. */
+function closeUnlessWhole(response: HttpResponse): boolean {
+  try {
+    response.close();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -17,7 +17,7 @@ import { isSentAtOnce, type Responder } from './answer/responder.js';
 import { hasCoding } from '../../protocol/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../../protocol/render.js';
 import { cacheStatus, hitStatus } from '../../rules/cache-status.js';
-import { CREDENTIALS } from '../../http/client-fields.js';
+import { isCredential } from '../../http/client-fields.js';
 import { isOutsideKey, normalizeTarget } from '../../http/target.js';
 import { hash32 } from '../../runtime/hash.js';
 
@@ -40,6 +40,7 @@ export class HitPath {
   /** What the request at hand asks for. */
   #key = '';
   #hash = 0;
+  #unfinished: Responder | undefined; // of what the kernel took only part
 
   /** `heads`: with ASKING_FIELDS. `adopt` takes over what cannot be written at once. */
   constructor(
@@ -72,7 +73,8 @@ export class HitPath {
     this.#bump(C.hits, 1);
     this.#bump(C.nearHits, 1);
     this.#bump(C.bytesSent, bytes);
-    this.#log(path, bytes);
+    if (this.#unfinished === undefined) this.#log(path, bytes, 0);
+    else this.#follow(this.#unfinished, path, bytes);
     if (timed) {
       this.#context.metrics.observe('hitSeconds', (performance.now() - startedMs) / 1_000);
     }
@@ -112,6 +114,17 @@ export class HitPath {
     return 'error' in target ? undefined : target.key;
   }
 
+  /** The rest is counted as far as it goes. `bytes` are with the kernel. */
+  #follow(responder: Responder, path: string, bytes: number): void {
+    this.#unfinished = undefined;
+    responder.whenGone(() => {
+      this.#bump(C.bytesSent, responder.bytesSent);
+      if (responder.left) this.#bump(C.aborted, 1);
+      const ms = this.#context.clock.now() - responder.startedMs;
+      this.#log(path, bytes + responder.bytesSent, ms);
+    });
+  }
+
   /** Bytes sent; undefined when nothing was. The directory's metadata is guarded until then. */
   #plain(response: HttpResponse, directory: Directory): number | undefined {
     const { metadata, view } = directory;
@@ -130,8 +143,10 @@ export class HitPath {
       const fields = metadata.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);
       this.#heads.setDate(response, metadata.date);
-      if (isSentAtOnce(fields.length + body.length)) response.end(body);
-      else this.#sendLarge(response, body, { arena: view, slot });
+      if (!isSentAtOnce(fields.length + body.length)) {
+        return this.#sendLarge(response, body, { arena: view, slot });
+      }
+      response.end(body);
       return body.length;
     } finally {
       view.unprotect();
@@ -164,9 +179,11 @@ export class HitPath {
       const block = body.hitBlock(clock.coarse());
       response.writeHeader(BLOCK_KEY, block);
       this.#heads.setDate(response, object.date);
-      if (isSentAtOnce(block.length + body.view.length)) response.end(body.view);
-      else this.#sendLarge(response, body.view, { arena, slot: body.slot });
       arena.touch(body.slot);
+      if (!isSentAtOnce(block.length + body.view.length)) {
+        return this.#sendLarge(response, body.view, { arena, slot: body.slot });
+      }
+      response.end(body.view);
       return body.view.length;
     } finally {
       arena.unprotect();
@@ -176,17 +193,25 @@ export class HitPath {
   /** Few objects are for the anonymous alone: only then is it looked who asks. */
   #mayHave({ descriptor }: LocalObject, request: HttpRequest): boolean {
     if (!descriptor.freshness.anonymousOnly || !this.#looksWho) return true;
-    return CREDENTIALS.every((name) => request.getHeader(name) === '');
+    let named = false;
+    // `getHeader` sees the first of several lines alone, and an empty one names nobody.
+    request.forEach((name, value) => {
+      named ||= value !== '' && isCredential(name);
+    });
+    return !named;
   }
 
-  /** What the kernel does not take goes on as any body does, under a lease. `body` is guarded. */
+  /**
+   * What the kernel does not take goes on as any body does, under a lease. `body` is guarded. Gives the
+   * bytes that it has taken.
+   */
   #sendLarge(
     response: HttpResponse,
     body: Uint8Array,
     { arena, slot }: { arena: ArenaView; slot: number },
-  ): void {
+  ): number {
     const [, complete] = response.tryEnd(body, body.length);
-    if (complete) return;
+    if (complete) return body.length;
     const { turns, wheel } = this.#context;
     const responder = this.#adopt(response);
     arena.pin(slot);
@@ -202,7 +227,10 @@ export class HitPath {
       wheel,
       writeHead: () => undefined,
     });
+    const taken = responder.offset();
     writer.goOn();
+    this.#unfinished = responder;
+    return taken;
   }
 
   #inBestCoding(object: LocalObject, request: HttpRequest): PlainBody | undefined {
@@ -218,11 +246,11 @@ export class HitPath {
     return plain;
   }
 
-  #log(target: string, bytes: number): void {
+  #log(target: string, bytes: number, ms: number): void {
     const { access, config } = this.#context;
     if (!access.sampled()) return;
     const status = cacheStatus(config.cache.name, { hit: true });
-    access.write({ method: 'GET', target, status: 200, bytes, ms: 0, cacheStatus: status });
+    access.write({ method: 'GET', target, status: 200, bytes, ms, cacheStatus: status });
   }
 
   #bump(cell: number, by: number): void {

@@ -1,6 +1,6 @@
 /** Requests that no cache answers: other methods and uncacheable objects, streamed both ways. */
 import { invalidatedTargets } from '../../rules/invalidate.js';
-import { asGatewayError } from '../../errors.js';
+import { asGatewayError, ERRORS, GatewayError } from '../../errors.js';
 import { hostPrefix } from '../../http/key.js';
 import { normalizeReference } from '../../http/target.js';
 import type { OriginRequest, OriginResponse } from '../../origin/origin.js';
@@ -28,17 +28,24 @@ export async function passThrough(context: EdgeContext, passing: Passing): Promi
   });
   context.metrics.add('passed');
   try {
-    const whole = await relay(context, passing, abort.signal);
+    if (await relay(context, passing, abort.signal)) return;
     // The origin sent a part in spite of an If-Range that does not hold: now without it.
-    if (!whole) await relay(context, { ...passing, request: withoutRange(request) }, abort.signal);
+    const whole = { ...passing, request: withoutRange(request) };
+    if (await relay(context, whole, abort.signal)) return;
+    throw new GatewayError('GW_ORIGIN_PROTOCOL', 'it sends a part, whatever it is asked for');
   } catch (reason) {
-    if (responder.gone) return;
-    const error = asGatewayError(reason);
-    context.metrics.add('originErrors');
-    context.log.warn({ code: error.code, detail: error.detail, path: request.path }, 'pass failed');
-    if (responder.headSent) responder.close();
-    else refuse(context, responder, { code: error.code });
+    if (!responder.gone) fail(context, passing, asGatewayError(reason));
   }
+}
+
+/** What a client has done wrong is between it and us: it is told, nothing else. */
+function fail(context: EdgeContext, passing: Passing, { code, detail }: GatewayError): void {
+  const { request, responder } = passing;
+  const { source } = ERRORS[code];
+  if (source === 'upstream') context.metrics.add('originErrors');
+  if (source !== 'client') context.log.warn({ code, detail, path: request.path }, 'pass failed');
+  if (responder.headSent) responder.close();
+  else refuse(context, responder, { code });
 }
 
 function originRequest(context: EdgeContext, { request, responder, body }: Passing): OriginRequest {
@@ -62,6 +69,7 @@ async function relay(
   const { request, responder, fwd } = passing;
   context.metrics.add('originRequests');
   const response = await context.origin.fetch(originRequest(context, passing), signal);
+  if (response.status >= 500) context.metrics.add('originErrors');
   await invalidateAfter(context, request, response);
   const { status, headers } = response;
   const answer = new RelayedAnswer({ context, request, responder, skipsUpTo: Infinity });
@@ -71,6 +79,7 @@ async function relay(
     return begun === 'over';
   }
   for await (const chunk of response.body) {
+    context.metrics.add('originBytes', chunk.length);
     await answer.write(chunk);
     if (responder.gone) return true;
   }

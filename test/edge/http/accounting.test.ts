@@ -4,10 +4,10 @@ import type { Responder } from '../../../src/edge/http/answer/responder.js';
 import type { AccessEntry } from '../../../src/telemetry/access-log.js';
 
 /** What the two look at of a responder, and its end. */
-function responderOf(status: number): { responder: Responder; end: () => void } {
+function responderOf(status: number, left = false): { responder: Responder; end: () => void } {
   const ends: (() => void)[] = [];
   const responder = {
-    ...{ status, bytesSent: 42, startedMs: 1_000, cacheStatus: 'headgate; hit' },
+    ...{ status, left, bytesSent: 42, startedMs: 1_000, cacheStatus: 'headgate; hit' },
     whenGone: (run: () => void) => ends.push(run),
   } as unknown as Responder;
   return {
@@ -19,17 +19,19 @@ function responderOf(status: number): { responder: Responder; end: () => void } 
 }
 
 t.test('countAnswer() counts a request at once, and what became of it in the end', (t) => {
-  for (const [status, counter] of [
+  for (const [status, counter, left = false] of [
     [200, undefined],
     [304, undefined],
     [404, 'clientErrors'],
     [499, 'clientErrors'],
     [502, 'serverErrors'],
     [0, 'aborted'],
+    [200, 'aborted', true],
+    [404, 'clientErrors', true],
   ] as const) {
     const counted: [string, number][] = [];
     const metrics = { add: (name: string, by = 1) => counted.push([name, by]) };
-    const { responder, end } = responderOf(status);
+    const { responder, end } = responderOf(status, left);
     countAnswer({ metrics } as never, responder);
     t.same(counted, [['requests', 1]]);
     end();

@@ -103,11 +103,12 @@ t.test('a preflight of a player has its answer here', (t) => {
   t.end();
 });
 
-t.test('TRACE and CONNECT are refused', (t) => {
+t.test('TRACE and CONNECT are refused, and it is said what is not', (t) => {
   for (const method of ['TRACE', 'CONNECT']) {
     const bench = new AnswerBench(t, method);
     bench.answer();
     t.match(bench.fake.statusLine, /^405 /, method);
+    t.match(bench.fake.head, '\r\nAllow: GET, HEAD, OPTIONS', method);
     t.match(bench.fake.body.toString(), /^GW_METHOD_NOT_ALLOWED: /, method);
   }
   t.end();

@@ -133,6 +133,41 @@ t.test('a fault of ours is told to the client, and harms nobody else', async (t)
   t.match(bench.logged, [{ level: 'error', line: { err: { message: 'as the test wants' } } }]);
 });
 
+t.test('a fault behind a whole answer ends nothing', { skip: addon }, async (t) => {
+  const bench = await ServerBench.open(t);
+  await bench.store('/1.m4s', 'the body');
+  const { access } = bench.context;
+  Object.assign(access, {
+    sampled: () => {
+      throw new TypeError('as the test wants');
+    },
+  });
+  const client = await RawClient.open(bench.port);
+  t.equal((await client.get('/1.m4s')).body.toString(), 'the body');
+  Reflect.deleteProperty(access, 'sampled');
+  t.equal((await client.get('/1.m4s')).status, 200, 'on the same connection');
+  client.close();
+  t.equal(bench.counters.handlerFaults, 1);
+  t.match(bench.logged, [{ level: 'error', line: { cut: false } }]);
+});
+
+t.test('whoever asks on without reading has the last of his hits cut', async (t) => {
+  const bench = await ServerBench.open(t);
+  const body = 'x'.repeat(60_000);
+  await bench.store('/1.m4s', body);
+  const client = await RawClient.open(bench.port);
+  await until(() => bench.connections.open === 1);
+  while (bench.connections.open > 0) {
+    client.send(GET.repeat(4));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { requests, hits, aborted, bytesSent } = bench.counters;
+  t.equal(hits, requests);
+  t.equal(aborted, 1);
+  t.ok(bytesSent > (hits - 1) * body.length && bytesSent < hits * body.length, `${bytesSent}`);
+  client.close();
+});
+
 t.test('nothing is served behind the last answer of a connection', { skip: addon }, async (t) => {
   const bench = await ServerBench.open(t);
   await bench.store('/1.m4s', 'the body');

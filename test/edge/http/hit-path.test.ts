@@ -189,6 +189,13 @@ hitTest('what is for the anonymous alone is not for who says who he is', async (
       t.equal((await bench.get('/1.m4s', [line])).status, want, `${credentials} ${line}`);
     }
     t.equal((await bench.get('/1.m4s', ['Cookie:'])).status, 200, 'an empty one names nobody');
+    const behind = ['Authorization:', 'Authorization: Bearer x'];
+    const want = credentials === 'send' ? 418 : 200;
+    t.equal(
+      (await bench.get('/1.m4s', behind)).status,
+      want,
+      `${credentials}, behind an empty one`,
+    );
   }
 });
 
@@ -235,6 +242,29 @@ hitTest('a body that the kernel does not take goes on under a lease', async (t) 
     t.ok(bench.adopted[0]?.gone);
     client.close();
   }
+});
+
+hitTest('a hit whose client leaves is counted and logged as far as it went', async (t) => {
+  const bench = HitBench.open(t, { access: 1 });
+  const body = 'the quick brown fox '.repeat(3_000);
+  await bench.store('/1.m4s', body);
+  const client = await RawClient.open(bench.port);
+  while (bench.adopted.length === 0) {
+    const before = bench.counters.requests;
+    client.send('GET /1.m4s HTTP/1.1\r\nHost: test\r\n\r\n');
+    await until(() => bench.counters.requests > before);
+  }
+  const { requests } = bench.counters;
+  t.equal(bench.counters.aborted, 0);
+  t.equal(bench.logged.length, requests - 1, 'of what is under way nothing is known');
+  client.reset();
+  await until(() => bench.adopted[0]?.gone === true);
+  const { bytesSent } = bench.counters;
+  t.match(bench.counters, { requests, hits: requests, aborted: 1 });
+  t.ok(bytesSent >= (requests - 1) * body.length && bytesSent < requests * body.length);
+  const cut = bytesSent - (requests - 1) * body.length;
+  t.match(bench.logged.at(-1), { line: { path: '/1.m4s', status: 200, bytes: cut } });
+  t.equal(bench.logged.length, requests);
 });
 
 hitTest('a share of hits is logged, without what may be secret', async (t) => {

@@ -187,18 +187,61 @@ t.test('a body that nobody wants is given up', async (t) => {
 });
 
 t.test('a failure is told as long as nothing was sent', async (t) => {
-  const rows: readonly (readonly [ErrorCode, RegExp])[] = [
-    ['GW_ORIGIN_CONNECT', /^502 /],
-    ['GW_ORIGIN_TIMEOUT', /^504 /],
-    ['GW_BODY_TOO_LARGE', /^413 /],
+  const rows: readonly (readonly [ErrorCode, RegExp, ErrorCode[], number])[] = [
+    ['GW_ORIGIN_CONNECT', /^502 /, ['GW_ORIGIN_CONNECT'], 1],
+    ['GW_ORIGIN_TIMEOUT', /^504 /, ['GW_ORIGIN_TIMEOUT'], 1],
+    ['GW_ORIGIN_BUSY', /^503 /, ['GW_ORIGIN_BUSY'], 0], // ours
+    ['GW_BODY_TOO_LARGE', /^413 /, [], 0], // the client's
+    ['GW_BODY_TIMEOUT', /^408 /, [], 0],
   ];
-  for (const [code, status] of rows) {
+  for (const [code, status, warned, originErrors] of rows) {
     const bench = new PassBench(t, 'POST');
     bench.next().fail(code);
     await bench.over;
     t.match(bench.fake.statusLine, status);
     t.match(bench.fake.body.toString(), new RegExp(`^${code}: `));
-    t.match(bench.edge.logged, [{ level: 'warn', line: { code, path: '/v/1.mp4' } }]);
+    t.match(
+      bench.edge.logged,
+      warned.map((warning) => ({ level: 'warn', line: { code: warning, path: '/v/1.mp4' } })),
+    );
+    t.equal(bench.edge.logged.length, warned.length, code);
+    t.equal(bench.edge.counters.originErrors, originErrors, code);
+  }
+});
+
+t.test('what passes counts as an error of the origin from 500 on, and by its bytes', async (t) => {
+  for (const [status, originErrors] of [
+    [200, 0],
+    [404, 0],
+    [500, 1],
+    [503, 1],
+  ] as const) {
+    const bench = new PassBench(t, 'OPTIONS');
+    const asked = bench.next();
+    asked.head(status, []);
+    asked.chunk('the');
+    asked.chunk(' body');
+    asked.end();
+    await bench.over;
+    t.equal(bench.fake.state, 'complete');
+    t.match(bench.edge.counters, { originErrors, originBytes: 8 }, String(status));
+  }
+});
+
+t.test('an origin that answers with a part whatever it is asked is at fault', async (t) => {
+  for (const fields of [[['range', 'bytes=0-4'] as const, ['if-range', '"v1"'] as const], []]) {
+    const bench = new PassBench(t, 'GET', fields, { fwd: 'uri-miss' });
+    const part: FieldLines = [
+      ['content-range', 'bytes 0-4/10'],
+      ['etag', '"v2"'],
+    ];
+    bench.next().answer(206, part, 'parts');
+    await until(() => bench.edge.origin.requests.length === 2);
+    bench.next().answer(206, part, 'parts');
+    await bench.over;
+    t.match(bench.fake.statusLine, /^502 /);
+    t.match(bench.fake.body.toString(), /^GW_ORIGIN_PROTOCOL: /);
+    t.match(bench.edge.counters, { originErrors: 1, originRequests: 2 });
   }
 });
 

@@ -47,6 +47,8 @@ export class Responder {
   /** 0 until the head has been written. */
   status = 0;
   bytesSent = 0;
+  /** The client went before the answer was whole; not for an end of ours. */
+  left = false;
   /** Our Cache-Status and those before it, as sent; '' before. */
   cacheStatus = '';
   #response: HttpResponse | undefined;
@@ -55,6 +57,7 @@ export class Responder {
   #date = 0;
   #dated = false; // uWS writes Date with the first of the body, or in its place
   #told = false; // `Connection: close` is among what was written
+  #closed = false; // by us
   #onGone: (() => void)[] = [];
   readonly #options: ResponderOptions;
 
@@ -63,10 +66,8 @@ export class Responder {
     this.startedMs = options.nowMs;
     this.#options = options;
     response.onAborted(() => {
-      this.#response = undefined;
-      options.guard(() => {
-        this.#leave();
-      });
+      this.left = !this.#closed;
+      this.#over();
     });
   }
 
@@ -146,24 +147,38 @@ export class Responder {
     const response = this.#response;
     if (response === undefined) return;
     this.bytesSent += body.length;
-    this.#finish();
-    this.#setDate(response);
-    response.end(typeof body === 'string' ? body : forThisCall(body), this.#closes && !this.#told);
+    try {
+      this.#setDate(response);
+      response.end(
+        typeof body === 'string' ? body : forThisCall(body),
+        this.#closes && !this.#told,
+      );
+    } finally {
+      this.#over(); // behind it: until then the body may be somebody's under whose lease it is
+    }
   }
 
   /** No body. `length`: the Content-Length a GET would have had; undefined writes none. */
   endWithoutBody(length: number | undefined): void {
     const response = this.#response;
     if (response === undefined) return;
-    this.#finish();
-    this.#setDate(response);
-    if (length !== undefined && this.#closes) {
-      response.endWithoutBody(length, true);
-      return;
+    try {
+      this.#setDate(response);
+      if (length !== undefined && this.#closes) {
+        response.endWithoutBody(length, true);
+        return;
+      }
+      if (this.#closes) response.writeHeader('Connection', 'close');
+      if (length !== undefined) response.writeHeader('Content-Length', String(length));
+      response.endWithoutBody();
+    } finally {
+      this.#over();
     }
-    if (this.#closes) response.writeHeader('Connection', 'close');
-    if (length !== undefined) response.writeHeader('Content-Length', String(length));
-    response.endWithoutBody();
+  }
+
+  /** As `isSentAtOnce`, of so many bytes of fields and body and what comes before them. */
+  sendsAtOnce(bytes: number): boolean {
+    return isSentAtOnce(this.#interim.length + bytes);
   }
 
   /** The next bytes of a body of `total`; `offset()` says how far it came. */
@@ -181,7 +196,7 @@ export class Responder {
     const [ok, complete] = response.tryEnd(forThisCall(chunk), total);
     if (complete) {
       this.bytesSent += total - before;
-      this.#finish();
+      this.#over();
     } else {
       this.bytesSent += (ok ? before + chunk.length : response.getWriteOffset()) - before;
     }
@@ -222,8 +237,8 @@ export class Responder {
   close(): void {
     const response = this.#response;
     if (response === undefined) return;
-    // `close` calls onAborted, which does the rest.
-    response.close();
+    this.#closed = true;
+    response.close(); // it calls onAborted, which does the rest
   }
 
   /** A short text of our own, as for refusals. `closing` ends the connection behind it. */
@@ -253,14 +268,11 @@ export class Responder {
     this.#options.setDate?.(response, this.#date);
   }
 
-  #finish(): void {
+  /** Nothing more may be done with it. Of those who wait for that, none keeps it from the others. */
+  #over(): void {
     this.#response = undefined;
-    this.#leave();
-  }
-
-  #leave(): void {
     const calls = this.#onGone;
     this.#onGone = [];
-    for (const call of calls) call();
+    for (const call of calls) this.#options.guard(call);
   }
 }

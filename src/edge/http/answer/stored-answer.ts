@@ -11,7 +11,7 @@ import { BodyWriter } from './body-writer.js';
 import type { ClientRequest } from '../request/client-request.js';
 import type { EdgeContext } from '../context.js';
 import type { LocalObject } from '../../reach/local-object.js';
-import { isSentAtOnce, type Responder } from './responder.js';
+import type { Responder } from './responder.js';
 import type { ResponsePlan } from './response-plan.js';
 
 export class StoredAnswer {
@@ -63,7 +63,8 @@ export class StoredAnswer {
     }
     const [piece] = plan.pieces;
     const simple = plan.pieces.length === 1 && piece !== undefined && 'from' in piece;
-    if (simple && isSentAtOnce(plan.lines.length + piece.length)) {
+    const fieldBytes = plan.lines.length + descriptor.upstreamStatus.length;
+    if (simple && this.#responder.sendsAtOnce(fieldBytes + piece.length)) {
       const view = arena.view(extents, piece.from, piece.length);
       if (view.length === piece.length) {
         this.#responder.cork(() => {

@@ -16,11 +16,12 @@ const MISS: Served = { hit: false, fwd: 'uri-miss' };
 class StoredBench {
   readonly edge: EdgeBench;
   readonly fake = new FakeResponse();
+  readonly responder = fakeResponder(this.fake);
   readonly answer: StoredAnswer;
 
   constructor(t: Test) {
     this.edge = new EdgeBench(t);
-    this.answer = new StoredAnswer(this.edge.context, fakeResponder(this.fake));
+    this.answer = new StoredAnswer(this.edge.context, this.responder);
   }
 
   plan(descriptor: Descriptor, fields: FieldLines = [], method = 'GET'): ResponsePlan {
@@ -126,6 +127,27 @@ t.test('a client that has left before costs no lease', async (t) => {
     t.ok(bench.serve(object, bench.plan(object)));
     t.equal(bench.leases(object), 0);
     t.same(bench.edge.faults, []);
+  }
+});
+
+t.test('what comes before a body counts when it is to go out in one piece', async (t) => {
+  const inner = `inner; detail="${'x'.repeat(3_000)}"`;
+  for (const [status, link] of [
+    ['', 0],
+    [inner, 0],
+    ['', 3_000],
+  ] as const) {
+    const bench = new StoredBench(t);
+    const told: FieldLines = status === '' ? [] : [['cache-status', status]];
+    const object = await bench.edge.store('/1.m4s', 'x'.repeat(13_000), told);
+    bench.fake.room = 5_000;
+    if (link > 0) bench.responder.interim({ status: 103, fields: [['link', 'x'.repeat(link)]] });
+    t.ok(bench.serve(object, bench.plan(object)));
+    const whole = status === '' && link === 0;
+    t.equal(bench.fake.body.length, whole ? 13_000 : 5_000, 'not by `end`, which must fit');
+    bench.fake.drain(Infinity);
+    t.equal(bench.fake.body.length, 13_000);
+    t.equal(bench.leases(object), 0);
   }
 });
 
