@@ -65,7 +65,8 @@ export class FilmBench {
         metrics: new WorkerMetrics(this.#metrics, 0),
         log: pino({ level: 'silent' }),
       },
-      ...{ forwarding: new PassedFields(config), clock: { now: () => 0 } },
+      ...{ forwarding: new PassedFields(config), clock: { now: () => 0, wall: () => 0 } },
+      random: () => 0.5,
       guard: (run: () => void) => {
         run();
       },
@@ -233,9 +234,11 @@ export function filmRequest(fields: FieldLines = []): ClientRequest {
   };
 }
 
-/** What an origin says of slice `number`, as it should. */
-export function partFields(bench: FilmBench, number: number): FieldLines {
-  const { first, last, total, validator } = bench.sliceOf(number);
+/** What an origin says of slice `number` from that offset on, as it should. */
+export function partFields(bench: FilmBench, number: number, at = 0): FieldLines {
+  const slice = bench.sliceOf(number);
+  const { last, total, validator } = slice;
+  const first = slice.first + at;
   return [
     ['etag', validator],
     ['content-range', `bytes ${first}-${last}/${total}`],

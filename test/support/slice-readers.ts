@@ -10,13 +10,17 @@ export const BROKEN = { ok: false, code: 'GW_ORIGIN_IO', detail: '' } as const;
 
 export class ReaderBench extends FilmBench {
   readonly heard: string[] = [];
+  /** What owners heard of answers past the cache. */
+  readonly kept: boolean[] = [];
 
-  open(fields: FieldLines = [], number = NUMBER): SliceReader {
+  /** Not `fills`: the slice before could not be kept. */
+  open(fields: FieldLines = [], number = NUMBER, fills = true): SliceReader {
     const reader = new SliceReader({
       ...{ context: this.context, request: filmRequest(fields), clientAddress: '192.0.2.1' },
-      ...{ head: this.head, key: this.keyOf(number), slice: this.sliceOf(number) },
+      ...{ head: this.head, key: this.keyOf(number), slice: this.sliceOf(number), fills },
       owner: {
         begun: false,
+        onDirect: (mayKeep) => this.kept.push(mayKeep),
         onBytes: () => this.heard.push('bytes'),
         onFailed: (_, code) => this.heard.push(code),
       },

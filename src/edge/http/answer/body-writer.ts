@@ -9,10 +9,13 @@ import type { Responder } from './responder.js';
 import type { Turns } from '../../reach/turns.js';
 import type { StallWheel, Stalled } from '../../reach/stall-wheel.js';
 
+interface StoredRun {
+  readonly from: number; // offset into the stored bytes
+  readonly length: number;
+}
+
 /** A run of the stored bytes, or bytes of our own between such runs (multipart heads). */
-export type Piece =
-  | { readonly from: number; readonly length: number } // offset into the stored bytes
-  | { readonly bytes: Uint8Array };
+export type Piece = StoredRun | { readonly bytes: Uint8Array };
 
 export interface BodyWriterOptions {
   readonly responder: Responder;
@@ -121,11 +124,16 @@ export class BodyWriter implements Stalled {
     this.responder.close();
   }
 
-  /** A head goes out with the first bytes or not at all: without them a failure can still be told. */
+  /**
+   * A head goes out with the first bytes of the body or not at all: without them a failure can still be told.
+   * Bytes of our own before those are always there, and tell nothing.
+   */
   #canBegin(): boolean {
     const { written, ended } = this.source;
-    if (this.#options.total < 0) return written > 0 || ended;
-    return this.#at(0, 1) !== undefined;
+    const { total, pieces } = this.#options;
+    if (total < 0) return written > 0 || ended;
+    const first = pieces.find((piece) => 'from' in piece);
+    return first === undefined || this.#of(first, 0, 1) !== undefined;
   }
 
   #begin(): void {
@@ -150,6 +158,11 @@ export class BodyWriter implements Stalled {
     while (this.#now() === 'running') {
       const chunk = this.#next(left);
       if (chunk === undefined) return;
+      if (chunk.length === 0) {
+        // Its source is at fault: neither try on the spot without end nor wait for what was there.
+        this.cut();
+        throw new RangeError(`the body has no bytes at ${this.#sent}`);
+      }
       if (this.#options.total >= 0) this.#writeKnown(chunk);
       else this.#writeUnknown(chunk);
       left -= chunk.length;
@@ -201,7 +214,6 @@ export class BodyWriter implements Stalled {
   }
 
   #at(position: number, limit: number): BorrowedBytes | undefined {
-    const { source } = this;
     let skip = position;
     for (const piece of this.#options.pieces) {
       const length = 'bytes' in piece ? piece.bytes.length : piece.length;
@@ -210,11 +222,17 @@ export class BodyWriter implements Stalled {
         continue;
       }
       if ('bytes' in piece) return piece.bytes.subarray(skip, Math.min(length, skip + limit));
-      const from = piece.from + skip;
-      const count = Math.min(limit, length - skip, source.written - from);
-      return count > 0 ? source.view(from, count) : undefined;
+      return this.#of(piece, skip, limit);
     }
     return undefined;
+  }
+
+  /** Bytes of a stored run, behind the first `skip` of it. */
+  #of(run: StoredRun, skip: number, limit: number): BorrowedBytes | undefined {
+    const { source } = this;
+    const from = run.from + skip;
+    const count = Math.min(limit, run.length - skip, source.written - from);
+    return count > 0 ? source.view(from, count) : undefined;
   }
 
   /** Re-read after a call that may have changed it: the compiler believes otherwise. */

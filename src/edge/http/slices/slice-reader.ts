@@ -15,7 +15,7 @@ import { type SliceOf, sliceRange } from '../../../protocol/slices.js';
 import { secondaryKey } from '../../../rules/vary.js';
 import type { ErrorCode } from '../../../errors.js';
 import { RANGE_AND_CONDITIONS } from '../../../http/conditions.js';
-import type { FieldLines } from '../../../http/fields.js';
+import type { FieldLine, FieldLines } from '../../../http/fields.js';
 import type { BorrowedBytes } from '../../../runtime/bytes.js';
 import type { AskHandler } from '../../reach/ask-handler.js';
 import type { ClientRequest } from '../request/client-request.js';
@@ -28,12 +28,16 @@ import { LocalObject } from '../../reach/local-object.js';
 const MAX_ASKS = 4;
 /** These govern the object; its head has been judged by them. */
 const OF_THE_HEAD = new Set(RANGE_AND_CONDITIONS);
-/** These, too; but whoever wants nothing from the origin wants no slice from it. */
+/** These, too, unless `speaksOfSlices`. */
 const DIRECTIVES: ReadonlySet<string> = new Set(['cache-control', 'pragma']);
+/** Tells a shard to give what it has, and otherwise to leave the origin to who asks. */
+const NO_FILL: FieldLine = ['cache-control', 'no-store'];
 
 export interface SliceOwner {
   /** Something of its answer has been sent. */
   readonly begun: boolean;
+  /** One was fetched past the cache: whether a cache may keep what the origin sends. */
+  onDirect(mayKeep: boolean): void;
   /** Bytes may have come. */
   onBytes(reader: SliceReader, quantum: number): void;
   /** It will not come. 'GW_ORIGIN_CHANGED': the object is another one now. */
@@ -47,6 +51,8 @@ export interface SliceReaderOptions {
   readonly head: Descriptor;
   readonly key: string;
   readonly slice: SliceOf;
+  /** False: the one before could not be kept, so that a fill would only ask the origin in vain. */
+  readonly fills: boolean;
   readonly owner: SliceOwner;
 }
 
@@ -54,7 +60,7 @@ export class SliceReader implements AskHandler, Follower {
   readonly #options: SliceReaderOptions;
   #served: Served = { hit: true };
   #asks = 0;
-  #joins = true;
+  #joins: boolean;
   #over = false;
   #feed: FillFeed | undefined;
   #object: LocalObject | undefined;
@@ -62,6 +68,8 @@ export class SliceReader implements AskHandler, Follower {
 
   constructor(options: SliceReaderOptions) {
     this.#options = options;
+    // What is answered to directives is not for those who ask for the same without.
+    this.#joins = options.fills && !speaksOfSlices(options.request);
   }
 
   /** How it was come by; known with its first bytes. */
@@ -162,6 +170,9 @@ export class SliceReader implements AskHandler, Follower {
       clientAddress,
       head,
       slice,
+      onHead: (mayKeep) => {
+        owner.onDirect(mayKeep);
+      },
       onBytes: () => {
         this.pump(context.turns.quantum);
       },
@@ -227,13 +238,15 @@ export class SliceReader implements AskHandler, Follower {
   }
 
   #request(): AskRequest {
-    const { request, key, slice } = this.#options;
-    const { upstreamTarget, fields, lane, credentialed, directives } = request;
+    const { request, key, slice, fills } = this.#options;
+    const { upstreamTarget, fields, lane, credentialed } = request;
+    const speaks = speaksOfSlices(request);
     const range = sliceRange(slice);
     const kept = fields.filter(
-      ([name]) => !OF_THE_HEAD.has(name) && (directives.onlyIfCached || !DIRECTIVES.has(name)),
+      ([name]) => !OF_THE_HEAD.has(name) && (speaks || !DIRECTIVES.has(name)),
     );
-    const headers: FieldLines = [...kept, ['range', range]];
+    const own: FieldLines = fills || speaks ? [] : [NO_FILL];
+    const headers: FieldLines = [...kept, ...own, ['range', range]];
     return {
       key,
       headers,
@@ -247,4 +260,12 @@ export class SliceReader implements AskHandler, Follower {
       elections: 0,
     };
   }
+}
+
+/**
+ * Whoever wants nothing from the origin wants no slice from it, and of what a no-store brings no slice is
+ * kept (RFC 9111 section 5.2.1.5).
+ */
+function speaksOfSlices({ directives: { onlyIfCached, noStore } }: ClientRequest): boolean {
+  return onlyIfCached || noStore;
 }

@@ -38,6 +38,8 @@ export class SlicedBody implements BodySource, SliceOwner {
   readonly #failed = new Set<SliceReader>();
   #current = -1;
   #ahead: 0 | 1 | 2 = 0;
+  /** Slices may be kept, as far as is known. Otherwise a fill of each would cost the origin a request more. */
+  #fills = true;
 
   constructor(options: SlicedBodyOptions) {
     const { head } = options;
@@ -58,8 +60,8 @@ export class SlicedBody implements BodySource, SliceOwner {
   view(from: number, count: number): BorrowedBytes | undefined {
     const { sliceBytes, totalBytes } = this.#options.head;
     const number = Math.floor(from / sliceBytes);
-    if (number !== this.#current) this.#moveTo(number);
     const at = from - number * sliceBytes;
+    if (number !== this.#current) this.#moveTo(number, at);
     const left = Math.min(sliceBytes, totalBytes - number * sliceBytes) - at;
     const bytes = this.#readerOf(number).view(at, Math.min(count, left));
     this.#readAhead(number, at);
@@ -70,6 +72,10 @@ export class SlicedBody implements BodySource, SliceOwner {
   close(): void {
     for (const reader of this.#readers.values()) reader.close();
     this.#readers.clear();
+  }
+
+  onDirect(mayKeep: boolean): void {
+    this.#fills = mayKeep;
   }
 
   onBytes(reader: SliceReader, quantum: number): void {
@@ -86,8 +92,8 @@ export class SlicedBody implements BodySource, SliceOwner {
     });
   }
 
-  #moveTo(number: number): void {
-    const waits = this.#readers.get(number)?.view(0, 1) === undefined;
+  #moveTo(number: number, at: number): void {
+    const waits = this.#readers.get(number)?.view(at, 1) === undefined;
     if (number !== this.#current + 1 || this.#current < 0) this.#ahead = 0;
     else if (this.#ahead < MOST_AHEAD) this.#ahead = waits ? MOST_AHEAD : 1;
     this.#current = number;
@@ -128,6 +134,7 @@ export class SlicedBody implements BodySource, SliceOwner {
       head,
       key: this.#keyOf(number),
       slice: sliceAt(head, number),
+      fills: this.#fills,
       owner: this,
     });
     this.#readers.set(number, reader);

@@ -140,6 +140,43 @@ t.test('BodyWriter sends pieces of the body between bytes of our own', (t) => {
   t.end();
 });
 
+t.test('BodyWriter begins with bytes of the body, whatever of our own goes before', (t) => {
+  const pieces: Piece[] = [
+    { bytes: Buffer.from('[one]') },
+    { from: 9_990, length: 20 },
+    { bytes: Buffer.from('[two]') },
+    { from: 0, length: 3 },
+  ];
+  const bench = new WriterBench(t, { size: 20_000, written: 9_990, pieces, total: 33 });
+  bench.writer.pump(MIB);
+  t.equal(bench.fake.statusLine, '', 'a failure could still be told');
+  t.notOk(bench.writer.begun);
+  bench.arrive(1);
+  t.equal(bench.fake.body.toString(), `[one]${bench.body.toString('latin1', 9_990, 9_991)}`);
+  bench.arrive(10_009);
+  t.equal(bench.fake.state, 'complete');
+  const own = new WriterBench(t, { size: 10, pieces: [{ bytes: Buffer.from('own') }], total: 3 });
+  own.writer.pump(MIB);
+  t.equal(own.fake.body.toString(), 'own', 'where there is nothing but that');
+  t.end();
+});
+
+t.test('BodyWriter closes what has no bytes where they should be', (t) => {
+  for (const total of [20_000, -1]) {
+    const pieces = total < 0 ? { pieces: [] } : {};
+    const bench = new WriterBench(t, { size: 20_000, total, ...pieces });
+    const view = bench.source.view.bind(bench.source);
+    bench.source.view = (from) => (from < 5_000 ? view(from, 5_000) : view(0, 1)?.subarray(1));
+    t.throws(() => {
+      bench.writer.pump(MIB);
+    }, RangeError);
+    t.equal(bench.fake.body.length, 5_000);
+    t.equal(bench.fake.state, 'closed', 'it must not look whole, nor hang');
+    t.ok(bench.writer.over);
+  }
+  t.end();
+});
+
 t.test('BodyWriter ends a body of unknown length when its fill does', (t) => {
   const bench = new WriterBench(t, { size: 200_000, written: 70_000, pieces: [], total: -1 });
   bench.writer.pump(MIB);

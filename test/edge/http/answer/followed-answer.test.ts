@@ -66,8 +66,8 @@ class FollowedBench {
     return new FillFeed(slot, 0, descriptor, this.arena);
   }
 
-  begin(feed: FillFeed): void {
-    this.followed.begin(feed, { plan: PLAN, served: { hit: false }, quantum: 16 * KIB });
+  begin(feed: FillFeed, plan = PLAN): void {
+    this.followed.begin(feed, { plan, served: { hit: false }, quantum: 16 * KIB });
   }
 
   /** As the shard says of a fill: so much is there. */
@@ -105,6 +105,38 @@ t.test('a failure is told at once, unless another can bring the same bytes', (t)
   }
   t.end();
 });
+
+t.test(
+  'several ranges begin with the bytes of the first, so that a failure before can be told',
+  (t) => {
+    const pieces = [
+      { bytes: Buffer.from('[one]') },
+      { from: 6_000, length: 10 },
+      { bytes: Buffer.from('[two]') },
+      { from: 0, length: 5 },
+    ];
+    const plan = { ...PLAN, status: 206, pieces, total: 25 };
+    for (const code of ['GW_ORIGIN_BODY_SHORT', 'GW_WORKER_LOST'] as const) {
+      const bench = new FollowedBench(t);
+      const feed = bench.feed(4, 5_000);
+      bench.begin(feed, plan);
+      bench.arrive(feed, 6_000);
+      t.equal(bench.fake.statusLine, '', 'what has come is not wanted first');
+      bench.lose(feed, code);
+      t.same(bench.heard, [code]);
+      t.equal(bench.fake.statusLine, '');
+    }
+    const bench = new FollowedBench(t);
+    const feed = bench.feed(4, 5_000);
+    bench.begin(feed, plan);
+    bench.arrive(feed, 6_001);
+    t.match(bench.fake.statusLine, /^206 /);
+    bench.arrive(feed, BODY.length);
+    const want = ['[one]', BODY.subarray(6_000, 6_010), '[two]', BODY.subarray(0, 5)];
+    t.ok(bench.fake.body.equals(Buffer.concat(want.map((part) => Buffer.from(part)))));
+    t.end();
+  },
+);
 
 t.test('of a body that has failed nothing more is written', (t) => {
   const bench = new FollowedBench(t);

@@ -19,6 +19,8 @@ const FIRST = NUMBER * SLICE;
 
 class DirectBench extends FilmBench {
   readonly heard: string[] = [];
+  /** Whether what came may be kept, each time a head came. */
+  readonly kept: boolean[] = [];
   readonly slice: DirectSlice;
   /** What its origin was asked for it. */
   readonly request: TimedRequest;
@@ -30,6 +32,7 @@ class DirectBench extends FilmBench {
       clientAddress: '192.0.2.1',
       head: { ...this.head, ...head },
       slice: this.sliceOf(NUMBER),
+      onHead: (mayKeep) => this.kept.push(mayKeep),
       onBytes: () => this.heard.push('bytes'),
       onFailed: (code) => this.heard.push(code),
     });
@@ -122,6 +125,69 @@ t.test('DirectSlice skips what lies before the bytes that are wanted', async (t)
     bench.request.chunk(text(at, Math.min(SLICE, at + 500)));
   }
   t.same(await bench.read(2_700, 3_200), part(2_700, 3_200));
+});
+
+t.test('DirectSlice fetches anew, from there on, what its reader goes back to', async (t) => {
+  for (const back of [0, 924, 1_999]) {
+    const bench = new DirectBench(t);
+    bench.begin();
+    for (let at = 0; at < SLICE; at += 1_000) {
+      bench.request.chunk(text(at, Math.min(SLICE, at + 1_000)));
+    }
+    t.same(await bench.read(2_000, 2_100), part(2_000, 2_100));
+    t.equal(bench.slice.view(back, 1_000), undefined, 'it is not here any more');
+    await settled();
+    t.ok(bench.request.signal.aborted, 'the rest of the first is not wanted');
+    t.ok(bench.request.given);
+    const again = bench.origin.next();
+    t.equal(again.header('range'), `bytes=${FIRST + back}-${FIRST + SLICE - 1}`);
+    t.equal(again.header('if-range'), '"v1"');
+    again.head(206, partFields(bench, NUMBER, back));
+    again.chunk(text(back, 2_500));
+    again.chunk(text(2_500, SLICE));
+    t.same(await bench.read(back, SLICE), part(back, SLICE));
+    t.equal(bench.origin.requests.length, 2, 'and goes on from there');
+    t.equal(bench.counters.originRequests, 2);
+    bench.slice.close();
+    t.equal(bench.slice.view(0, 1), undefined);
+    t.equal(bench.origin.requests.length, 2, 'nor begins anew when it is closed');
+  }
+});
+
+t.test('DirectSlice that goes back takes nothing but that version', async (t) => {
+  const bench = new DirectBench(t);
+  bench.begin();
+  bench.request.chunk(text(0, 1_000));
+  bench.request.chunk(text(1_000, SLICE));
+  await bench.read(1_000, 1_100);
+  bench.slice.view(10, 10);
+  const [, ...others] = partFields(bench, NUMBER, 10);
+  bench.origin.next().head(206, [['etag', '"v2"'], ...others]);
+  await settled();
+  t.equal(bench.heard.at(-1), 'GW_ORIGIN_CHANGED');
+});
+
+t.test('DirectSlice tells whether what came may be kept', async (t) => {
+  const rows: readonly (readonly [string, FieldLines, FieldLines, boolean])[] = [
+    ['nothing is said', [], [], true],
+    ['a lifetime', [], [['cache-control', 'max-age=60']], true],
+    ['to be asked for each time', [], [['cache-control', 'no-cache']], true],
+    ['no-store', [], [['cache-control', 'no-store']], false],
+    ['private', [], [['cache-control', 'private, max-age=60']], false],
+    ['for one alone', [['authorization', 'a']], [['cache-control', 'max-age=60']], false],
+    ['whatever varies', [], [['vary', '*']], false],
+    ['nobody may keep it', [['cache-control', 'no-store']], [], false],
+  ];
+  for (const [why, fields, said, kept] of rows) {
+    const bench = new DirectBench(t, fields);
+    bench.request.head(206, [...partFields(bench, NUMBER), ...said]);
+    await settled();
+    t.same(bench.kept, [kept], why);
+  }
+  const failing = new DirectBench(t);
+  failing.request.head(503, [['cache-control', 'no-store']]);
+  await settled();
+  t.same(failing.kept, [], 'a failure says nothing of it');
 });
 
 t.test('DirectSlice takes nothing but that slice of that version', async (t) => {

@@ -80,6 +80,61 @@ t.test('SliceReader asks for its bytes as one who wants them whatever the head w
   t.end();
 });
 
+t.test('SliceReader that wants only what is cached is refused alone', (t) => {
+  for (const [leader, other] of [
+    ['only-if-cached', ''],
+    ['', 'only-if-cached'],
+  ] as const) {
+    const bench = new ReaderBench(t);
+    const said = (what: string): FieldLines => (what === '' ? [] : [['cache-control', what]]);
+    bench.open(said(leader));
+    bench.open(said(other));
+    t.same(bench.asked, [NUMBER, NUMBER]);
+    bench.open();
+    t.equal(bench.asked.length, 2, 'whom the directives of others do not concern joins those');
+  }
+  const bench = new ReaderBench(t);
+  bench.open([['cache-control', 'no-cache']]);
+  bench.open();
+  t.equal(bench.asked.length, 1, 'other directives are of the head');
+  t.end();
+});
+
+t.test('SliceReader has nothing kept of what no-store brings', (t) => {
+  const bench = new ReaderBench(t);
+  bench.open();
+  bench.open([['cache-control', 'no-store']]);
+  t.same(bench.asked, [NUMBER, NUMBER], 'it does not join a fill');
+  t.same(bench.ask(NUMBER).request.headers[0], ['cache-control', 'no-store'], 'the shard is told');
+  bench.open();
+  t.equal(bench.asked.length, 2, 'nor do others join it');
+  bench.worker.hear({ kind: 'bypass', id: bench.ask(NUMBER).id });
+  t.equal(bench.origin.next().header('cache-control'), 'no-store');
+  t.end();
+});
+
+t.test(
+  'SliceReader has no shard fill what comes behind a slice that could not be kept',
+  async (t) => {
+    const bench = new ReaderBench(t);
+    bench.open([['pragma', 'no-cache']], NUMBER, false);
+    bench.open();
+    t.same(bench.asked, [NUMBER, NUMBER], 'who has it filled is another');
+    const [first] = bench.worker.sent;
+    t.match(first?.message, { id: 1, request: { headers: { 0: ['cache-control', 'no-store'] } } });
+    bench.worker.hear({ kind: 'bypass', id: 1 });
+    const request = bench.origin.next();
+    t.equal(request.header('cache-control'), undefined, 'its client has not said so');
+    request.head(206, [...partFields(bench, NUMBER), ['cache-control', 'no-store']]);
+    await until(() => bench.kept.length > 0);
+    t.same(bench.kept, [false]);
+    const alone = bench.open([['cache-control', 'only-if-cached']], 4, false);
+    t.same(bench.ask(4).request.headers[0], ['cache-control', 'only-if-cached']);
+    t.equal(bench.ask(4).request.headers.length, 2, 'that says enough');
+    alone.close();
+  },
+);
+
 t.test('SliceReader reads a slice as it comes', (t) => {
   const bench = new ReaderBench(t);
   const reader = bench.open();

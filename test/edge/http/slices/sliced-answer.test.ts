@@ -108,6 +108,38 @@ t.test('SlicedAnswer sends a range from where it begins', (t) => {
   t.end();
 });
 
+const SEVERAL = `bytes=${4 * SLICE}-${4 * SLICE + 9},10-19`;
+
+t.test('SlicedAnswer of several ranges begins with the bytes of the first', async (t) => {
+  const bench = new AnswerBench(t, [['range', SEVERAL]]);
+  bench.serve();
+  t.equal(bench.fake.statusLine, '', 'the head of a part is ours, and tells nothing');
+  t.same(bench.asked, [4]);
+  bench.answer(4, { hit: false, fwd: 'uri-miss', fwdStatus: 206, stored: true });
+  t.equal(bench.fake.statusLine, '206 Partial Content');
+  t.match(bench.cacheStatus, /^headgate; fwd=partial; fwd-status=206; stored/);
+  bench.answer(0);
+  t.equal(bench.fake.state, 'complete');
+  t.ok(bench.fake.body.includes(FILM.subarray(4 * SLICE, 4 * SLICE + 10)));
+  t.ok(bench.fake.body.includes(FILM.subarray(10, 20)));
+  const rows = [
+    ['GW_ORIGIN_STATUS', 'bypass'],
+    ['GW_ORIGIN_CHANGED', 'outdated'],
+    ['GW_MAILBOX_FULL', 'GW_MAILBOX_FULL'],
+  ] as const;
+  for (const [code, heard] of rows) {
+    const failing = new AnswerBench(t, [['range', SEVERAL]]);
+    failing.serve();
+    failing.refuse(4, code);
+    await settled();
+    failing.worker.hear({ kind: 'invalidated', id: 1 });
+    await settled();
+    t.same(failing.heard, [heard]);
+    t.equal(failing.fake.statusLine, '', 'there is another answer');
+    t.equal(failing.fake.state, 'open');
+  }
+});
+
 t.test('SlicedAnswer whose head was asked for says so, wherever its bytes were', (t) => {
   const bench = new AnswerBench(t);
   t.ok(bench.serve(TOLD, false));

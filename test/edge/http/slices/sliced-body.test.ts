@@ -1,55 +1,8 @@
-import t, { type Test } from 'tap';
-import type { BodyWriter, Piece } from '../../../../src/edge/http/answer/body-writer.js';
-import { SlicedBody } from '../../../../src/edge/http/slices/sliced-body.js';
-import { ownedCopy } from '../../../../src/runtime/bytes.js';
-import { FILM, FilmBench, filmRequest, SLICE } from '../../../support/film.js';
+import t from 'tap';
+import type { Piece } from '../../../../src/edge/http/answer/body-writer.js';
+import { FILM, SLICE } from '../../../support/film.js';
 import { settled } from '../../../support/shard.js';
-
-const SLICES = 11;
-const HALF = SLICE / 2;
-const WHOLE: readonly Piece[] = [{ from: 0, length: FILM.length }];
-
-class BodyBench extends FilmBench {
-  readonly failed: string[] = [];
-  readonly body: SlicedBody;
-  pumped = 0;
-
-  constructor(t: Test, pieces = WHOLE) {
-    super(t);
-    this.body = new SlicedBody({
-      ...{
-        context: this.context,
-        request: filmRequest(),
-        clientAddress: '',
-        head: this.head,
-      },
-      pieces,
-      onFailed: (code) => this.failed.push(code),
-    });
-    const pump = (): void => void (this.pumped += 1);
-    this.body.writer = { begun: true, pump } as unknown as BodyWriter;
-  }
-
-  /** A client takes what there is from there on. */
-  view(from: number, count = FILM.length): Uint8Array | undefined {
-    const view = this.body.view(from, count);
-    return view === undefined ? undefined : ownedCopy(view);
-  }
-
-  /** What is found, with those that are asked for answered at once. */
-  get held(): number[] {
-    return Array.from({ length: SLICES }, (_, i) => i).filter((i) => this.leases(i) > 0);
-  }
-
-  /** The shard has all that was asked for. */
-  answerAll(): void {
-    for (const number of this.asked) if (this.leases(number) === 0) this.answer(number);
-  }
-}
-
-function bytes(from: number, to: number): Uint8Array {
-  return new Uint8Array(FILM.subarray(from, to));
-}
+import { BodyBench, bytes, HALF, SLICES } from '../../../support/sliced-bodies.js';
 
 t.test('SlicedBody gives the bytes of the object, up to the end of a slice', (t) => {
   const bench = new BodyBench(t);
