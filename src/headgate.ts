@@ -15,7 +15,8 @@ import { GatewayError } from './errors.js';
 import { viewersPort } from './http/forwarding.js';
 import { parseHost } from './http/host.js';
 import { hostPrefix } from './http/key.js';
-import { normalizeReference } from './http/target.js';
+import { normalizePrefix } from './http/purge-prefix.js';
+import { normalizeReference, type KeyRules } from './http/target.js';
 import type { BundledContent } from './origin/bundled.js';
 import { clockBase, SystemClock } from './runtime/clock.js';
 import type { WorkerPurge } from './runtime/worker-messages.js';
@@ -124,6 +125,7 @@ class Node implements RunningHeadgate {
         this.#admin = await startAdmin({
           listen: admin.listen,
           token: admin.token,
+          maxUrl: this.#config.limits.url,
           control: this.#control(),
           log: this.#log,
         });
@@ -132,7 +134,7 @@ class Node implements RunningHeadgate {
       this.#phase = 'ready';
     } catch (reason) {
       await this.stop('start failed');
-      throw await explainPort(listen.host, this.#port, reason);
+      throw await explainPort(listen.host, this.#port || listen.port, reason);
     }
   }
 
@@ -186,9 +188,10 @@ class Node implements RunningHeadgate {
     }
     const where = { soft, everyHost: apart && host === undefined };
     const under = host === undefined ? '' : hostPrefix(apart, this.#normalHost(host));
-    if (scope === 'exact') return { ...where, keys: [under + this.#normalKey(path)] };
+    if (scope === 'exact') return { ...where, keys: [under + this.#normal(path, keyOf)] };
+    const prefix = scope === 'all' ? '' : this.#normal(path, normalizePrefix);
     // `//host` alone would be the beginning of longer names, too.
-    return { ...where, prefix: under === '' ? path : under + (path || '/') };
+    return { ...where, prefix: under === '' ? prefix : under + (prefix || '/') };
   }
 
   #normalHost(host: string): string {
@@ -197,13 +200,18 @@ class Node implements RunningHeadgate {
     return normal;
   }
 
-  /** A prefix may end within a segment, so only whole paths are normalised. */
-  #normalKey(target: string): string {
-    const rules = { ...this.#config.key, maxUrl: this.#config.limits.url };
-    const normal = normalizeReference(target, rules);
-    if ('error' in normal) throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
-    return normal.key;
+  /** @throws GatewayError GW_ADMIN_BAD_REQUEST: no viewer can ask for such a thing */
+  #normal(target: string, normalize: typeof normalizePrefix): string {
+    const written = target.replaceAll(' ', '%20'); // people may write one, requests cannot
+    const normal = normalize(written, { ...this.#config.key, maxUrl: this.#config.limits.url });
+    if (typeof normal === 'string') return normal;
+    throw new GatewayError('GW_ADMIN_BAD_REQUEST', `path: ${normal.error}`);
   }
+}
+
+function keyOf(target: string, rules: KeyRules): ReturnType<typeof normalizePrefix> {
+  const normal = normalizeReference(target, rules);
+  return 'error' in normal ? normal : normal.key;
 }
 
 /** As many clients as there are descriptors for, whatever the configuration allows. */

@@ -125,6 +125,11 @@ t.test(
         'admin.listen',
         'admin',
       ],
+      [
+        [`listen=192.0.2.1:${port}`],
+        `192.0.2.1:${port}: .*EADDRNOTAVAIL`,
+        'an address of others, that may not answer',
+      ],
     ] as const;
     for (const [set, named, why] of rows) {
       const ended: string[] = [];
@@ -188,8 +193,13 @@ t.test('a purge is by the keys of the cache, however its path is written', async
     [{ scope: 'exact', path: '/a.m4s' }, ['/a.m4s'], 'as it is'],
     [{ scope: 'exact', path: '/%61/./b.m4s' }, ['/a/b.m4s'], 'escapes and dots'],
     [{ scope: 'exact', path: '/é.m4s' }, ['/%C3%A9.m4s'], 'beyond ASCII'],
+    [{ scope: 'exact', path: '/a b.m4s' }, ['/a%20b.m4s'], 'a blank'],
     [{ scope: 'exact', path: '/q.m4s?b=1&a=2&utm_x=3' }, ['/q.m4s?a=2&b=1'], 'its query in order'],
     [{ scope: 'prefix', path: '/dir/s' }, ['/dir/s1.m4s', '/dir/s2.m4s'], 'a part of a segment'],
+    [{ scope: 'prefix', path: '/café/' }, ['/caf%C3%A9/1.m4s'], 'beyond ASCII'],
+    [{ scope: 'prefix', path: '/a b/' }, ['/a%20b/1.m4s'], 'a blank'],
+    [{ scope: 'prefix', path: '/%7eu/' }, ['/~u/1.m4s'], 'an escape of what needs none'],
+    [{ scope: 'prefix', path: '/x[1]/' }, ['/x%5B1%5D/1.m4s'], 'brackets'],
     [{ scope: 'all' }, ['/left-1.m4s', '/left-2.m4s', '/other.m4s'], 'everything'],
   ] as const;
   const fields = { 'Cache-Control': 'max-age=600' };
@@ -219,6 +229,8 @@ t.test('a purge that cannot be meant is refused with its reason', async (t) => {
       /GW_URL_TOO_LONG/,
       'too long a target',
     ],
+    [shared, { scope: 'prefix', path: '/%00' }, /path: GW_BAD_TARGET/, 'what no key begins with'],
+    [shared, { scope: 'prefix', path: `/${'x'.repeat(256)}` }, /GW_URL_TOO_LONG/, 'too long'],
     [shared, { scope: 'all', host: 'a.tv' }, /key\.host/, 'one host of a shared cache'],
     [apart, { scope: 'all', host: 'a tv' }, /host: not a host/, 'no host'],
     [apart, { scope: 'exact', path: '/x', host: 'a.tv:99999' }, /host: not a host/, 'no port'],
@@ -227,4 +239,19 @@ t.test('a purge that cannot be meant is refused with its reason', async (t) => {
     const reply = await admin(node, '/purge', order);
     t.match(await reply.json(), { code: 'GW_ADMIN_BAD_REQUEST', status: 400, detail }, why);
   }
+});
+
+t.test('a path as long as a viewer may ask for can be purged', async (t) => {
+  const origin = await OriginServer.start(t);
+  const node = await start(t, [`origins=${origin.url}`, 'limits.url=16KiB']);
+  for (const length of [8_193, 16_384]) {
+    for (const path of [`/${'x'.repeat(length - 1)}`, `/${'é'.repeat(length - 1)}`]) {
+      for (const scope of ['exact', 'prefix']) {
+        const reply = await admin(node, '/purge', { scope, path });
+        t.strictSame(await reply.json(), { purged: 0 }, `${scope}: ${length} characters`);
+      }
+    }
+  }
+  const reply = await admin(node, '/purge', { scope: 'exact', path: `/${'x'.repeat(16_384)}` });
+  t.match(await reply.json(), { detail: /GW_URL_TOO_LONG/ }, 'and none that is longer');
 });

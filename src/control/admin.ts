@@ -19,6 +19,7 @@ import { createRegistry } from './prometheus.js';
 export interface AdminOptions {
   readonly listen: ListenAddress;
   readonly token: string; // '' = none, only allowed on loopback
+  readonly maxUrl: number; // characters of a path that can be purged
   readonly control: GatewayControl;
   readonly log: Logger;
 }
@@ -29,7 +30,9 @@ export interface RunningAdmin {
   close(): Promise<void>;
 }
 
-const MAX_BODY = 16_384; // bytes
+/** Of an order to purge, beside its path; and of the path, all of it written as `\uXXXX`. */
+const ORDER_BYTES = 4_096;
+const BYTES_A_CHARACTER = 6;
 const CLOSE_GRACE_MS = 1_000;
 export const MAX_CONNECTIONS = 256;
 const TIME_OUTS = {
@@ -46,13 +49,15 @@ const TIME_OUTS = {
 export async function startAdmin({
   listen,
   token,
+  maxUrl,
   control,
   log,
 }: AdminOptions): Promise<RunningAdmin> {
   if (token === '' && !isLoopback(listen.host)) {
     throw new GatewayError('GW_CONFIG_INVALID', 'admin.token: needed off loopback');
   }
-  const gateway = { control, token, log, registry: createRegistry(control) };
+  const maxBody = ORDER_BYTES + BYTES_A_CHARACTER * maxUrl;
+  const gateway = { control, token, log, maxBody, registry: createRegistry(control) };
   const server = createServer(TIME_OUTS, (request, response) => {
     void answer(gateway, request, response);
   });
@@ -97,6 +102,7 @@ interface Gateway {
   readonly control: GatewayControl;
   readonly token: string;
   readonly log: Logger;
+  readonly maxBody: number; // bytes
   readonly registry: Registry;
 }
 
@@ -183,7 +189,7 @@ async function metrics({ registry }: Gateway): Promise<Answer> {
 const PURGE_ORDER = z
   .strictObject({
     scope: z.enum(['exact', 'prefix', 'all']),
-    path: z.string().max(8_192).default(''),
+    path: z.string().default(''), // as long as the body lets it be; `purge` knows how long one may be
     host: z.string().min(1).max(255).exactOptional(),
     soft: z.boolean().default(false),
   })
@@ -192,12 +198,15 @@ const PURGE_ORDER = z
     message: "want a path that begins with '/', or none with scope 'all'",
   });
 
-async function purge({ control, log }: Gateway, request: IncomingMessage): Promise<Answer> {
+async function purge(
+  { control, log, maxBody }: Gateway,
+  request: IncomingMessage,
+): Promise<Answer> {
   const type = documentType(request.headers['content-type']);
   if (type === undefined) {
     throw new GatewayError('GW_ADMIN_BAD_REQUEST', `want Content-Type ${JSON_TYPE} or ${MSGPACK}`);
   }
-  const document = decodeDocument(type, await readBody(request));
+  const document = decodeDocument(type, await readBody(request, maxBody));
   if (document === undefined) {
     throw new GatewayError('GW_ADMIN_BAD_REQUEST', `the body is not ${type}`);
   }
@@ -215,14 +224,14 @@ function readOrder(document: unknown): PurgeOrder {
   throw new GatewayError('GW_ADMIN_BAD_REQUEST', faults.join('; '));
 }
 
-async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     const bytes = chunk as Buffer;
     size += bytes.length;
-    if (size > MAX_BODY) {
-      throw new GatewayError('GW_BODY_TOO_LARGE', `want at most ${MAX_BODY} bytes`);
+    if (size > maxBytes) {
+      throw new GatewayError('GW_BODY_TOO_LARGE', `want at most ${maxBytes} bytes`);
     }
     chunks.push(bytes);
   }

@@ -4,15 +4,18 @@
  * reset as it goes.
  */
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIPv6 } from 'node:net';
+import os from 'node:os';
 import { GatewayError } from '../errors.js';
+import { listenersOn } from './listeners.js';
 
 const CALL_MS = 1_000; // a listener whose queue is full says nothing
 
 /** `port`, or for 0 one that is free. @throws GatewayError GW_PORT_IN_USE: somebody answers there */
 export async function freePort(host: string, port: number): Promise<number> {
   if (port === 0) return tryListening(host, port);
-  if (await answers(host, port)) {
+  const calls = addressesToCall(host, port).map((address) => answers(address, port));
+  if ((await Promise.all(calls)).includes(true)) {
     throw new GatewayError('GW_PORT_IN_USE', `cannot listen on ${host}:${port}: it is in use`);
   }
   return port;
@@ -47,7 +50,7 @@ async function tryListening(host: string, port: number): Promise<number> {
 }
 
 async function answers(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host: ownAddress(host), port });
+  const socket = connect({ host, port });
   const timer = setTimeout(() => socket.destroy(new Error('no answer')), CALL_MS);
   try {
     await once(socket, 'connect');
@@ -61,7 +64,26 @@ async function answers(host: string, port: number): Promise<boolean> {
   }
 }
 
-function ownAddress(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
+/**
+ * Where whoever has the port, or a part of it, would answer. All addresses are as many as the machine has:
+ * who listens on one of them keeps its clients, whatever we listen on.
+ */
+function addressesToCall(host: string, port: number): string[] {
+  if (!isWildcard(host)) return [host];
+  const ipv6 = host.includes(':');
+  const own = ipv6 ? ['::1', '127.0.0.1'] : ['127.0.0.1'];
+  const theirs = listenersOn(port) ?? ownAddresses();
+  const within = theirs.filter((address) => !isWildcard(address) && (ipv6 || !isIPv6(address)));
+  return [...new Set([...own, ...within])];
+}
+
+/** Whoever listens on all addresses answers on loopback. */
+function isWildcard(address: string): boolean {
+  return /^[0:.]+$/.test(address);
+}
+
+/** Other systems do not say who listens where. */
+function ownAddresses(): string[] {
+  const all = Object.values(os.networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.filter(({ scopeid }) => !scopeid).map(({ address }) => address);
 }

@@ -12,7 +12,7 @@ t.test('purge sends its order to the admin port of the configuration', async (t)
   const control = new FakeControl();
   const log = createLogger({ level: 'silent', name: 'test' });
   const listen = { host: '127.0.0.1', port: 0 };
-  const admin = await startAdmin({ listen, token: TOKEN, control, log });
+  const admin = await startAdmin({ listen, token: TOKEN, maxUrl: 8_192, control, log });
   t.teardown(() => admin.close());
   const { host } = new URL(admin.url);
   const rows = [

@@ -16,7 +16,7 @@ async function start(
 ): Promise<{ admin: RunningAdmin; control: FakeControl }> {
   const control = new FakeControl();
   const listen = { host: '127.0.0.1', port: 0 };
-  const admin = await startAdmin({ listen, token: '', control, log, ...options });
+  const admin = await startAdmin({ listen, token: '', maxUrl: 8_192, control, log, ...options });
   t.teardown(() => admin.close());
   return { admin, control };
 }
@@ -96,7 +96,7 @@ t.test('POST /purge hands the order over and answers with the number purged', as
 
 t.test('what is wrong with a request is answered with a problem and its code', async (t) => {
   const { admin, control } = await start(t);
-  const large = JSON.stringify({ scope: 'exact', path: `/${'a'.repeat(20_000)}` });
+  const large = JSON.stringify({ scope: 'exact', path: `/${'a'.repeat(60_000)}` });
   const rows = [
     ['GET', '/nope', {}, '', 'GW_NOT_FOUND', 'no such page'],
     ['GET', '/purge', {}, '', 'GW_METHOD_NOT_ALLOWED', 'purge by GET'],
@@ -251,15 +251,14 @@ t.test('with a token any Host will do, but other sites stay out', async (t) => {
 });
 
 t.test('startAdmin() refuses an open port without a token, and a port that is taken', async (t) => {
-  const control = new FakeControl();
-  await t.rejects(startAdmin({ listen: { host: '0.0.0.0', port: 0 }, token: '', control, log }), {
-    code: 'GW_CONFIG_INVALID',
-  });
+  const common = { control: new FakeControl(), log, maxUrl: 8_192 };
+  const open = { ...common, listen: { host: '0.0.0.0', port: 0 }, token: '' };
+  await t.rejects(startAdmin(open), { code: 'GW_CONFIG_INVALID' });
   const { admin } = await start(t);
   const port = Number(new URL(admin.url).port);
-  const taken = { listen: { host: '127.0.0.1', port }, token: '', control, log };
+  const taken = { ...common, listen: { host: '127.0.0.1', port }, token: '' };
   await t.rejects(startAdmin(taken), { code: 'GW_PORT_IN_USE' });
-  const foreign = { listen: { host: '192.0.2.1', port: 0 }, token: TOKEN, control, log };
+  const foreign = { ...common, listen: { host: '192.0.2.1', port: 0 }, token: TOKEN };
   await t.rejects(startAdmin(foreign), { code: 'GW_CONFIG_INVALID' });
 });
 

@@ -14,7 +14,7 @@ const order = { scope: 'prefix', path: '/live/', soft: true } as const;
 t.test('sendPurge() reaches the real admin port, with its token', async (t) => {
   const control = new FakeControl();
   const listen = { host: '127.0.0.1', port: 0 };
-  const admin = await startAdmin({ listen, token: TOKEN, control, log });
+  const admin = await startAdmin({ listen, token: TOKEN, maxUrl: 8_192, control, log });
   t.teardown(() => admin.close());
   const address = { url: admin.url, token: TOKEN, timeoutMs: 5_000 };
   t.strictSame(await sendPurge(address, order), { purged: 7 });

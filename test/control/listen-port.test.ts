@@ -54,10 +54,27 @@ t.test('freePort() refuses a port where somebody answers', async (t) => {
     ['127.0.0.1', 'localhost', 'under its name'],
     ['::1', '::', 'over IPv6'],
     ['::', '::1', 'on all addresses, over IPv6'],
+    ['0.0.0.0', '::', 'on all of IPv4, which we would take, too'],
+    ['127.0.0.1', '::', 'on one of IPv4'],
+    ['127.0.0.2', '0.0.0.0', 'on one that no interface has'],
+    ['127.0.0.2', '::', 'the same, over IPv6'],
+    ['::ffff:127.0.0.2', '0.0.0.0', 'the same, written as IPv6'],
   ] as const;
   for (const [taken, host, why] of rows) {
     const { port } = await listener(t, taken);
     await t.rejects(freePort(host, port), IN_USE, why);
+  }
+});
+
+t.test('freePort() gives a port that somebody else has at another address', async (t) => {
+  const rows = [
+    ['127.0.0.2', '127.0.0.1'],
+    ['::1', '0.0.0.0'],
+    ['127.0.0.1', '::1'],
+  ] as const;
+  for (const [taken, host] of rows) {
+    const { port } = await listener(t, taken);
+    t.equal(await freePort(host, port), port, `${taken} and ${host}`);
   }
 });
 
