@@ -52,6 +52,10 @@ export function sliceKeys(key: string, validator: string): (number: number) => s
   return (number) => prefix + String(number);
 }
 
+export function isSliceKey(key: string): boolean {
+  return key.includes(MARK);
+}
+
 /** The key as its object's: of a slice, without what makes it one. */
 export function objectKey(key: string): string {
   const mark = key.indexOf(MARK);

@@ -87,7 +87,7 @@ export class IntakeBench {
       ...{ stored: undefined, abort: new AbortController(), subscribers: new Map() },
       waiters: new Map(waiters.map((waiter) => [askerOf(waiter), waiter])),
       ...{ askers: new Set(), phase: 'requesting', purged: false, reserved: undefined },
-      ...{ body: undefined, descriptor: undefined, written: 0, sentExtents: 0 },
+      ...{ body: undefined, descriptor: undefined, written: 0, sentExtents: 0, unannounced: undefined },
       ring: { bytes: 0, places: new Map(), cutBelow: 0, heldSinceMs: NaN, heldAt: 0 },
       ...{ credit: 0, wake: undefined },
       ...facts,

@@ -245,7 +245,8 @@ export class Exchange implements AskHandler {
       return this.#sliced().serve(object, plan, { served, found });
     }
     if (this.#stored.serve(object, plan, { served, found })) {
-      this.#context.codings.served(object.descriptor, plan, this.#request.fields);
+      // Not for one who asks for what nobody may ask for again.
+      if (served.hit) this.#context.codings.served(object.descriptor, plan, this.#request.fields);
       return true;
     }
     if (plan.encoded === undefined) return false;

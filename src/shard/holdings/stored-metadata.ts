@@ -5,9 +5,10 @@ import {
   type MetadataView,
   METADATA_FLAGS,
 } from '../../arena/metadata.js';
-import { isPlain } from '../../protocol/descriptor.js';
+import { type Descriptor, isPlain } from '../../protocol/descriptor.js';
 import { sentDate } from '../../protocol/render.js';
 import { charactersFor, decodeMetadata, encodeMetadata } from '../../protocol/metadata-codec.js';
+import { isSliceKey } from '../../protocol/slices.js';
 import type { FieldLines } from '../../http/fields.js';
 import { hash32 } from '../../runtime/hash.js';
 import { type Entry, NO_ENCODINGS, type Stored } from './entry.js';
@@ -27,14 +28,13 @@ export function isPublishable({ descriptor }: Stored): boolean {
 
 export function metadataOf(stored: Stored): Metadata {
   const { descriptor, body, encodings } = stored;
-  const { key, vary, secondary, status } = descriptor;
+  const { key, vary, secondary } = descriptor;
   const { bornMs, ttlMs, alwaysRevalidate } = descriptor.freshness;
   const coded = descriptor.encodings.flatMap(({ coding }) => encodings.get(coding) ?? []);
   return {
     key,
     hash: hash32(key),
-    flags:
-      (isPlain(descriptor) ? METADATA_FLAGS.plain : 0) | (status === 206 ? METADATA_FLAGS.part : 0),
+    flags: flagsOf(descriptor),
     names: vary,
     secondary: hash32(secondary),
     bornMs,
@@ -43,6 +43,12 @@ export function metadataOf(stored: Stored): Metadata {
     places: [body, ...coded],
     ...encodeMetadata(stored),
   };
+}
+
+/** A slice is the whole of what its key names. */
+function flagsOf(descriptor: Descriptor): number {
+  const isPart = descriptor.status === 206 && !isSliceKey(descriptor.key);
+  return (isPlain(descriptor) ? METADATA_FLAGS.plain : 0) | (isPart ? METADATA_FLAGS.part : 0);
 }
 
 /** The same response again, as one of `entry`'s; not among its variants yet. */

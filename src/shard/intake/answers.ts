@@ -29,20 +29,36 @@ export class Answers {
       this.object(waiter, descriptor, collapsed(waiter, served));
     }
     fill.waiters.clear();
+    fill.unannounced = undefined;
     fill.among.unlist(fill); // it ends soon, and whoever joined it would hear nothing
   }
 
-  /** Joins the waiters to the bytes; those already in place may be read at once. */
+  /**
+   * Joins the waiters to the bytes; those already in place may be read at once. Behind what else happens in
+   * this turn: a body that came whole with its head is one message then, an object.
+   */
   filling(fill: Fill, fwdStatus: number): void {
-    for (const waiter of fill.waiters.values()) this.follow(fill, waiter, fwdStatus);
+    fill.unannounced = fwdStatus;
+    process.nextTick(() => {
+      this.announce(fill);
+    });
+  }
+
+  /** Now: it is not over yet, or is not to be kept. */
+  announce(fill: Fill): void {
+    const { unannounced } = fill;
+    if (unannounced === undefined) return;
+    fill.unannounced = undefined;
+    for (const waiter of fill.waiters.values()) {
+      if (!waiter.follows) this.follow(fill, waiter, unannounced);
+    }
   }
 
   follow(fill: Fill, waiter: Waiter, fwdStatus: number): void {
-    const { descriptor, stored } = fill;
+    const { descriptor } = fill;
     if (descriptor === undefined || waiter.request.background) return;
     subscribe(fill, waiter);
-    const fwd = stored === undefined ? (fill.range === '' ? 'uri-miss' : 'partial') : 'stale';
-    const served = collapsed(waiter, { hit: false, fwd, fwdStatus, stored: true });
+    const served = collapsed(waiter, fetched(fill, fwdStatus));
     const now = { ...descriptor, extents: fill.body?.extents ?? descriptor.extents };
     this.#sendLeased(waiter.worker, {
       kind: 'filling',
@@ -60,6 +76,7 @@ export class Answers {
   }
 
   ended(fill: Fill, end: FillEnd): void {
+    this.announce(fill);
     this.#dirty.delete(fill);
     const extents = fill.body?.extents;
     for (const worker of fill.subscribers.keys()) {
@@ -172,6 +189,12 @@ export class Answers {
   #send(worker: number, message: ToEdge): void {
     this.#context.send(worker, message);
   }
+}
+
+/** What is said of an answer that the fill has brought, and that is kept. */
+export function fetched({ stored, range }: Fill, fwdStatus: number): Served {
+  const fwd = stored === undefined ? (range === '' ? 'uri-miss' : 'partial') : 'stale';
+  return { hit: false, fwd, fwdStatus, stored: true };
 }
 
 function ringOf({ ring }: Fill): { ringBytes?: number; cutBelow?: number } {

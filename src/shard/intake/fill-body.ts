@@ -45,6 +45,7 @@ export class FillBody {
       // Many may wait for the first bytes, on all workers. And libuv would read megabytes of what
       // follows before anybody on this thread could write.
       turnEndsAt = fill.written + TURN_BYTES;
+      this.#answers.announce(fill);
       flush();
       await nextTurn();
     }

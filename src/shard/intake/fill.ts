@@ -52,6 +52,7 @@ export interface Fill {
   descriptor: Descriptor | undefined;
   written: number;
   sentExtents: number; // how many extents the subscribers know
+  unannounced: number | undefined; // the status that its waiters are to hear of, with where the bytes are
   readonly ring: Ring;
   credit: number; // bytes the relay may still send
   wake: (() => void) | undefined; // what the body waits for: credit, room in the ring, or an abort

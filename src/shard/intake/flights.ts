@@ -255,6 +255,7 @@ export class Flights {
       descriptor: undefined,
       written: 0,
       sentExtents: 0,
+      unannounced: undefined,
       ring: { bytes: 0, places: new Map(), cutBelow: 0, heldSinceMs: NaN, heldAt: 0 },
       credit: 0,
       wake: undefined,

@@ -7,7 +7,7 @@ import { withoutContentDigests } from '../../http/digest.js';
 import type { FieldLines } from '../../http/fields.js';
 import type { OriginResponse } from '../../origin/origin.js';
 import { hash32 } from '../../runtime/hash.js';
-import type { Answers } from './answers.js';
+import { type Answers, fetched } from './answers.js';
 import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from '../../protocol/describe.js';
 import { withCodable } from './encoder.js';
@@ -226,6 +226,10 @@ export class Placing {
       rhythm: facts.rhythm?.of,
       retryAtMs: 0,
     };
+    // Nobody has heard of it yet: its waiters get it whole. Before its parts are joined, which may end it.
+    if (fill.unannounced !== undefined) {
+      this.#answers.objectToAll(fill, stored.descriptor, fetched(fill, fill.unannounced));
+    }
     this.#add(stored);
     this.#answers.ended(fill, { ok: true });
   }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { sliceKeys } from '../../../src/protocol/slices.js';
 import { metadataBytes, MetadataView, METADATA_FLAGS } from '../../../src/arena/metadata.js';
 import type { Descriptor } from '../../../src/protocol/descriptor.js';
 import type { FieldLine } from '../../../src/http/fields.js';
@@ -183,6 +184,23 @@ t.test('metadata is plain when any ordinary request gets it as it lies', (t) => 
   }
   t.end();
 });
+
+t.test(
+  'metadata says of a part that it is one, but not of a slice, which is all of its key',
+  (t) => {
+    const part = storedAs({ status: 206, firstByte: 500 });
+    const slice = {
+      ...part,
+      descriptor: { ...part.descriptor, key: sliceKeys('/v/a', '"v1"')(3) },
+    };
+    const flag = METADATA_FLAGS.part;
+    t.same(
+      [part, slice].map((stored) => metadataOf(stored).flags & flag),
+      [flag, 0],
+    );
+    t.end();
+  },
+);
 
 t.test('isPublishable() is false while somebody holds on to the response', (t) => {
   const stored = storedAs({});

@@ -1,8 +1,9 @@
 import t from 'tap';
+import type { FieldLines } from '../../../src/http/fields.js';
 import type { Fill } from '../../../src/shard/intake/fill.js';
 import { askerOf } from '../../../src/shard/intake/fill.js';
 import { IntakeBench, waiterOf } from '../../support/intake.js';
-import { settled } from '../../support/shard.js';
+import { settled, ShardBench } from '../../support/shard.js';
 
 const HIT = { hit: true } as const;
 
@@ -75,6 +76,7 @@ t.test('followers are told where the bytes are now, and why they were fetched', 
   const fill = bench.filling([waiterOf(1)], 4_096);
   grow(bench, fill);
   bench.answers.filling(fill, 200);
+  bench.answers.announce(fill);
   const { descriptor, served } = bench.newest('filling');
   t.same(descriptor.extents, fill.body?.extents, 'not where they were as the head came');
   t.same(served, { hit: false, fwd: 'uri-miss', fwdStatus: 200, stored: true });
@@ -85,6 +87,7 @@ t.test('followers are told where the bytes are now, and why they were fetched', 
   ] as const) {
     const other = bench.fill([waiterOf(2)], { ...facts, descriptor, phase: 'filling' });
     bench.answers.filling(other, 206);
+    bench.answers.announce(other);
     t.equal(bench.newest('filling').served.fwd, fwd);
   }
   await settled();
@@ -95,6 +98,7 @@ t.test('progress goes to each worker once a turn, with extents only as they grow
   const other = waiterOf(1, '/v/1.m4s', { worker: 1 });
   const fill = bench.filling([waiterOf(1), waiterOf(2), other], 4_096);
   bench.answers.filling(fill, 200);
+  bench.answers.announce(fill);
   for (fill.written = 1; fill.written < 4; fill.written += 1) bench.answers.progressed(fill);
   await settled();
   t.same(news(bench), [{ written: 4, told: true }]);
@@ -120,6 +124,45 @@ t.test('progress goes to each worker once a turn, with extents only as they grow
   );
 });
 
+t.test('what came whole in one turn is one message to each, an object', async (t) => {
+  const bench = new ShardBench();
+  bench.ask(1, '/v/1.m4s');
+  bench.ask(2, '/v/1.m4s', { worker: 1 });
+  const headers: FieldLines = [['cache-control', 'max-age=60']];
+  await bench.fill([...headers, ['content-length', '4']], 'body');
+  t.same([bench.kinds(1), bench.kinds(2, 1)], [['object'], ['object']]);
+  t.equal(bench.sent.length, 2, 'and no progress');
+  const served = { hit: false, fwd: 'uri-miss', fwdStatus: 200, stored: true } as const;
+  t.same(bench.the('object', 1).served, served);
+  t.same(bench.the('object', 2, 1).served, { collapsed: true, ...served });
+  t.match(bench.the('object', 1).descriptor, { cached: true, totalBytes: 4 });
+  t.equal(bench.body(2, 1), 'body');
+});
+
+t.test(
+  'what is still coming at the end of a turn is said to be, and so is what is not kept',
+  async (t) => {
+    const bench = new ShardBench();
+    bench.ask(1, '/v/1.m4s');
+    const slow = bench.origin.next();
+    slow.head(200, [['cache-control', 'max-age=60']]);
+    await settled();
+    t.same(bench.kinds(1), ['filling'], 'a client sees the head before there is a byte');
+    slow.chunk('body');
+    slow.end();
+    await settled();
+    t.match(bench.end(bench.the('filling', 1).fill), { written: 4, end: { ok: true } });
+    bench.ask(2, '/v/2.m4s');
+    const request = bench.origin.next();
+    bench.shard.purge({ keys: ['/v/2.m4s'], soft: false });
+    request.answer(200, [['cache-control', 'max-age=60']], 'purged');
+    await settled();
+    t.same(bench.kinds(2), ['filling']);
+    t.match(bench.end(bench.the('filling', 2).fill), { written: 6, end: { ok: true } });
+    t.equal(bench.shard.store.count, 1);
+  },
+);
+
 t.test('a fill that nobody follows tells of no progress', async (t) => {
   const bench = new IntakeBench();
   const fill = bench.filling([waiterOf(1)], 100);
@@ -133,6 +176,7 @@ t.test('followers hear the end once, behind which there is no progress', async (
   const other = waiterOf(1, '/v/1.m4s', { worker: 1 });
   const fill = bench.filling([waiterOf(1), other], 100);
   bench.answers.filling(fill, 200);
+  bench.answers.announce(fill);
   fill.written = 100;
   bench.answers.progressed(fill);
   const end = { ok: false, code: 'GW_ORIGIN_IO', detail: 'why' } as const;
@@ -154,6 +198,7 @@ t.test('who follows a ring hears its size and who is cut, also at its end', asyn
   const bench = new IntakeBench();
   const fill = bench.filling([waiterOf(1)], 100);
   bench.answers.filling(fill, 200);
+  bench.answers.announce(fill);
   fill.ring.bytes = 64;
   fill.ring.cutBelow = 32;
   await settled();

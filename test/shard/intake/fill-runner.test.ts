@@ -384,23 +384,23 @@ t.test('an arena held by readers passes objects by, and takes them again later',
   for (const id of [1, 2]) {
     bench.ask(id, `/v/${id}.m4s`);
     await bench.fill(headers, body);
-    const { slot, generation } = bench.the('filling', id).descriptor;
+    const { slot, generation } = bench.the('object', id).descriptor;
     t.ok(bench.view(1).acquire(slot, generation));
   }
   bench.ask(3, '/v/3.m4s');
   await bench.fill(headers, body);
   t.same(bench.kinds(3), ['head', 'chunk', 'end']);
-  bench.view(1).release(bench.the('filling', 1).descriptor.slot);
+  bench.view(1).release(bench.the('object', 1).descriptor.slot);
   bench.ask(4, '/v/4.m4s');
   await bench.fill(headers, body);
-  t.same(bench.kinds(4), ['filling']);
+  t.same(bench.kinds(4), ['object']);
 });
 
 t.test('a growing body waits for room until readers leave', async (t) => {
   const bench = new ShardBench({ arenaBytes: 262_144, cache: { maxObject: 262_144 } });
   bench.ask(1, '/v/1.m4s');
   await bench.fill([...FRESH, ['content-length', '131072']], 'x'.repeat(131_072));
-  const { slot, generation } = bench.the('filling', 1).descriptor;
+  const { slot, generation } = bench.the('object', 1).descriptor;
   t.ok(bench.view(1).acquire(slot, generation));
   bench.ask(2, '/v/2.m4s');
   const request = bench.origin.next();
@@ -421,7 +421,7 @@ t.test('a growing body gives up when readers hold the room for too long', async 
   const bench = new ShardBench({ arenaBytes: 262_144, cache: { maxObject: 262_144 } });
   bench.ask(1, '/v/1.m4s');
   await bench.fill([...FRESH, ['content-length', '131072']], 'x'.repeat(131_072));
-  const { slot, generation } = bench.the('filling', 1).descriptor;
+  const { slot, generation } = bench.the('object', 1).descriptor;
   bench.view(1).acquire(slot, generation);
   bench.ask(2, '/v/2.m4s');
   const request = bench.origin.next();

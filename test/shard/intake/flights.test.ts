@@ -180,7 +180,7 @@ t.test('a 204 has no body, whatever length it gives', async (t) => {
   const bench = new ShardBench();
   for (const id of [1, 2]) bench.ask(id, '/v/1.m4s');
   await bench.fill([...FRESH, ['content-length', '100']], '', 204);
-  t.equal(bench.the('filling', 1).descriptor.totalBytes, 0);
+  t.equal(bench.the('object', 1).descriptor.totalBytes, 0);
   await until(() => bench.shard.activeFills === 0);
   bench.ask(3, '/v/1.m4s');
   t.equal(bench.body(3), '');
@@ -212,7 +212,7 @@ t.test('a range past the end of what is stored asks the origin, which may have m
   const sent = bench.origin.requests[1]?.request.headers ?? [];
   t.equal(sent.find(([name]) => name === 'range')?.[1], 'bytes=3-5');
   await bench.fill([...etag('b'), ['content-range', 'bytes 3-5/6']], 'def', 206);
-  t.match(bench.the('filling', 2).descriptor, { status: 206, firstByte: 3, totalBytes: 6 });
+  t.match(bench.the('object', 2).descriptor, { status: 206, firstByte: 3, totalBytes: 6 });
   bench.ask(3, '/live/1.ts', { range: 'bytes=0-2' });
   t.equal(bench.origin.requests.length, 3, 'what was stored was of another state of the file');
 });

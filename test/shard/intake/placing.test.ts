@@ -21,6 +21,7 @@ t.test('accept() joins those who wait to the bytes, and finish() keeps them', as
   const fill = bench.fill([waiterOf(1), waiterOf(2, KEY, { worker: 1 })]);
   const arrival = bench.take(fill, FOUR, 'body');
   t.equal(fill.phase, 'filling');
+  await settled(); // the body was not whole in the same turn
   t.match(bench.newest('filling', 1), { id: 2, descriptor: { storedBytes: 4, cached: false } });
   t.same(bench.stored, [], 'nothing is kept before its end');
   bench.placing.finish(fill, arrival);
@@ -62,6 +63,7 @@ t.test(
     const bench = new PlacingBench();
     const fill = bench.fill([speaking(1, 'en'), speaking(2, 'de'), speaking(3, 'en')]);
     bench.take(fill, BY_LANGUAGE, 'text');
+    bench.answers.announce(fill);
     t.same(bench.redecided, [2]);
     t.same([bench.kinds(1), bench.kinds(2), bench.kinds(3)], [['filling'], [], ['filling']]);
     t.equal(fill.among.find(fill.descriptor?.secondary ?? ''), fill, 'others like them find it');

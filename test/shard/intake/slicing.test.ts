@@ -116,7 +116,7 @@ t.test('a slice without room is for its asker alone, and its origin is not asked
     }
     const told = `bytes ${slice.first}-${slice.last}/${slice.total}`;
     await bench.fill([...KEEP, ['content-range', told]], BYTES, 206);
-    t.same(bench.kinds(id)[0], 'filling');
+    t.same(bench.kinds(id)[0], 'object');
   }
   t.ok(bench.sent.some(({ message }) => message.kind === 'bypass'));
 });
