@@ -43,13 +43,12 @@ export function serveFlags(source: string | undefined, options: ServeOptions): F
     const value = options[option];
     return value === undefined ? [] : [{ path, value, name }];
   });
-  const origins = [...(source === undefined ? [] : [source]), ...(options.origin ?? [])];
-  if (origins.length > 0) {
-    flags.push({
-      path: 'origins',
-      value: origins,
-      name: source === undefined ? '--origin' : 'source',
-    });
-  }
+  const more = options.origin ?? [];
+  const origins = [...(source === undefined ? [] : [source]), ...more];
+  const names = [
+    ...(source === undefined ? [] : ['source']),
+    ...(more.length > 0 ? ['--origin'] : []),
+  ];
+  if (origins.length > 0) flags.push({ path: 'origins', value: origins, name: names.join(', ') });
   return flags;
 }

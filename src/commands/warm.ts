@@ -6,7 +6,7 @@ import { GatewayError } from '../errors.js';
 import { reachable } from './purge.js';
 import { addSourceOptions, loadFrom, type SourceOptions } from './source-options.js';
 import { EXIT, type Outcome, type Terminal } from './terminal.js';
-import { warm, type WarmResult } from './warm-run.js';
+import { hasUser, warm, type WarmResult } from './warm-run.js';
 
 interface WarmOptions extends SourceOptions {
   readonly first?: number;
@@ -22,7 +22,11 @@ export function addWarm(program: Command, terminal: Terminal, outcome: Outcome):
       'fetch the renditions of an HLS playlist or DASH manifest through the gateway into its cache',
     )
     .argument('<playlist-url>', 'URL at the gateway, or a path on the configured listen address')
-    .option('--first <n>', 'only the first n segments of each rendition', whole(1, 100_000))
+    .option(
+      '--first <n>',
+      'only the first n segments of each rendition; of a live one the newest n',
+      whole(1, 100_000),
+    )
     .option('--concurrency <n>', 'requests at a time', whole(1, 64), 4)
     .addOption(
       new Option('--timeout <duration>', 'longest time for one object')
@@ -46,12 +50,21 @@ export function addWarm(program: Command, terminal: Terminal, outcome: Outcome):
     });
 }
 
+/** @throws GatewayError GW_USAGE */
 function absoluteUrl(given: string, options: SourceOptions, terminal: Terminal): string {
-  if (/^https?:\/\//i.test(given) && URL.canParse(given)) return new URL(given).href;
+  const url = urlOf(given, options, terminal);
+  if (!hasUser(url)) return url.href;
+  throw new GatewayError('GW_USAGE', 'want a URL without a user or password: none is ever sent');
+}
+
+function urlOf(given: string, options: SourceOptions, terminal: Terminal): URL {
+  if (/^https?:\/\//i.test(given) && URL.canParse(given)) return new URL(given);
   if (!given.startsWith('/')) throw new GatewayError('GW_USAGE', 'want an http(s) URL or a path');
   const { listen, tls } = loadFrom(options, terminal, { checkMachine: false }).config;
   const scheme = tls.cert === '' ? 'http' : 'https';
-  return new URL(given, `${scheme}://${formatListen(reachable(listen))}`).href;
+  const gateway = `${scheme}://${formatListen(reachable(listen))}`;
+  if (!URL.canParse(given, gateway)) throw new GatewayError('GW_USAGE', `${given} is not a path`);
+  return new URL(given, gateway);
 }
 
 /** A bar on a terminal, nothing elsewhere. */

@@ -6,7 +6,7 @@ import { parseDictionary } from 'structured-headers';
 import type { Dictionary } from 'structured-headers';
 import { parseCacheControl } from '../http/cache-control.js';
 import type { CacheControl } from '../http/cache-control.js';
-import { fieldValue } from '../http/fields.js';
+import { fieldValue, listMembers } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
 
 export interface EffectiveControl {
@@ -55,15 +55,35 @@ function plainDirectives(value: string): string | undefined {
     return undefined; // "a parsing error is encountered": as if the field were not there
   }
   if (members.size === 0) return undefined;
+  const decimals = decimalsOf(value);
   const directives: string[] = [];
   for (const [name, member] of members) {
     const kind = Object.hasOwn(DIRECTIVES, name) ? DIRECTIVES[name] : undefined;
     if (kind === undefined) continue;
+    if (decimals.has(name)) return undefined;
     const directive = plainDirective(name, kind, member[0]);
     if (directive === undefined) return undefined;
     if (directive !== '') directives.push(directive);
   }
   return directives.join(', ');
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/**
+ * The members of a well-formed dictionary whose value is a Decimal. 60.0 is one, and no Integer (RFC 9651
+ * section 3.3), but the parser makes the same number of both.
+ */
+function decimalsOf(value: string): ReadonlySet<string> {
+  if (!value.includes('.')) return NO_NAMES;
+  const names = new Set<string>();
+  for (const member of listMembers(value)) {
+    const [, name = '', decimal] = /^([^=;]+)(=-?\d+\.)?/.exec(member) ?? [];
+    if (decimal === undefined)
+      names.delete(name); // the last of one name counts
+    else names.add(name);
+  }
+  return names;
 }
 
 /** 'max-age=60'; '' when the member is boolean false; undefined when the type does not fit. */

@@ -58,7 +58,7 @@ t.test('serveFlags() puts the source before every --origin, in their order', (t)
     [undefined, [], undefined, undefined],
     ['media', [], ['media'], 'source'],
     [undefined, ['http://b/', 'http://a/'], ['http://b/', 'http://a/'], '--origin'],
-    ['media', ['http://a/'], ['media', 'http://a/'], 'source'],
+    ['media', ['http://a/'], ['media', 'http://a/'], 'source, --origin'],
     ['', [], [''], 'source'],
     ['a,b', [], ['a,b'], 'source'],
   ] as const;

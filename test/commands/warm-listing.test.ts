@@ -73,9 +73,21 @@ t.test('listingOf() tells the first segments with the init segments that they ne
     [3, ['init-a.mp4', 'a1.mp4', 'init-b.mp4', 'b.mp4'], 'another init segment'],
     [99, ['init-a.mp4', 'a1.mp4', 'init-b.mp4', 'b.mp4'], 'more than there are'],
   ] as const;
-  const whole = LIVE.replace(/#EXT-X-PART:.*\n/, '');
+  const whole = `${LIVE}#EXT-X-ENDLIST\n`;
   for (const [first, want, why] of rows)
     t.strictSame(listingOf(whole, URL, first).media, want, why);
+  t.end();
+});
+
+t.test('listingOf() tells the newest segments of a live playlist, and no parts', (t) => {
+  const rows = [
+    [1, ['init-b.mp4', 'b.mp4'], 'the newest'],
+    [2, ['init-b.mp4', 'b.mp4'], 'two of one file'],
+    [4, ['init-a.mp4', 'a1.mp4', 'init-b.mp4', 'b.mp4'], 'all of them'],
+  ] as const;
+  for (const [first, want, why] of rows) t.strictSame(listingOf(LIVE, URL, first).media, want, why);
+  const vod = LIVE.replace('#EXTM3U', '#EXTM3U\n#EXT-X-PLAYLIST-TYPE:VOD');
+  t.strictSame(listingOf(vod, URL, 1).media, ['init-a.mp4', 'a1.mp4'], 'VOD without an end');
   t.end();
 });
 

@@ -67,6 +67,73 @@ t.test('warm() skips what is on other hosts, or no address at all', async (t) =>
   t.equal(origin.requests.length, 1);
 });
 
+t.test('warm() is not led away from the gateway', async (t) => {
+  const [origin, other] = [await OriginServer.start(t), await OriginServer.start(t)];
+  const away = (path: string): object => ({ status: 302, fields: { Location: other.url + path } });
+  origin.on('/top.m3u8', away('/m.m3u8'));
+  origin.on('/m.m3u8', master('1.m3u8', '2.m3u8'));
+  origin.on('/1.m3u8', media('a.ts', 'b.ts'));
+  origin.on('/2.m3u8', away('/1.m3u8'));
+  origin.on('/a.ts', away('/a.ts'));
+  origin.on('/b.ts', { body: 'x' });
+  const { objects, failures } = await run(`${origin.url}/m.m3u8`);
+  t.equal(objects, 3);
+  t.strictSame(failures.map((failure) => failure.replaceAll(origin.url, '')).toSorted(), [
+    `/2.m3u8: redirected away from the gateway, to ${other.url}/1.m3u8`,
+    `/a.ts: redirected away from the gateway, to ${other.url}/a.ts`,
+  ]);
+  const top = { code: 'GW_WARM_FAILED', message: /redirected away/ };
+  await t.rejects(run(`${origin.url}/top.m3u8`), top);
+  t.equal(other.requests.length, 0, 'nobody else is asked');
+});
+
+t.test('warm() follows some redirections, and no ring of them', async (t) => {
+  const origin = await OriginServer.start(t);
+  origin.on('/a.m3u8', media('far.ts', 'ring.ts', 'nowhere.ts'));
+  for (const [i, status] of [301, 302, 303, 307, 308].entries()) {
+    const [at, to] = [i === 0 ? '/far.ts' : `/${i}.ts`, `/${i + 1}.ts`];
+    origin.on(at, { status, fields: { Location: to } });
+  }
+  origin.on('/5.ts', { body: 'x' });
+  origin.on('/ring.ts', { status: 302, fields: { Location: 'ring.ts' } });
+  origin.on('/nowhere.ts', { status: 302 });
+  const { objects, failures } = await run(`${origin.url}/a.m3u8`);
+  t.equal(objects, 2);
+  t.strictSame(failures.map((failure) => failure.replace(`${origin.url}/`, '')).toSorted(), [
+    'nowhere.ts: status 302',
+    'ring.ts: more than 5 redirections',
+  ]);
+});
+
+t.test('warm() counts hits of the last cache, which is the one that it asks', async (t) => {
+  const origin = await OriginServer.start(t);
+  const rows = [
+    ['cdn; hit, headgate; fwd=uri-miss; stored', false],
+    ['cdn; fwd=miss, headgate; hit; ttl=3', true],
+    ['headgate;hit', true],
+    ['headgate; hit=?0', false],
+    ['headgate; detail="; hit"', false],
+    ['headgate; hit,', false],
+    ['', false],
+  ] as const;
+  for (const [i, [status]] of rows.entries()) {
+    origin.on(`/${i}.m3u8`, { fields: { 'Cache-Status': status }, ...media() });
+  }
+  for (const [i, [status, hit]] of rows.entries()) {
+    t.equal((await run(`${origin.url}/${i}.m3u8`)).hits, hit ? 1 : 0, status);
+  }
+});
+
+t.test('warm() shows no password, and sends none', async (t) => {
+  const origin = await OriginServer.start(t);
+  const secret = origin.url.replace('//', '//user:s3cret@');
+  origin.on('/a.m3u8', media(`${secret}/a.ts`, 'b.ts'));
+  origin.on('/b.ts', { status: 302, fields: { Location: `${secret}/c.ts` } });
+  const result = await run(`${origin.url}/a.m3u8`);
+  t.match(result, { objects: 1, skipped: 1, failures: [/b\.ts: redirected/] });
+  t.notMatch(JSON.stringify(result), 's3cret');
+});
+
 t.test('warm() tells its progress after each object, to the last', async (t) => {
   const origin = await OriginServer.start(t);
   origin.on('/m.m3u8', master('1.m3u8', '2.m3u8', 'none.m3u8'));
@@ -138,7 +205,7 @@ t.test('warm() says why a playlist could not be had, down to the socket', async 
   const rows = [
     [`${origin.url}/gone.m3u8`, /gone\.m3u8: status 410$/],
     [`${origin.url}/part.m3u8`, /status 206$/],
-    [`${origin.url}/page.m3u8`, /page\.m3u8: .*DASH/],
+    [`${origin.url}/page.m3u8`, /page\.m3u8: not a DASH manifest: /],
     ['http://127.0.0.1:1/', /ECONNREFUSED|bad port/],
   ] as const;
   for (const [url, message] of rows) {

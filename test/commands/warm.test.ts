@@ -207,3 +207,12 @@ t.test('headgate warm sums up on stdout, and ends with 1 when something failed',
   t.match(bad.stdout.text, '1 failed');
   t.match(bad.stderr.text, /^headgate: GW_WARM_FAILED: .*v1-4.m4s: status 504\n$/);
 });
+
+t.test('headgate warm refuses a URL with a password, and does not show it', async (t) => {
+  for (const url of ['http://user:s3cret@127.0.0.1:1/a.m3u8', '//user:s3cret@127.0.0.1:1/a.m3u8']) {
+    const terminal = fakeTerminal();
+    t.equal(await runCli(['warm', url], terminal), 2);
+    t.match(terminal.stderr.text, 'GW_USAGE');
+    t.notMatch(terminal.stderr.text + terminal.stdout.text, 's3cret');
+  }
+});
