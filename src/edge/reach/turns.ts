@@ -18,12 +18,15 @@ const CROWD = 16;
 const TURN_BUDGET = 8_388_608;
 
 export class Turns {
-  #ready = new Set<Writer>();
+  /** In the order in which they are served. */
+  readonly #ready = new Set<Writer>();
+  /** Of those, in another place: who has no byte yet. */
+  readonly #fresh = new Set<Writer>();
   #scheduled = false;
 
   /** Bytes a writer may send in one go, given how many wait. */
   get quantum(): number {
-    return this.#ready.size < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
+    return this.#waiting < CROWD ? LONE_QUANTUM : CROWD_QUANTUM;
   }
 
   /** Bytes for the first write to each of so many. */
@@ -33,7 +36,7 @@ export class Turns {
 
   /** `writer` has more to send: after the others. */
   later(writer: Writer): void {
-    this.#ready.add(writer);
+    (writer.begun ? this.#ready : this.#fresh).add(writer);
     this.#schedule();
   }
 
@@ -47,6 +50,10 @@ export class Turns {
     }
   }
 
+  get #waiting(): number {
+    return this.#ready.size + this.#fresh.size;
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -55,19 +62,25 @@ export class Turns {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    const ready = [...this.#ready].filter((writer) => !writer.over);
-    this.#ready.clear();
-    const crowd = ready.length >= CROWD;
-    const begun = crowd ? ready.filter((writer) => writer.begun) : ready;
-    // Everybody's first bytes go before anybody's next.
-    if (crowd) for (const writer of ready) if (!writer.begun) writer.pump(FIRST_QUANTUM);
-    this.#serve(begun, crowd ? CROWD_QUANTUM : LONE_QUANTUM);
-  };
-
-  #serve(writers: readonly Writer[], quantum: number): void {
-    const fit = Math.ceil(TURN_BUDGET / quantum);
+    const { quantum } = this;
+    const crowd = quantum === CROWD_QUANTUM;
+    const fresh = take(this.#fresh, Infinity);
     // Those not reached go before those that are served now and will come back.
-    for (const writer of writers.slice(fit)) this.later(writer);
-    for (const writer of writers.slice(0, fit)) if (!writer.over) writer.pump(quantum);
+    const served = take(this.#ready, Math.ceil(TURN_BUDGET / quantum));
+    if (this.#ready.size > 0) this.#schedule();
+    // Everybody's first bytes go before anybody's next.
+    for (const writer of fresh) if (!writer.over) writer.pump(crowd ? FIRST_QUANTUM : quantum);
+    for (const writer of served) if (!writer.over) writer.pump(quantum);
+  };
+}
+
+/** Takes the first of them that are not over, in their order; a turn costs what it serves, not what waits. */
+function take(writers: Set<Writer>, atMost: number): Writer[] {
+  const taken: Writer[] = [];
+  for (const writer of writers) {
+    if (taken.length >= atMost) break;
+    writers.delete(writer);
+    if (!writer.over) taken.push(writer);
   }
+  return taken;
 }

@@ -113,3 +113,29 @@ t.test('Turns gives everyone in a crowd a first small portion before anyone a ne
   turns.wake(new Set(sinks));
   t.same(new Set(order), new Set(['first']), 'at once; the others in their turn');
 });
+
+t.test('Turns costs what it serves, however many wait', async (t) => {
+  const turns = new Turns();
+  let looks = 0;
+  let pumps = 0;
+  const writers = Array.from({ length: 3_000 }, () => {
+    let left = 4;
+    const writer: Writer = {
+      begun: true,
+      get over() {
+        looks += 1;
+        return false;
+      },
+      pump: () => {
+        pumps += 1;
+        left -= 1;
+        if (left > 0) turns.later(writer);
+      },
+    };
+    return writer;
+  });
+  for (const writer of writers) turns.later(writer);
+  while (pumps < 12_000) await settled();
+  t.equal(pumps, 12_000);
+  t.ok(looks <= 2 * pumps, `${looks} looks for ${pumps} portions`);
+});
