@@ -2,14 +2,8 @@
  * One reader per HLS tag. A reader adds to the `Reading` and returns why the line cannot be used,
  * or nothing. Lines come in order and are at most HLS_LIMITS.line long.
  */
-import {
-  HLS_LIMITS,
-  type HlsByteRange,
-  type HlsPart,
-  type HlsRendition,
-  type HlsSegment,
-  type HlsVariant,
-} from './hls-playlist.js';
+import { HLS_LIMITS, type HlsByteRange } from './hls-playlist.js';
+import type { NextUri, Reading } from './hls-reading.js';
 import {
   parseAttributes,
   pick,
@@ -20,65 +14,6 @@ import {
 
 type Fault = string | undefined;
 type TagReader = (reading: Reading, value: string) => Fault;
-
-/** What the lines so far have said. Tags that speak of the URI line to come wait in `next`. */
-export interface Reading {
-  readonly variables: Map<string, string>;
-  readonly variants: HlsVariant[];
-  readonly renditions: HlsRendition[];
-  readonly segments: HlsSegment[];
-  readonly parts: HlsPart[];
-  readonly media: {
-    sawTag: boolean;
-    targetDurationMs: number | undefined;
-    mediaSequence: number;
-    skippedSegments: number;
-    endList: boolean;
-    type: 'VOD' | 'EVENT' | undefined;
-    partTargetMs: number | undefined;
-    canBlockReload: boolean;
-    preloadHintUri: string | undefined;
-    mapUri: string | undefined;
-    keyUri: string | undefined;
-    rangeUri: string; // where a BYTERANGE without an offset goes on
-    rangeEnd: number;
-  };
-  next: NextUri;
-}
-
-interface NextUri {
-  durationMs?: number;
-  range?: string;
-  discontinuity?: boolean;
-  gap?: boolean;
-  variant?: Attributes;
-}
-
-export function newReading(): Reading {
-  return {
-    variables: new Map(),
-    variants: [],
-    renditions: [],
-    segments: [],
-    parts: [],
-    media: {
-      sawTag: false,
-      targetDurationMs: undefined,
-      mediaSequence: 0,
-      skippedSegments: 0,
-      endList: false,
-      type: undefined,
-      partTargetMs: undefined,
-      canBlockReload: false,
-      preloadHintUri: undefined,
-      mapUri: undefined,
-      keyUri: undefined,
-      rangeUri: '',
-      rangeEnd: 0,
-    },
-    next: {},
-  };
-}
 
 /** Takes one trimmed line in; returns why the playlist cannot be used, if so. */
 export function readLine(reading: Reading, line: string): Fault {

@@ -9,7 +9,8 @@ import {
   type HlsMediaPlaylist,
   type HlsPlaylist,
 } from './hls-playlist.js';
-import { newReading, readLine, type Reading } from './hls-tags.js';
+import { newReading, type Reading } from './hls-reading.js';
+import { readLine } from './hls-tags.js';
 
 export type {
   HlsFault,
