@@ -9,7 +9,7 @@ export interface Ask extends Wishes {
   readonly object: WorldObject;
   readonly viewer: ViewerFields;
   readonly query: string; // with its '?', or ''
-  readonly noCache: boolean;
+  readonly cacheControl?: string | undefined;
   readonly accepts?: string | undefined; // Accept-Encoding
   readonly sentMs: number;
 }
@@ -40,7 +40,7 @@ export function askLines(ask: Ask): string[] {
     ['If-Modified-Since', ask.ifModifiedSince],
     ['Range', ask.range],
     ['If-Range', ask.ifRange],
-    ['Cache-Control', ask.noCache ? 'no-cache' : undefined],
+    ['Cache-Control', ask.cacheControl],
   ];
   return fields.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
 }

@@ -21,8 +21,18 @@ export interface CrowdOptions {
 /** How often each is done, of those that take part. */
 const WEIGHTS: Partial<Record<Action, number>> = {
   ...{ get: 5, head: 1, range: 3, ranges: 1, condition: 2, 'if-range': 2.5, 'if-match': 1 },
-  ...{ 'no-cache': 0.5, leave: 2, slow: 0.4, gang: 2.5, herd: 0.8, deaf: 0.3 },
+  ...{
+    'no-cache': 0.5,
+    'no-store': 0.5,
+    'only-if-cached': 0.3,
+    leave: 2,
+    slow: 0.4,
+    gang: 2.5,
+    herd: 0.8,
+    deaf: 0.3,
+  },
 };
+const DIRECTIVES: ReadonlySet<Action> = new Set(['no-cache', 'no-store', 'only-if-cached']);
 const LANGUAGES = ['de', 'en', 'fr'] as const;
 const AGENTS = ['player/1', 'player/2', 'player/3'] as const;
 const ACCEPTED = ['gzip', 'gzip, deflate, br', 'br;q=1.0, gzip;q=0.5, *;q=0', 'identity'] as const;
@@ -83,7 +93,7 @@ export function isLonely({ kind, path }: WorldObject): boolean {
 
 function ask(object: WorldObject, sentMs: number, more: Partial<Ask> = {}): Ask {
   serials += 1;
-  const plain = { method: 'GET', object, viewer: {}, query: '', noCache: false } as const;
+  const plain = { method: 'GET', object, viewer: {}, query: '' } as const;
   return { ...plain, ...more, serial: serials, sentMs };
 }
 
@@ -146,7 +156,7 @@ class Member {
       viewer: this.#viewer(object),
       query: this.#query(object),
       accepts: this.#accepts(object),
-      noCache: action === 'no-cache',
+      cacheControl: DIRECTIVES.has(action) ? action : undefined,
       method: action === 'head' ? ('HEAD' as const) : ('GET' as const),
     };
     await client.ask((sentMs) => ask(object, sentMs, more), this.#manner(action));

@@ -6,6 +6,7 @@ export interface Kind {
   readonly extension: string;
   readonly type: string;
   readonly control: string | undefined; // Cache-Control
+  readonly partControl: string | undefined; // of a 206, where it is another
   readonly ttlMs: number; // how long an answer may be reused; Infinity: it is not judged
   readonly heuristic: number; // share of the time since Last-Modified, where no ttl is given
   readonly swrMs: number;
@@ -55,6 +56,7 @@ const PLAIN: Omit<Kind, 'name'> = {
   extension: 'bin',
   type: 'application/octet-stream',
   control: 'max-age=2',
+  partControl: undefined,
   ttlMs: 2_000,
   heuristic: 0,
   swrMs: 1_000, // our default, where a lifetime is given and nothing forbids it
@@ -139,6 +141,7 @@ export const KINDS: readonly Kind[] = [
   kind('large', { ...LARGE, weight: 1.2 }),
   kind('large-deaf', { ...LARGE, ranges: false, ifRange: false, conditions: false, objects: 1 }),
   kind('large-no-if-range', { ...LARGE, ifRange: false, objects: 1 }),
+  kind('large-unstored-parts', { ...LARGE, partControl: 'no-store' }),
   kind('large-unknown', { ...LARGE, length: 'unknown', bodyMs: 60, weight: 1 }),
   kind('private', { ...PERSONAL, weight: 1.5 }),
   kind('no-store', { ...PERSONAL, control: 'no-store', weight: 1.5 }),

@@ -31,7 +31,7 @@ class Case {
   ask(more: Partial<Ask> = {}): Ask {
     serial += 1;
     const { object } = this;
-    const plain = { object, method: 'GET', viewer: {}, query: '', noCache: false } as const;
+    const plain = { object, method: 'GET', viewer: {}, query: '' } as const;
     return { serial, ...plain, sentMs: nowMs(), ...more };
   }
 
@@ -383,6 +383,9 @@ t.test('no answer, a needless one, and a loop are found', (t) => {
     body: Buffer.from('GW_ORIGIN_BREAKER_OPEN'),
   };
   t.strictSame(world.judge(world.ask(), refused), ['needless-failure']);
+  const notStored = { ...refused, status: 504, body: Buffer.from('GW_ONLY_IF_CACHED') };
+  t.strictSame(world.judge(world.ask(), notStored), ['needless-failure'], 'another asked so');
+  t.strictSame(world.judge(world.ask({ cacheControl: 'only-if-cached' }), notStored), []);
   t.strictSame(world.judge(world.ask(), { ...refused, status: 404 }), ['wrong-status']);
   world.object.clientRequests = 10;
   world.object.originRequests = 30;

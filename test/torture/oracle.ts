@@ -100,11 +100,16 @@ function isExpected({ object: { kind } }: Ask, { status }: Answer): boolean {
   return kind.status === 200 && [200, 206, 304, 412, 416].includes(status);
 }
 
-function refusalFaults({ object }: Ask, answer: Answer, around: Circumstances): readonly Fault[] {
+function refusalFaults(ask: Ask, answer: Answer, around: Circumstances): readonly Fault[] {
+  const { object } = ask;
   const { status, body } = answer;
   const { trouble } = object.kind;
   const text = body.toString('latin1', 0, 120).trim();
   if (status < 500) return [{ class: 'wrong-status', what: `${status} ${text}` }];
+  if (text.startsWith('GW_ONLY_IF_CACHED')) {
+    if (ask.cacheControl === 'only-if-cached') return [];
+    return [{ class: 'needless-failure', what: `${text}, which was another's wish` }];
+  }
   if (around.workerLost || trouble === 'fails' || trouble === 'resets' || trouble === 'short') {
     return [];
   }

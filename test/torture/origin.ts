@@ -4,10 +4,12 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digestField, ODD_FIELD } from './judge-fields.js';
 import { ifRangeHolds, preconditions, wantedRanges, type Range, type Wishes } from './rules.js';
+import { TEST_CERT, TEST_KEY } from '../support/tls.js';
 import { truthText } from './truth.js';
 import { viewerWord } from './viewer.js';
 import { nowMs, type WorldObject } from './world-object.js';
@@ -22,13 +24,15 @@ const PIECES = 6;
 const FAILING_MS = 1_500; // a failing object's good and bad times alternate
 const FAILURES = [500, 502, 503] as const;
 
+/** `tls`: with `TEST_CERT`. */
 export async function startWorldOrigin(
   objects: readonly WorldObject[],
   random: () => number,
+  tls = false,
 ): Promise<WorldOrigin> {
   const byPath = new Map(objects.map((object) => [object.path, object]));
   let requests = 0;
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     requests += 1;
     response.on('error', () => undefined);
     const object = byPath.get((request.url ?? '').split('?', 1)[0] ?? '');
@@ -39,12 +43,15 @@ export async function startWorldOrigin(
     object.originRequests += 1;
     const answering = { object, request, response, random, serial: requests };
     answer(answering).catch(() => response.destroy());
-  });
+  };
+  const server = tls
+    ? createTlsServer({ cert: TEST_CERT, key: TEST_KEY }, serve)
+    : createServer(serve);
   server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => requests,
     stop: async () => {
       server.close();
@@ -168,7 +175,10 @@ async function respond(
   const [first, last] = range ?? [0, size - 1];
   const more: Fields = {};
   if (kind.length === 'known') more['Content-Length'] = last - first + 1;
-  if (range !== undefined) more['Content-Range'] = `bytes ${first}-${last}/${size}`;
+  if (range !== undefined) {
+    more['Content-Range'] = `bytes ${first}-${last}/${size}`;
+    if (kind.partControl !== undefined) more['Cache-Control'] = kind.partControl;
+  }
   const body = (): Buffer => object.body(version, viewer, first, last + 1);
   if (kind.digests) more['Content-Digest'] = digestField(body());
   response.writeHead(range === undefined ? kind.status : 206, { ...fields, ...more });

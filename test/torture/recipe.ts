@@ -2,7 +2,8 @@
 import { KINDS, type Kind } from './kinds.js';
 
 export const ACTIONS = [
-  ...(['get', 'head', 'range', 'ranges', 'condition', 'if-range', 'if-match', 'no-cache'] as const),
+  ...(['get', 'head', 'range', 'ranges', 'condition', 'if-range', 'if-match'] as const),
+  ...(['no-cache', 'no-store', 'only-if-cached'] as const),
   ...([
     'leave',
     'slow',
@@ -26,6 +27,11 @@ export interface Recipe {
   readonly clients: number;
   readonly kinds: readonly string[]; // names
   readonly actions: readonly Action[];
+}
+
+/** The HTTP origin speaks TLS in every other seed. */
+export function speaksTls({ seed }: Pick<Recipe, 'seed'>): boolean {
+  return seed % 2 === 0;
 }
 
 export const CROWD = 14;

@@ -1,5 +1,5 @@
 /** Runs one recipe: builds the world and its gateways, lets the crowd in, and reports. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,8 +9,9 @@ import { WorldFiles } from './files.js';
 import { type Finding, Findings } from './findings.js';
 import { Oracle } from './oracle.js';
 import { startWorldOrigin } from './origin.js';
-import { kindsOf, type Recipe } from './recipe.js';
+import { kindsOf, type Recipe, speaksTls } from './recipe.js';
 import { Site } from './site.js';
+import { TEST_CERT } from '../support/tls.js';
 import { makeObjects, nowMs } from './world-object.js';
 
 export interface RunOptions {
@@ -63,10 +64,15 @@ class Run {
     const { recipe, onFinding, enough } = this.#options;
     const objects = makeObjects(kindsOf(recipe));
     const root = await mkdtemp(path.join(tmpdir(), 'headgate-torture-'));
-    this.#scope.teardown(() => rm(root, { recursive: true, force: true }));
+    const ca = `${root}-ca.pem`;
+    await writeFile(ca, TEST_CERT);
+    for (const made of [root, ca]) {
+      this.#scope.teardown(() => rm(made, { recursive: true, force: true }));
+    }
     const files = new WorldFiles(root);
     await files.begin(objects.filter(({ kind }) => kind.site === 'files'));
-    const origin = await startWorldOrigin(objects, randomOf(recipe.seed, ORIGIN_STREAM));
+    const random = randomOf(recipe.seed, ORIGIN_STREAM);
+    const origin = await startWorldOrigin(objects, random, speaksTls(recipe));
     this.#scope.teardown(() => origin.stop());
     const sites: Site[] = [];
     for (const [name, source] of [
@@ -76,7 +82,7 @@ class Run {
       const own = objects.filter(({ kind }) => kind.site === name);
       const { workers } = recipe;
       if (own.length > 0)
-        sites.push(await Site.start(this.#scope, { source, workers, objects: own }));
+        sites.push(await Site.start(this.#scope, { source, workers, objects: own, ca }));
     }
 
     const startMs = nowMs();

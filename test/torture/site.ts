@@ -27,13 +27,15 @@ export class Site {
   exitCode: number | undefined;
   readonly #losses: { fromMs: number; untilMs: number }[] = [];
 
+  /** `ca`: a file of certificates that it trusts. */
   static async start(
     scope: Scope,
-    options: { source: string; workers: number; objects: readonly WorldObject[] },
+    options: { source: string; workers: number; objects: readonly WorldObject[]; ca: string },
   ): Promise<Site> {
-    const { source, workers, objects } = options;
+    const { source, workers, objects, ca } = options;
+    const env = { ...ENV, NODE_EXTRA_CA_CERTS: ca };
     const args = [source, ...ARGS, '--workers', String(workers)];
-    return new Site(await startGateway(scope, { entry: FAULTY_CLI, env: ENV, args }), objects);
+    return new Site(await startGateway(scope, { entry: FAULTY_CLI, env, args }), objects);
   }
 
   constructor(gateway: Gateway, objects: readonly WorldObject[]) {
