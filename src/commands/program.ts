@@ -4,7 +4,7 @@ import { asGatewayError } from '../errors.js';
 import { addConfig } from './config.js';
 import { addPurge } from './purge.js';
 import { addServe } from './serve.js';
-import { EXIT, type Outcome, type Terminal } from './terminal.js';
+import { EXIT, type CommandOutcome, type Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { addWarm } from './warm.js';
 
@@ -14,7 +14,7 @@ Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wron
 
 /** Runs one command line, without the names of node and script; resolves with the exit code. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
-  const outcome: Outcome = { exitCode: EXIT.ok };
+  const outcome: CommandOutcome = { exitCode: EXIT.ok };
   try {
     await buildProgram(terminal, outcome).parseAsync(args, { from: 'user' });
     return outcome.exitCode;
@@ -23,7 +23,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   }
 }
 
-export function buildProgram(terminal: Terminal, outcome: Outcome): Command {
+export function buildProgram(terminal: Terminal, outcome: CommandOutcome): Command {
   const program = new Command('headgate')
     .description('Video-stream gateway: serves HLS and DASH from a directory or an origin.')
     .version(VERSION, '--version', 'print the version')

@@ -6,7 +6,13 @@ import { LastResort, STOP_GRACE_MS } from '../control/last-resort.js';
 import { createLogger, type Logger } from '../telemetry/log.js';
 import { addServeOptions, serveFlags, type ServeOptions } from './serve-options.js';
 import { loadFrom } from './source-options.js';
-import { EXIT, type Outcome, type Served, type StartGateway, type Terminal } from './terminal.js';
+import {
+  EXIT,
+  type CommandOutcome,
+  type Served,
+  type StartGateway,
+  type Terminal,
+} from './terminal.js';
 import { VERSION } from './version.js';
 
 /** From outside this thread, a little later than `STOP_GRACE_MS`: when it did not do so itself. */
@@ -14,7 +20,7 @@ const HANG_GRACE_MS = 4_500;
 /** Ctrl-C under npm comes twice: from the terminal and from npm. */
 const ONE_SIGNAL_MS = 500;
 
-export function addServe(program: Command, terminal: Terminal, outcome: Outcome): void {
+export function addServe(program: Command, terminal: Terminal, outcome: CommandOutcome): void {
   addServeOptions(program.command('serve', { isDefault: true }))
     .description('serve a directory, an origin or, without either, the bundled sample')
     .argument('[source]', 'directory or http(s) URL')

@@ -37,7 +37,7 @@ export interface Terminal {
 }
 
 /** Where a command leaves the exit code of a run that did not throw. */
-export interface Outcome {
+export interface CommandOutcome {
   exitCode: number;
 }
 

@@ -5,7 +5,7 @@ import { formatDuration, formatListen, parseDuration } from '../config/units.js'
 import { GatewayError } from '../errors.js';
 import { reachable } from './purge.js';
 import { addSourceOptions, loadFrom, type SourceOptions } from './source-options.js';
-import { EXIT, type Outcome, type Terminal } from './terminal.js';
+import { EXIT, type CommandOutcome, type Terminal } from './terminal.js';
 import { hasUser, warm, type WarmResult } from './warm-run.js';
 
 interface WarmOptions extends SourceOptions {
@@ -16,7 +16,7 @@ interface WarmOptions extends SourceOptions {
 
 const SHOWN_FAILURES = 10;
 
-export function addWarm(program: Command, terminal: Terminal, outcome: Outcome): void {
+export function addWarm(program: Command, terminal: Terminal, outcome: CommandOutcome): void {
   addSourceOptions(program.command('warm'))
     .description(
       'fetch the renditions of an HLS playlist or DASH manifest through the gateway into its cache',

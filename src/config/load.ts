@@ -7,7 +7,12 @@ import { CONFIG_SCHEMA, type Config } from './config.js';
 import { ConfigError, describeValue, REDACTED, type Fault, type Finding } from './faults.js';
 import { judgeFiles, judgeMemory, judgeRules, type FileKind, MAX_OBJECT_BYTES } from './rules.js';
 import { SETTINGS, type Setting } from './settings.js';
-import { readAssignments, readEnvironment, type Entry, type Reading } from './sources.js';
+import {
+  readAssignments,
+  readEnvironment,
+  type Assignment,
+  type SourceReading,
+} from './sources.js';
 import { readYaml } from './yaml-file.js';
 
 /** One command line flag that sets `path`; `name` is how it is written, '--listen'. */
@@ -89,7 +94,7 @@ function judgeMachine(
 
 function readValue(
   { schema, facts }: Setting,
-  { path, value, from, base }: Entry,
+  { path, value, from, base }: Assignment,
 ): { readonly written?: unknown; readonly fault?: Fault } {
   const parsed = schema.safeParse(value ?? null); // undefined would stand for the default
   if (parsed.success) return { written: facts.path ? absolute(parsed.data, base) : value };
@@ -97,7 +102,10 @@ function readValue(
   return { fault: { path, want: facts.want, got, from } };
 }
 
-function readAll({ file, env = {}, flags = [], set = [] }: Sources, around: Surroundings): Reading {
+function readAll(
+  { file, env = {}, flags = [], set = [] }: Sources,
+  around: Surroundings,
+): SourceReading {
   const readings = [
     file === undefined
       ? readFile(env['HEADGATE_CONFIG'] ?? '', 'env HEADGATE_CONFIG', around)
@@ -121,7 +129,7 @@ function readAll({ file, env = {}, flags = [], set = [] }: Sources, around: Surr
 }
 
 /** `file` '' is none. */
-function readFile(file: string, from: string, around: Surroundings): Reading {
+function readFile(file: string, from: string, around: Surroundings): SourceReading {
   if (file === '') return { entries: [], faults: [] };
   try {
     return readYaml(around.readFile(file), path.resolve(around.cwd, file));

@@ -4,15 +4,15 @@ import type { Fault } from './faults.js';
 import { GROUPS, SETTINGS } from './settings.js';
 import { nameIn, unknownSetting, unknownVariable } from './unknown.js';
 
-export interface Entry {
+export interface Assignment {
   readonly path: string;
   readonly value: unknown;
   readonly from: string;
   readonly base: string; // folder that relative file names start at
 }
 
-export interface Reading {
-  readonly entries: Entry[];
+export interface SourceReading {
+  readonly entries: Assignment[];
   readonly faults: Fault[];
 }
 
@@ -26,8 +26,8 @@ const SERVICE_LINK =
 const NO_SETTINGS: ReadonlySet<string> = new Set(['HEADGATE_CONFIG', 'HEADGATE_NO_ADDON']);
 
 /** Every HEADGATE_ variable that is a setting; an empty one counts as unset. */
-export function readEnvironment(env: Environment, base: string): Reading {
-  const reading: Reading = { entries: [], faults: [] };
+export function readEnvironment(env: Environment, base: string): SourceReading {
+  const reading: SourceReading = { entries: [], faults: [] };
   const byName = new Map([...SETTINGS.values()].map((setting) => [setting.env, setting.path]));
   const known = new Set(byName.keys());
   for (const [name, value] of Object.entries(env)) {
@@ -62,8 +62,8 @@ function isPort(value: string): boolean {
 }
 
 /** `path=value` of each --set; later ones win. */
-export function readAssignments(assignments: readonly string[], base: string): Reading {
-  const reading: Reading = { entries: [], faults: [] };
+export function readAssignments(assignments: readonly string[], base: string): SourceReading {
+  const reading: SourceReading = { entries: [], faults: [] };
   for (const assignment of assignments) {
     const equals = assignment.indexOf('=');
     const name = assignment.slice(0, Math.max(0, equals)).trim();

@@ -16,14 +16,14 @@ import {
 } from 'yaml';
 import type { Fault } from './faults.js';
 import { GROUPS, SETTINGS } from './settings.js';
-import type { Reading } from './sources.js';
+import type { SourceReading } from './sources.js';
 import { unknownSetting } from './unknown.js';
 
 const MAX_FILE_CHARS = 1_048_576;
 
 /** Every setting of a YAML file, with 'file:line:column' of each value. */
-export function readYaml(text: string, file: string): Reading {
-  const reading: Reading = { entries: [], faults: [] };
+export function readYaml(text: string, file: string): SourceReading {
+  const reading: SourceReading = { entries: [], faults: [] };
   if (text.length > MAX_FILE_CHARS) {
     const got = `${text.length} characters`;
     reading.faults.push({ path: file, want: `at most ${MAX_FILE_CHARS}`, got, from: file });
@@ -59,7 +59,7 @@ interface YamlWalk {
   readonly document: Document;
   readonly at: (offset: number) => string;
   readonly base: string;
-  readonly reading: Reading;
+  readonly reading: SourceReading;
 }
 
 function walkYaml(walk: YamlWalk, node: Node, group: string): void {

@@ -1,5 +1,5 @@
 /**
- * A mailbox with three lanes: P0 serves viewers who already play, P1 new work, P2 what may wait or
+ * A queue with three lanes: P0 serves viewers who already play, P1 new work, P2 what may wait or
  * be dropped. Each lane is bounded; taking is by lane, first in first out within one.
  */
 
@@ -11,7 +11,7 @@ interface Waiting<M> {
   readonly sinceMs: number;
 }
 
-export class LaneMailbox<M> {
+export class LaneQueue<M> {
   readonly capacity: number; // messages a lane
   readonly #lanes: readonly Fifo<Waiting<M>>[] = LANES.map(() => new Fifo<Waiting<M>>());
 

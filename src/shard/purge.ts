@@ -7,7 +7,7 @@ import type { Descriptor } from '../protocol/descriptor.js';
 import { type Entry, type Stored, storedIn } from './holdings/entry.js';
 import type { EntryIndex } from './holdings/entry-index.js';
 
-export type PurgeOrder = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
+export type KeyPurge = ({ readonly keys: readonly string[] } | { readonly prefix: string }) & {
   // prefix '': everything
   readonly soft: boolean;
   readonly everyHost?: boolean; // keys begin with a host, those of the order do not
@@ -25,7 +25,7 @@ export interface PurgeContext extends Pick<ShardContext, 'holdings' | 'clock'> {
  */
 export function* purgeMatching(
   { holdings, flights, clock }: PurgeContext,
-  order: PurgeOrder,
+  order: KeyPurge,
 ): Generator<number, void> {
   const { index } = holdings;
   const named = targetTest(order);
@@ -50,7 +50,7 @@ export function* purgeMatching(
 
 function* entriesOf(
   index: EntryIndex,
-  order: PurgeOrder,
+  order: KeyPurge,
   named: (key: string) => boolean,
 ): Generator<Entry | undefined> {
   if ('prefix' in order || order.everyHost === true) {
@@ -64,13 +64,13 @@ function* entriesOf(
 }
 
 /** For whole keys, with the host they may begin with; a slice goes with its object. */
-function targetTest(order: PurgeOrder): (key: string) => boolean {
+function targetTest(order: KeyPurge): (key: string) => boolean {
   const named = nameTest(order);
   if (order.everyHost === true) return (key) => named(splitHost(true, objectKey(key)).target);
   return (key) => named(objectKey(key));
 }
 
-function nameTest(order: PurgeOrder): (name: string) => boolean {
+function nameTest(order: KeyPurge): (name: string) => boolean {
   if ('prefix' in order) return (name) => name.startsWith(order.prefix);
   const names = new Set(order.keys);
   return (name) => names.has(name);

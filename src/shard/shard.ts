@@ -19,7 +19,7 @@ import type { ObjectStore } from './holdings/object-store.js';
 import type { EntryIndex } from './holdings/entry-index.js';
 import { fillRange, mergeParts, outdatedBy } from './intake/parts.js';
 import { Playlists } from './playlists.js';
-import { purgeMatching, type PurgeOrder } from './purge.js';
+import { purgeMatching, type KeyPurge } from './purge.js';
 import { Serving } from './serving.js';
 
 export interface ShardOptions extends ShardContext {
@@ -117,14 +117,14 @@ export class Shard {
   }
 
   /** Objects purged. Fills under way still answer those who wait, and keep nothing. */
-  purge(order: PurgeOrder): number {
+  purge(order: KeyPurge): number {
     let purged = 0;
     for (const count of this.purging(order)) purged += count;
     return purged;
   }
 
   /** As `purge`, key by key: the caller may let others have the thread between two. */
-  *purging(order: PurgeOrder): Generator<number, void> {
+  *purging(order: KeyPurge): Generator<number, void> {
     this.#context.memory.clear();
     const { clock, holdings } = this.#context;
     const keys = purgeMatching({ clock, holdings, flights: this.#flights }, order);

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { readAssignments, readEnvironment, type Reading } from '../../src/config/sources.js';
+import { readAssignments, readEnvironment, type SourceReading } from '../../src/config/sources.js';
 
 /** Entries as 'path=value (from)', so that a table can hold them. */
-function told({ entries, faults }: Reading): string[] {
+function told({ entries, faults }: SourceReading): string[] {
   return [
     ...entries.map(({ path, value, from }) => `${path}=${JSON.stringify(value)} (${from})`),
     ...faults.map(({ path, from }) => `! ${path} (${from})`),

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import t from 'tap';
-import type { Reading } from '../../src/config/sources.js';
+import type { SourceReading } from '../../src/config/sources.js';
 import { readYaml } from '../../src/config/yaml-file.js';
 
 const FILE = '/etc/headgate.yaml';
 
 /** Entries as 'path=value (from)', so that a table can hold them. */
-function told({ entries, faults }: Reading): string[] {
+function told({ entries, faults }: SourceReading): string[] {
   return [
     ...entries.map(({ path, value, from }) => `${path}=${JSON.stringify(value)} (${from})`),
     ...faults.map(({ path, from }) => `! ${path} (${from})`),

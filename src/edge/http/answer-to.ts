@@ -6,7 +6,7 @@ import { cacheStatus } from '../../rules/cache-status.js';
 import { refuse } from './answer/refusal.js';
 import type { Responder } from './answer/responder.js';
 import type { EdgeContext } from './context.js';
-import { Exchange } from './exchange.js';
+import { Delivery } from './delivery.js';
 import { passThrough } from './pass.js';
 import type { ClientRequest } from './request/client-request.js';
 import { RequestBody } from './request/request-body.js';
@@ -27,7 +27,7 @@ export function answerTo(context: EdgeContext, asked: Asked): () => void {
     case 'GET':
     case 'HEAD':
       return () => {
-        new Exchange(context, client, responder).start();
+        new Delivery(context, client, responder).start();
       };
     case 'OPTIONS':
       if (!isPlayersPreflight(client)) break;

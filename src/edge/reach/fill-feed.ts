@@ -17,7 +17,7 @@ export interface Follower extends Writer {
   failed(code: ErrorCode): void;
 }
 
-export interface Place {
+export interface FollowerPlace {
   readonly slowest: number;
   readonly fastest: number;
 }
@@ -33,7 +33,7 @@ export class FillFeed {
   whenAbandoned: ((feed: FillFeed) => void) | undefined;
   readonly #arena: ArenaView;
   #admitting = false;
-  #told: Place | undefined;
+  #told: FollowerPlace | undefined;
   #state: 'open' | 'ended' | 'closed' = 'open';
 
   /** The slot is leased already; the feed gives the lease back. */
@@ -67,7 +67,7 @@ export class FillFeed {
   }
 
   /** How far its followers are; undefined: as far as was said before. Walks all of them. */
-  movedPlace(): Place | undefined {
+  movedPlace(): FollowerPlace | undefined {
     let slowest = this.source.written;
     let fastest = 0;
     for (const { sent } of this.followers) {

@@ -10,7 +10,7 @@ const LEAST_ATTEMPT_MS = 250;
 const GIVEN_UP = 'given up while connecting';
 
 /** What Node calls for each read instead of emitting 'data'. */
-export interface Reading {
+export interface SocketReading {
   /** What is read into next. */
   readonly buffer: () => Uint8Array;
   /** `bytes` of that buffer were read. False: no more before `socket.resume()`. */
@@ -44,7 +44,7 @@ export class Dialler {
    * Tries one address after the other.
    * @throws GatewayError GW_ORIGIN_CONNECT; GW_CLIENT_ABORTED when `signal` aborts
    */
-  async dial(reading: Reading, signal: AbortSignal): Promise<Socket> {
+  async dial(reading: SocketReading, signal: AbortSignal): Promise<Socket> {
     const { addresses, timeoutMs, url } = this.#options;
     const untilMs = performance.now() + timeoutMs;
     try {
@@ -59,7 +59,7 @@ export class Dialler {
 
   async #connectToOne(
     inTurn: readonly string[],
-    reading: Reading,
+    reading: SocketReading,
     { signal, untilMs }: { signal: AbortSignal; untilMs: number },
   ): Promise<Socket> {
     const { addresses } = this.#options;
@@ -84,7 +84,7 @@ export class Dialler {
 
   async #connect(
     host: string,
-    onread: Reading,
+    onread: SocketReading,
     { signal, waitMs }: { signal: AbortSignal; waitMs: number },
   ): Promise<Socket> {
     const socket = this.#open({ host, port: this.#port, noDelay: true, onread });

@@ -9,14 +9,14 @@ import type { OriginRequest, OriginResponse } from '../origin.js';
 import { BodySender } from './body-sender.js';
 import type { Connection } from './connection.js';
 import { LentBody } from './lent-body.js';
-import type { RequestHead } from './request-head.js';
+import type { UpstreamHead } from './request-head.js';
 import { ResponseFault, type ResponseHead } from './response-head.js';
 import { ResponseParser, type ResponseReader } from './response-parser.js';
 
 export interface ExchangeOptions {
   readonly name: string; // of the origin
   readonly request: OriginRequest;
-  readonly head: RequestHead;
+  readonly head: UpstreamHead;
   readonly connection: Connection;
   readonly signal: AbortSignal;
   readonly headersTimeoutMs: number;

@@ -25,14 +25,14 @@ export interface HeadOptions {
   readonly via: string; // our pseudonym
 }
 
-export interface RequestHead {
+export interface UpstreamHead {
   readonly text: string; // with the empty line, a character a byte
   /** Of the body that follows, in bytes; -1: in chunks. Of a request without one 0. */
   readonly bodyBytes: number;
 }
 
 /** @throws GatewayError GW_BAD_REQUEST for what would be another request when it is written */
-export function requestHead(request: OriginRequest, options: HeadOptions): RequestHead {
+export function requestHead(request: OriginRequest, options: HeadOptions): UpstreamHead {
   const { method, headers, body } = request;
   const target = options.basePath + request.target;
   if (!isFieldName(method) || !TARGET.test(target)) {

@@ -9,7 +9,7 @@ import { fieldValue } from '../../http/fields.js';
 import { isRepeatable } from '../origin.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
 import { Addresses } from './addresses.js';
-import { Connections } from './connections.js';
+import { ConnectionPool } from './connection-pool.js';
 import { Dialler } from './dial.js';
 import { Exchange } from './exchange.js';
 import { withOwnReferences } from './location.js';
@@ -37,7 +37,7 @@ class HttpUpstream implements UpstreamOrigin {
   readonly #options: UpstreamOptions;
   readonly #url: URL;
   readonly #basePath: string; // without its last '/'
-  readonly #connections: Connections;
+  readonly #connections: ConnectionPool;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
@@ -51,7 +51,7 @@ class HttpUpstream implements UpstreamOrigin {
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     });
     const limits = { connections, waitMs: connectTimeout, keepAliveMs: keepAlive };
-    this.#connections = new Connections(dialler, limits);
+    this.#connections = new ConnectionPool(dialler, limits);
   }
 
   async fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse> {

@@ -6,7 +6,7 @@
  * queues every caller behind the probe without a bound where we refuse, takes a probe that its client
  * aborted for a success, and reads the system's clock.
  */
-import { digestOf } from './digest.js';
+import { shortDigestOf } from './short-digest.js';
 import { SlidingCounts } from './sliding-counts.js';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -120,7 +120,7 @@ export class Breaker {
   }
 
   #fail(path: string, nowMs: number): void {
-    const key = digestOf(path);
+    const key = shortDigestOf(path);
     const untilMs = this.#failedPaths.get(key);
     if (untilMs !== undefined && nowMs < untilMs) return;
     this.#failedPaths.delete(key); // the oldest comes first

@@ -7,7 +7,7 @@
 import { asGatewayError, GatewayError } from '../../errors.js';
 import type { ErrorCode } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
-import { digestOf } from './digest.js';
+import { shortDigestOf } from './short-digest.js';
 import { watchedBody } from './watched-body.js';
 import { isRepeatable } from '../origin.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
@@ -101,5 +101,5 @@ class FailingPaths implements Origin {
 }
 
 function keyOf({ method, target, headers }: OriginRequest): string {
-  return digestOf(method, target, ...headers.flat());
+  return shortDigestOf(method, target, ...headers.flat());
 }

@@ -6,7 +6,7 @@ import type { Fill } from './fill.js';
 import type { KeyFills } from './key-fills.js';
 import { fillRange, isOneRange, reachesSoon } from './parts.js';
 
-export interface Place {
+export interface FillPlace {
   readonly slotKey: string;
   readonly range: string;
   readonly stored: Stored | undefined;
@@ -19,7 +19,7 @@ export interface Known {
 }
 
 /** Under which slot key the fill for this ask is found, what range that asks for, and what it validates. */
-export function placeOf(request: AskRequest, { entry, whole, fills }: Known): Place {
+export function placeOf(request: AskRequest, { entry, whole, fills }: Known): FillPlace {
   const secondary = secondaryKey(entry?.vary ?? [], request.headers);
   const range = rangeOf(request, whole, fills?.find(secondary));
   if (range !== '') return { slotKey: `${secondary}\n${range}`, range, stored: undefined };

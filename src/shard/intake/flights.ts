@@ -2,7 +2,7 @@
  * The singleflight of one shard: which fills are under way, who waits for which, and who waits for a
  * fill to be begun. `fill.ts` has the picture of a fill's states.
  */
-import { LaneMailbox } from '../../runtime/lanes.js';
+import { LaneQueue } from '../../runtime/lanes.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
 import type { Entry, Variant } from '../holdings/entry.js';
@@ -18,7 +18,7 @@ import {
   wakeFill,
 } from './fill.js';
 import { FillRunner, type FillHooks } from './fill-runner.js';
-import { type Place, placeOf } from './fill-place.js';
+import { type FillPlace, placeOf } from './fill-place.js';
 
 /** How long a queued ask may wait for a free fill, by lane. */
 const PATIENCE_MS: readonly [number, number, number] = [10_000, 5_000, 1_000];
@@ -33,7 +33,7 @@ export class Flights {
   readonly #answers: Answers;
   readonly #hooks: FlightHooks;
   readonly #runner: FillRunner;
-  readonly #queue: LaneMailbox<Waiter>;
+  readonly #queue: LaneQueue<Waiter>;
   readonly #queued = new Set<string>();
   readonly #fills = new Map<number, Fill>();
   readonly #byKey = new Map<string, KeyFills>(); // of those
@@ -46,7 +46,7 @@ export class Flights {
     this.#context = context;
     this.#answers = answers;
     this.#hooks = hooks;
-    this.#queue = new LaneMailbox(context.config.limits.queue);
+    this.#queue = new LaneQueue(context.config.limits.queue);
     this.#runner = new FillRunner(context, answers, {
       release: (waiter) => {
         this.#untrack(askerOf(waiter));
@@ -236,7 +236,7 @@ export class Flights {
     this.#waiting.delete(asker);
   }
 
-  #start(waiter: Waiter, entry: Entry, place: Place): void {
+  #start(waiter: Waiter, entry: Entry, place: FillPlace): void {
     const among = this.#byKey.get(entry.key) ?? new KeyFills();
     const fill: Fill = {
       id: this.#context.shard * 2 ** 32 + this.#nextFill++,

@@ -5,12 +5,12 @@ import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { GatewayError } from '../../../src/errors.js';
 import { Addresses } from '../../../src/origin/http/addresses.js';
-import { Dialler, type DialOptions, type Reading } from '../../../src/origin/http/dial.js';
+import { Dialler, type DialOptions, type SocketReading } from '../../../src/origin/http/dial.js';
 import { freePort } from '../../support/ports.js';
 import { TEST_CERT, TEST_KEY } from '../../support/tls.js';
 
 const NEVER = new AbortController().signal;
-const IGNORED: Reading = { buffer: () => new Uint8Array(1_024), callback: () => true };
+const IGNORED: SocketReading = { buffer: () => new Uint8Array(1_024), callback: () => true };
 
 /** Where it listens, and whom it has accepted. */
 async function listening(t: Test, server: Server, host = '127.0.0.1', port = 0) {
@@ -137,7 +137,7 @@ t.test('what is read lies in the buffers of the reader, who may pause', async (t
   const buffers: Uint8Array[] = [];
   const read: [Uint8Array, number][] = [];
   let wake: () => void = () => undefined;
-  const reading: Reading = {
+  const reading: SocketReading = {
     buffer: () => {
       const buffer = new Uint8Array(1);
       buffers.push(buffer);

@@ -11,7 +11,7 @@ const WAITERS_PER_CONNECTION = 16;
 /** An origin closes what it kept for as long as it said, perhaps just as we ask: leave it before. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 
-export interface ConnectionLimits {
+export interface PoolLimits {
   readonly connections: number; // at once
   readonly waitMs: number; // longest wait for one of them
   readonly keepAliveMs: number; // 0: each is used once
@@ -22,16 +22,16 @@ interface Idle {
   readonly timer: NodeJS.Timeout;
 }
 
-export class Connections {
+export class ConnectionPool {
   readonly #dialler: Dialler;
-  readonly #limits: ConnectionLimits;
+  readonly #limits: PoolLimits;
   readonly #gate: Gate;
   readonly #idle: Idle[] = [];
   readonly #open = new Set<Connection>();
   readonly #dialling = new Set<AbortController>();
   #isClosed = false;
 
-  constructor(dialler: Dialler, limits: ConnectionLimits) {
+  constructor(dialler: Dialler, limits: PoolLimits) {
     this.#dialler = dialler;
     this.#limits = limits;
     this.#gate = new Gate({

@@ -29,7 +29,7 @@ const MAX_SKIP_BYTES = 262_144;
 /** A background refresh that brought nothing is tried again after this. */
 const REFRESH_PAUSE_MS = 1_000;
 
-export class Exchange implements AskHandler {
+export class Delivery implements AskHandler {
   readonly #context: EdgeContext;
   readonly #request: ClientRequest;
   readonly #responder: Responder;
