@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Config } from '../../src/config/config.js';
+import type { Descriptor } from '../../src/protocol/descriptor.js';
 import type { MeshMessage, SegmentOrder } from '../../src/protocol/messages.js';
 import { hash32, shardOf } from '../../src/runtime/hash.js';
 import { Mesh } from '../../src/runtime/mesh.js';
@@ -62,11 +63,18 @@ class ContentBench {
     return this.heard.filter((message) => message.kind === kind);
   }
 
+  /** Whoever waited for an object heard of it: whole, or as it comes. */
+  get answered(): Descriptor[] {
+    return this.heard.flatMap((message) =>
+      message.kind === 'object' || message.kind === 'filling' ? [message.descriptor] : [],
+    );
+  }
+
   /** Has them fetched and stored. */
   async store(keys: readonly string[]): Promise<void> {
     for (const key of keys) this.ask(key);
     const { length } = keys;
-    await until(() => this.stored === length && this.kinds('filling').length === length);
+    await until(() => this.stored === length && this.answered.length === length);
   }
 
   get stored(): number {
@@ -202,9 +210,7 @@ t.test('Content ticks all of its shards', async (t) => {
   const bench = new ContentBench(t, { config });
   await bench.store(KEYS);
   const { arena } = bench.basics;
-  const slots = bench
-    .kinds('filling')
-    .map((message) => (message.kind === 'filling' ? message.descriptor.slot : NaN));
+  const slots = bench.answered.map(({ slot }) => slot);
   for (const slot of slots) arena.pin(slot);
   await bench.content.purge({ prefix: '', soft: false, everyHost: false });
   const retired = (): number[] =>
