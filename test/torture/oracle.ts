@@ -68,7 +68,7 @@ export class Oracle {
     if (version !== undefined && faults.length === 0) {
       all.push(...timeFaults(ask, version, around), ...validatorFaults(ask, answer, version));
     }
-    if (cutForNothing(ask, answer, around) && !isReplacedSliced(ask, answer, version)) {
+    if (cutForNothing(ask, answer, around) && !isGoneSliced(ask, answer, version)) {
       all.push({ class: 'cut-whole', what: `ended early after ${answer.body.length} bytes` });
     }
     return all;
@@ -152,17 +152,21 @@ function tagFaults(
   return [{ class: 'wrong-bytes', what: `${etag} stood for ${before}, now for ${stands}` }];
 }
 
-/** Nobody left, no worker was lost, the origin gave it whole. */
-/** The rest of a large object can no longer be had once it is another one: the cut says so. */
-function isReplacedSliced(
-  { object }: Ask,
+/**
+ * The rest of a large object can no longer be had once it is another one, or for somebody who forbids to ask
+ * for it, once it is evicted: the cut says so.
+ */
+function isGoneSliced(
+  { object, cacheControl }: Ask,
   { endMs }: Answer,
   version: number | undefined,
 ): boolean {
   const { size = 0, untilMs = Infinity } = object.version(version ?? 0) ?? {};
-  return object.kind.ranges && size > MAX_OBJECT_BYTES && untilMs <= endMs;
+  const isGone = untilMs <= endMs || cacheControl === 'only-if-cached';
+  return object.kind.ranges && size > MAX_OBJECT_BYTES && isGone;
 }
 
+/** Nobody left, no worker was lost, the origin gave it whole. */
 function cutForNothing({ object, method }: Ask, answer: Answer, around: Circumstances): boolean {
   if (answer.whole || answer.left !== 'no' || around.workerLost || method === 'HEAD') return false;
   const { kind } = object;

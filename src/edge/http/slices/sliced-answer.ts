@@ -1,7 +1,7 @@
 /** Answers one request from a large object: its head is stored as one, its bytes as slices. */
 import type { Served } from '../../../protocol/messages.js';
 import type { Descriptor } from '../../../protocol/descriptor.js';
-import { validatorOf } from '../../../protocol/slices.js';
+import { sliceKeys, validatorOf } from '../../../protocol/slices.js';
 import type { ErrorCode } from '../../../errors.js';
 import type { ClientRequest } from '../request/client-request.js';
 import type { EdgeContext } from '../context.js';
@@ -37,8 +37,12 @@ export class SlicedAnswer {
     plan: ResponsePlan,
     how: { readonly served: Served; readonly found: boolean },
   ): boolean {
-    const { context, responder, stored } = this.#options;
+    const { context, request, responder, stored, onFailed } = this.#options;
     const { descriptor: head, arena } = object;
+    if (request.directives.onlyIfCached && !this.#isAllStored(head, plan)) {
+      onFailed('GW_ONLY_IF_CACHED'); // before there is a head that promises what may not be asked for
+      return true;
+    }
     if (how.found) {
       if (!arena.acquire(head.slot, head.generation)) return false;
       arena.release(head.slot);
@@ -57,6 +61,19 @@ export class SlicedAnswer {
     });
     writer.pump(context.turns.quantum);
     return true;
+  }
+
+  /** Every slice that the answer takes is there, at this moment. */
+  #isAllStored(head: Descriptor, { pieces }: ResponsePlan): boolean {
+    const { context, request } = this.#options;
+    const keyOf = sliceKeys(head.key, validatorOf(head));
+    return pieces.every((piece) => {
+      if ('bytes' in piece) return true;
+      const last = Math.floor((piece.from + piece.length - 1) / head.sliceBytes);
+      let number = Math.floor(piece.from / head.sliceBytes);
+      while (number <= last && context.lookup.find(keyOf(number), request.fields)) number += 1;
+      return number > last;
+    });
   }
 
   #bodyOf(head: Descriptor, { pieces }: ResponsePlan): SlicedBody {

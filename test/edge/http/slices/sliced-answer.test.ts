@@ -258,3 +258,20 @@ t.test('SlicedAnswer goes with its client', (t) => {
   t.ok(bench.worker.kinds().includes('cancel'));
   t.end();
 });
+
+t.test('SlicedAnswer promises nothing that only-if-cached forbids to ask for', (t) => {
+  const only: FieldLines = [['cache-control', 'only-if-cached']];
+  const whole = new AnswerBench(t, only);
+  whole.tellAll();
+  t.ok(whole.serve());
+  t.same([whole.heard, whole.fake.state], [[], 'complete']);
+  const lacking = new AnswerBench(t, only);
+  for (let number = 0; number < 10; number += 1) lacking.tell(number);
+  t.ok(lacking.serve());
+  t.same([lacking.heard, lacking.fake.head], [['GW_ONLY_IF_CACHED'], '']);
+  const part = new AnswerBench(t, [...only, ['range', `bytes=${SLICE}-${SLICE + 9}`]]);
+  part.tell(1);
+  t.ok(part.serve());
+  t.same(part.heard, [], 'of what it wants all is there');
+  t.end();
+});
