@@ -13,14 +13,13 @@ import type { Descriptor, EncodedBody } from './descriptor.js';
 import type { Freshness } from '../rules/reuse.js';
 import { fieldsPublished, mostPublished, publishedFields } from './render.js';
 
-/** A stored response without its bytes. */
+/** A stored response without its bytes: all that its metadata says. */
 export interface ResponseState {
-  readonly descriptor: Descriptor;
-  /** As received, with Date and Age: what a 304 updates. */
-  readonly originFields: FieldLines;
   readonly kind: MediaKind;
-  readonly rhythm?: Rhythm | undefined; // of a manifest
-  readonly retryAtMs: number; // after a failed revalidation: not before this
+  descriptor: Descriptor; // another one with each change of the metadata
+  originFields: FieldLines; // as received, with Date and Age: what a 304 updates
+  rhythm?: Rhythm | undefined; // of a manifest
+  retryAtMs: number; // after a failed revalidation: not before this
 }
 
 /** Where the body lies, or that of a coding. */

@@ -1,22 +1,14 @@
 /** What a shard knows of one resource: its stored variants. */
-import type { Descriptor } from '../../protocol/descriptor.js';
 import type { EncodedBody } from '../../protocol/descriptor.js';
-import type { FieldLines } from '../../http/fields.js';
-import type { MediaKind } from '../../media/kind.js';
-import type { Rhythm } from '../../media/rhythm.js';
+import type { ResponseState } from '../../protocol/metadata-codec.js';
 import type { Body } from './object-store.js';
 
 /** One stored response: whole, or a run of a representation (`descriptor.firstByte` and length). */
-export interface Stored {
+export interface Stored extends ResponseState {
   readonly entry: Entry;
   readonly secondary: string;
-  readonly kind: MediaKind;
   readonly body: Body;
   encodings: Map<EncodedBody['coding'], Body>; // NO_ENCODINGS until there is one
-  originFields: FieldLines; // as received, with Date and Age: what a 304 updates
-  descriptor: Descriptor; // another one with each change of the metadata
-  rhythm?: Rhythm | undefined; // of a manifest
-  retryAtMs: number; // after a failed revalidation: not before this
 }
 
 export interface Variant {
