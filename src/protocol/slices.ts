@@ -46,9 +46,16 @@ export function givesRanges(status: number, fields: FieldLines): boolean {
   return status === 206 || listMembers(fieldValue(fields, 'accept-ranges') ?? '').includes('bytes');
 }
 
-/** Keys of an object's slices, by number. They begin with the object's, so that what purges by beginnings finds them. */
-export function sliceKeys(key: string, validator: string): (number: number) => string {
-  const prefix = key + MARK + digestOf(validator) + MARK;
+/**
+ * Keys of an object's slices, by number. They begin with the object's, so that what purges by beginnings finds
+ * them. What has another length is another version, whatever its validator says.
+ */
+export function sliceKeys(
+  key: string,
+  validator: string,
+  total: number,
+): (number: number) => string {
+  const prefix = key + MARK + digestOf(`${total} ${validator}`) + MARK;
   return (number) => prefix + String(number);
 }
 

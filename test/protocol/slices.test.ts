@@ -83,12 +83,13 @@ t.test('givesRanges asks for the word of the origin, or for the deed', (t) => {
 });
 
 t.test('a slice has a key of its own, by object, version and number', (t) => {
-  const keyOf = sliceKeys('/film.mp4?a=1', '"v1"');
+  const keyOf = sliceKeys('/film.mp4?a=1', '"v1"', 1_000);
   t.equal(objectKey(keyOf(3)), '/film.mp4?a=1');
   t.equal(objectKey('/film.mp4'), '/film.mp4');
   const others = [
-    sliceKeys('/film.mp4', '"v1"')(3),
-    sliceKeys('/film.mp4?a=1', '"v2"')(3),
+    sliceKeys('/film.mp4', '"v1"', 1_000)(3),
+    sliceKeys('/film.mp4?a=1', '"v2"', 1_000)(3),
+    sliceKeys('/film.mp4?a=1', '"v1"', 1_001)(3), // it has grown under its tag
     keyOf(4),
   ];
   t.notOk(others.includes(keyOf(3)));

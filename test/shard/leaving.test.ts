@@ -1,7 +1,7 @@
 /** What a shard does when clients, workers and patience run out: cancel, forgetWorker, the queue. */
 import t from 'tap';
 import type { FieldLines } from '../../src/http/fields.js';
-import { settled, ShardBench, until } from '../support/shard.js';
+import { askFor, settled, ShardBench, until } from '../support/shard.js';
 
 const FRESH: FieldLines = [
   ['cache-control', 'max-age=60'],
@@ -178,4 +178,20 @@ t.test('forgetWorker() stops what only a dead worker wanted', async (t) => {
     bench.origin.requests.map(({ request }) => request.target),
     ['/v/1.m4s', '/v/2.m4s', '/v/5.m4s'],
   );
+});
+
+t.test('slices that were queued and find no room are all sent on, however many', async (t) => {
+  const bench = new ShardBench({ limits: { fills: 1, queue: 4_096 } });
+  bench.shard.store.reserve(900_000); // what readers hold
+  bench.ask(1, '/v/1.m4s');
+  const slice = { validator: '"v"', first: 0, last: 524_287, total: 50_000_000 };
+  const request = { range: 'bytes=0-524287', slice };
+  for (let id = 2; id <= 4_000; id += 1) {
+    const asked = askFor(`/film.mp4\0x\0${id}`, request);
+    bench.shard.receive({ kind: 'ask', id, shard: 0, request: asked }, 1);
+  }
+  bench.origin.next().answer(200, sized(2), 'ok');
+  await settled();
+  t.equal(bench.sent.filter(({ message }) => message.kind === 'bypass').length, 3_999);
+  t.same([bench.shard.queued, bench.shard.activeFills], [0, 0]);
 });

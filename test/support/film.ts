@@ -58,7 +58,10 @@ export class FilmBench {
     this.context = {
       ...{ asks, arena, wheel, config, turns: new Turns(), plans: new Plans() },
       ...{
-        lookup: { find: (key: string) => this.found.get(key) },
+        lookup: {
+          find: (key: string) => this.found.get(key),
+          has: (key: string) => this.found.has(key),
+        },
         origin: this.origin,
       },
       ...{
@@ -96,7 +99,7 @@ export class FilmBench {
   }
 
   keyOf(number: number): string {
-    return sliceKeys(KEY, TAG)(number);
+    return sliceKeys(KEY, TAG, FILM.length)(number);
   }
 
   /** Slice `number` in a place of its own, of which so many bytes are there; void what lay there. */

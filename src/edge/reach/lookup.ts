@@ -54,18 +54,9 @@ export class Lookup {
    * keeps it in place: acquire its slot under its generation.
    */
   find(key: string, fields: FieldLines): LocalObject | undefined {
-    const hash = hash32(key);
-    const directory = this.directoryOf(hash);
+    const directory = this.#protect(key, fields);
     if (directory === undefined) return undefined;
     const { metadata, view } = directory;
-    let selected: number | undefined; // of one key all vary by the same fields
-    const isWanted = (): boolean => {
-      if ((metadata.flags & METADATA_FLAGS.part) !== 0) return false;
-      if (!metadata.varies) return true;
-      selected ??= hash32(secondaryKey(metadata.names, fields)) | 0;
-      return selected === metadata.secondary;
-    };
-    if (!directory.protect(key, hash, isWanted)) return undefined;
     try {
       const object = this.ready(metadata, key);
       const { vary, secondary } = object.descriptor;
@@ -75,6 +66,29 @@ export class Lookup {
     } finally {
       view.unprotect();
     }
+  }
+
+  /** Whether there is something to find, as far as hashes tell; nothing is made ready. */
+  has(key: string, fields: FieldLines): boolean {
+    const directory = this.#protect(key, fields);
+    directory?.view.unprotect();
+    return directory !== undefined;
+  }
+
+  /** The directory with the metadata of the one that the fields select, guarded. */
+  #protect(key: string, fields: FieldLines): Directory | undefined {
+    const hash = hash32(key);
+    const directory = this.directoryOf(hash);
+    if (directory === undefined) return undefined;
+    const { metadata } = directory;
+    let selected: number | undefined; // of one key all vary by the same fields
+    const isWanted = (): boolean => {
+      if ((metadata.flags & METADATA_FLAGS.part) !== 0) return false;
+      if (!metadata.varies) return true;
+      selected ??= hash32(secondaryKey(metadata.names, fields)) | 0;
+      return selected === metadata.secondary;
+    };
+    return directory.protect(key, hash, isWanted) ? directory : undefined;
   }
 
   /** The object of that key whose metadata is guarded. */

@@ -41,6 +41,7 @@ export class Flights {
   readonly #waiting = new Map<string, Fill>();
   #nextFill = 1;
   #state: 'open' | 'closed' = 'open';
+  #isStarting = false; // those who were queued
 
   constructor(context: ShardContext, answers: Answers, hooks: FlightHooks) {
     this.#context = context;
@@ -197,13 +198,19 @@ export class Flights {
   }
 
   #startQueued(): void {
-    if (this.#state !== 'open' || this.#queue.size === 0) return;
+    // A fill may end as it begins, so on the stack of the one before.
+    if (this.#state !== 'open' || this.#isStarting) return;
     const { limits } = this.#context.config;
-    for (let room = limits.fills - this.#loading(); room > 0; room -= 1) {
-      const next = this.#queue.take();
-      if (next === undefined) return;
-      this.#queued.delete(askerOf(next));
-      this.#hooks.decide(next);
+    this.#isStarting = true;
+    try {
+      while (this.#queue.size > 0 && this.#loading() < limits.fills) {
+        const next = this.#queue.take();
+        if (next === undefined) return;
+        this.#queued.delete(askerOf(next));
+        this.#hooks.decide(next);
+      }
+    } finally {
+      this.#isStarting = false;
     }
   }
 

@@ -5,7 +5,7 @@ import { SliceKeys } from '../../../src/shard/holdings/slice-keys.js';
 // What it is for, and that it forgets an object with its last slice, slicing.test.ts shows.
 
 const FILM = '/film.mp4';
-const filmSlice = sliceKeys(FILM, '"v1"');
+const filmSlice = sliceKeys(FILM, '"v1"', 1_000);
 
 /** With these in it. */
 function keysOf(...slices: string[]): SliceKeys {
@@ -15,7 +15,7 @@ function keysOf(...slices: string[]): SliceKeys {
 }
 
 t.test('an object has the slices of all its versions, each once', (t) => {
-  const later = sliceKeys(FILM, '"v2"');
+  const later = sliceKeys(FILM, '"v2"', 1_000);
   const keys = keysOf(filmSlice(0), later(0), filmSlice(0));
   t.equal(keys.objects, 1);
   t.same(keys.of(FILM), [filmSlice(0), later(0)]);
@@ -25,7 +25,7 @@ t.test('an object has the slices of all its versions, each once', (t) => {
 });
 
 t.test('objects of which one key begins as the other are kept apart', (t) => {
-  const longer = sliceKeys(`${FILM}?a=b`, '"v1"');
+  const longer = sliceKeys(`${FILM}?a=b`, '"v1"', 1_000);
   const keys = keysOf(filmSlice(1), longer(1), longer(10));
   t.equal(keys.objects, 2);
   t.same(keys.of(FILM), [filmSlice(1)]);
@@ -38,7 +38,7 @@ t.test('objects of which one key begins as the other are kept apart', (t) => {
 
 t.test('what is of no slice that is there changes nothing', (t) => {
   const keys = keysOf(FILM, filmSlice(1));
-  for (const key of [FILM, filmSlice(2), sliceKeys('/other', '"v1"')(1), '/other', '']) {
+  for (const key of [FILM, filmSlice(2), sliceKeys('/other', '"v1"', 1_000)(1), '/other', '']) {
     keys.remove(key);
   }
   t.same(keys.of(FILM), [filmSlice(1)]);

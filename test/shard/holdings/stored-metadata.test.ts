@@ -191,7 +191,7 @@ t.test(
     const part = storedAs({ status: 206, firstByte: 500 });
     const slice = {
       ...part,
-      descriptor: { ...part.descriptor, key: sliceKeys('/v/a', '"v1"')(3) },
+      descriptor: { ...part.descriptor, key: sliceKeys('/v/a', '"v1"', 1_000)(3) },
     };
     const flag = METADATA_FLAGS.part;
     t.same(

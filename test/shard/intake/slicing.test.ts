@@ -11,7 +11,7 @@ const KEEP: FieldLines = [
   ['cache-control', 'max-age=60'],
   ['etag', '"v1"'],
 ];
-const KEY = sliceKeys(FILE, '"v1"')(3);
+const KEY = sliceKeys(FILE, '"v1"', 1_000)(3);
 const OF = { validator: '"v1"', first: 3 * SLICE, last: 4 * SLICE - 1, total: TOTAL };
 const RANGE = `bytes=${OF.first}-${OF.last}`;
 const PART: FieldLines = [
@@ -106,7 +106,7 @@ t.test('a slice without room is for its asker alone, and its origin is not asked
     const first = id * SLICE;
     const slice = { ...OF, first, last: first + SLICE - 1, total: slices * SLICE };
     const range = `bytes=${slice.first}-${slice.last}`;
-    const key = sliceKeys(FILE, '"v1"')(id);
+    const key = sliceKeys(FILE, '"v1"', 1_000)(id);
     const asked = bench.origin.requests.length;
     bench.ask(id, key, { target: FILE, range, headers: [['range', range]], slice });
     if (bench.kinds(id)[0] === 'bypass') {
@@ -165,7 +165,7 @@ t.test('a purge of the object takes what there is of its slices', async (t) => {
 
 t.test('SliceKeys forgets an object with its last slice', (t) => {
   const keys = new SliceKeys();
-  const keyOf = sliceKeys(FILE, '"v1"');
+  const keyOf = sliceKeys(FILE, '"v1"', 1_000);
   for (const number of [1, 2]) keys.add(keyOf(number));
   keys.add('/whole.mp4');
   t.same(keys.of(FILE), [keyOf(1), keyOf(2)]);

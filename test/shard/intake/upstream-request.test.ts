@@ -81,7 +81,7 @@ t.test('the origin hears the Host that is keyed, and no address', (t) => {
 t.test('text is asked for in the coding of its bucket, media as it is', (t) => {
   const rows = [
     ['/v/1.m4s', 'gzip', 'identity', 'a segment'],
-    [sliceKeys('/v/1.m4s', '"v1"')(3), 'gzip', 'identity', 'a slice of one'],
+    [sliceKeys('/v/1.m4s', '"v1"', 1_000)(3), 'gzip', 'identity', 'a slice of one'],
     ['/v/init.mp4', 'gzip', 'identity', 'an init segment'],
     ['/v/enc.key', 'gzip', 'identity', 'a key'],
     ['/poster.jpg', 'gzip', 'identity', 'an image'],

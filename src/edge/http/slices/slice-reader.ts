@@ -214,8 +214,10 @@ export class SliceReader implements AskHandler, Follower {
   }
 
   /** False: it has gone. Its bytes stay until `close`. */
+  /** False: it has gone, or is not that slice, whatever its key says. */
   #hold(object: LocalObject): boolean {
     const { arena, descriptor } = object;
+    if (!isThat(this.#options.slice, descriptor)) return false;
     if (!arena.acquire(descriptor.slot, descriptor.generation)) return false;
     arena.touch(descriptor.slot);
     this.#object = object;
@@ -268,4 +270,9 @@ export class SliceReader implements AskHandler, Follower {
  */
 function speaksOfSlices({ directives: { onlyIfCached, noStore } }: ClientRequest): boolean {
   return onlyIfCached || noStore;
+}
+
+function isThat({ first, last, total }: SliceOf, descriptor: Descriptor): boolean {
+  const { firstByte, storedBytes, totalBytes } = descriptor;
+  return firstByte === first && storedBytes === last - first + 1 && totalBytes === total;
 }

@@ -11,6 +11,9 @@ import type { ResponsePlan } from '../answer/response-plan.js';
 import { SlicedBody } from './sliced-body.js';
 import type { StoredAnswer } from '../answer/stored-answer.js';
 
+/** For more slices than this it takes the origin's word: a look-up of each is too much for one turn. */
+const MAX_LOOKS = 512;
+
 export interface SlicedAnswerOptions {
   readonly context: EdgeContext;
   readonly request: ClientRequest;
@@ -66,12 +69,15 @@ export class SlicedAnswer {
   /** Every slice that the answer takes is there, at this moment. */
   #isAllStored(head: Descriptor, { pieces }: ResponsePlan): boolean {
     const { context, request } = this.#options;
-    const keyOf = sliceKeys(head.key, validatorOf(head));
+    const keyOf = sliceKeys(head.key, validatorOf(head), head.totalBytes);
+    let looks = 0;
     return pieces.every((piece) => {
       if ('bytes' in piece) return true;
       const last = Math.floor((piece.from + piece.length - 1) / head.sliceBytes);
       let number = Math.floor(piece.from / head.sliceBytes);
-      while (number <= last && context.lookup.find(keyOf(number), request.fields)) number += 1;
+      looks += last - number + 1;
+      if (looks > MAX_LOOKS) return false;
+      while (number <= last && context.lookup.has(keyOf(number), request.fields)) number += 1;
       return number > last;
     });
   }

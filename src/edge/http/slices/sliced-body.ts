@@ -45,7 +45,7 @@ export class SlicedBody implements BodySource, SliceOwner {
     const { head } = options;
     this.#options = options;
     this.written = head.totalBytes;
-    this.#keyOf = sliceKeys(head.key, validatorOf(head));
+    this.#keyOf = sliceKeys(head.key, validatorOf(head), head.totalBytes);
   }
 
   get begun(): boolean {

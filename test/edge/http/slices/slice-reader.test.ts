@@ -49,6 +49,22 @@ t.test('SliceReader asks for what it finds and may not use', (t) => {
   t.end();
 });
 
+t.test('SliceReader reads nothing that is another slice than it wants, whatever its key', (t) => {
+  for (const facts of [
+    { storedBytes: 100 },
+    { firstByte: NUMBER * SLICE + 1 },
+    { totalBytes: 10 * SLICE },
+  ]) {
+    const bench = new ReaderBench(t);
+    bench.tell(NUMBER, facts);
+    const reader = bench.open();
+    t.same(bench.asked, [NUMBER], JSON.stringify(facts));
+    t.equal(viewed(reader, 0), undefined);
+    t.equal(bench.leases(NUMBER), 0);
+  }
+  t.end();
+});
+
 t.test('SliceReader asks for its bytes as one who wants them whatever the head was asked', (t) => {
   const bench = new ReaderBench(t);
   const own: FieldLines = [
