@@ -89,7 +89,7 @@ export class Asks {
     const ask = this.#open.of(handler);
     if (ask === undefined) return;
     const { id, shard } = ask;
-    this.#options.send(this.#workerOf(shard), { kind: 'credit', id, shard, bytes });
+    this.#options.insist(this.#workerOf(shard), { kind: 'credit', id, shard, bytes });
   }
 
   /** Resolves when every shard concerned has forgotten the keys. */
@@ -276,7 +276,8 @@ export class Asks {
   #drop(ask: Open, tell: boolean): AskHandler[] {
     if (tell) {
       const { id, shard } = ask;
-      this.#options.send(this.#workerOf(shard), { kind: 'cancel', id, shard });
+      // One that is lost would hold up a ring, or a fill, for good.
+      this.#options.insist(this.#workerOf(shard), { kind: 'cancel', id, shard });
     }
     return this.#open.end(ask);
   }

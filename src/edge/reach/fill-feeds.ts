@@ -18,6 +18,8 @@ type Progress = Extract<ToEdge, { kind: 'progress' }>;
 export interface FillFeedsOptions {
   readonly turns: Turns;
   readonly send: (worker: number, message: ToShard) => boolean;
+  /** As `send`, also to a worker with much before it. */
+  readonly insist: (worker: number, message: ToShard) => boolean;
   readonly arena: ArenaView;
   /** A follower threw: the others must be told all the same. */
   readonly guard: (run: () => void) => void;
@@ -124,7 +126,7 @@ export class FillFeeds {
   #abandon(feed: FillFeed): void {
     this.#feeds.delete(feed.id);
     for (const { id, shard } of feed.asks) {
-      this.#options.send(feed.worker, { kind: 'cancel', id, shard });
+      this.#options.insist(feed.worker, { kind: 'cancel', id, shard });
     }
   }
 }

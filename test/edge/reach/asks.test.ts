@@ -235,3 +235,16 @@ t.test('Asks.invalidate() resolves when every shard has confirmed', async (t: Te
   await bench.asks.invalidate(['/a/1']);
   t.pass('a shard that is down holds nothing');
 });
+
+t.test('Asks tells of who has left, and of credit, also a worker with much before it', (t) => {
+  const bench = new AsksBench();
+  const client = new Client();
+  bench.asks.ask(askFor('/v/1.m4s'), client, true);
+  const asked = bench.sent.length;
+  for (const worker of [0, 1]) bench.deaf.add(worker); // takes no new asks
+  bench.asks.credit(client, 10);
+  bench.asks.cancel(client);
+  const more = bench.sent.slice(asked).map(({ message }) => message.kind);
+  t.same(more, ['credit', 'cancel']);
+  t.end();
+});

@@ -16,6 +16,7 @@ class FeedsBench {
   readonly feeds = new FillFeeds({
     turns: new Turns(),
     send: (worker, message) => this.sent.push({ worker, message }) > 0,
+    insist: (worker, message) => this.sent.push({ worker, message }) > 0,
     arena: this.arena,
     guard: (run) => {
       run();
