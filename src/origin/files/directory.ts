@@ -90,7 +90,7 @@ class DirectoryOrigin implements Origin {
       opened = await openUnder(this.#root, [...names, file]);
       if (opened.kind === 'file') lease.handle = opened.handle;
       // Relative links in the page would miss the directory; '//' would name another host.
-      const location = `/${names.map(encodeURIComponent).join('/')}/`;
+      const location = `/${names.map(encodeURIComponent).join('/')}/${queryOf(request)}`;
       if (opened.kind === 'file' && !slash)
         return this.#text(request, 301, [['location', location]]);
     } else if (slash && opened.kind === 'file') {
@@ -226,6 +226,12 @@ class FileLease {
     await this.handle?.close();
     this.#release();
   }
+}
+
+/** With its '?', or ''. */
+function queryOf({ target }: OriginRequest): string {
+  const at = target.indexOf('?');
+  return at === -1 ? '' : target.slice(at);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@
  * The connections to one upstream: one request at a time on each, handed out last used first, so that
  * what is not needed grows old and goes.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
 import { Gate } from '../files/gate.js';
 import { Connection } from './connection.js';
@@ -29,6 +30,7 @@ export class ConnectionPool {
   readonly #idle: Idle[] = [];
   readonly #open = new Set<Connection>();
   readonly #dialling = new Set<AbortController>();
+  #settling = 0; // connections that are kept from the next turn on
   #isClosed = false;
 
   constructor(dialler: Dialler, limits: PoolLimits) {
@@ -48,7 +50,7 @@ export class ConnectionPool {
   async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
     await this.#gate.acquire(signal);
     try {
-      const kept = fresh ? undefined : this.#takeIdle();
+      const kept = fresh ? undefined : await this.#takeKept();
       const connection = kept ?? (await this.#connect(signal));
       connection.requests += 1;
       return connection;
@@ -66,15 +68,17 @@ export class ConnectionPool {
     );
     if (connection.isGone || forMs <= 0) {
       this.#drop(connection);
-    } else {
-      connection.rest();
-      const timer = setTimeout(() => {
-        this.#drop(connection);
-      }, forMs);
-      timer.unref();
-      this.#idle.push({ connection, timer });
+      this.#gate.release();
+      return;
     }
-    this.#gate.release();
+    connection.rest();
+    this.#settling += 1;
+    // What the kernel has behind the answer is read in this turn: it must not become the next one's.
+    setImmediate(() => {
+      this.#settling -= 1;
+      this.#keep(connection, forMs);
+      this.#gate.release();
+    });
   }
 
   dropIdle(): void {
@@ -89,6 +93,26 @@ export class ConnectionPool {
       connection.fail(shuttingDown());
       this.#drop(connection);
     }
+  }
+
+  #keep(connection: Connection, forMs: number): void {
+    if (connection.isGone || this.#isClosed) {
+      this.#drop(connection);
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#drop(connection);
+    }, forMs);
+    timer.unref();
+    this.#idle.push({ connection, timer });
+  }
+
+  /** One that will be free in a moment is better than a new one. */
+  async #takeKept(): Promise<Connection | undefined> {
+    const idle = this.#takeIdle();
+    if (idle !== undefined || this.#settling === 0) return idle;
+    await nextTurn();
+    return this.#takeIdle();
   }
 
   #takeIdle(): Connection | undefined {

@@ -93,6 +93,7 @@ export class Dialler {
       await untilAborted(whenOpen(socket, this.#secure), signal, waitMs);
     } catch (reason) {
       socket.destroy();
+      this.#session = undefined; // perhaps it is what was disliked
       throw reason;
     }
     return socket;

@@ -10,7 +10,7 @@ import { BodySender } from './body-sender.js';
 import type { Connection } from './connection.js';
 import { LentBody } from './lent-body.js';
 import type { UpstreamHead } from './request-head.js';
-import { ResponseFault, type ResponseHead } from './response-head.js';
+import { type Framing, ResponseFault, type ResponseHead } from './response-head.js';
 import { ResponseParser, type ResponseReader } from './response-parser.js';
 
 export interface ExchangeOptions {
@@ -124,12 +124,12 @@ export class Exchange implements ResponseReader {
     if (status !== 100) this.#options.request.onInformational?.(status, withoutHopByHop(lines));
   }
 
-  onHead({ status, lines, keepAlive, keepAliveMs }: ResponseHead): void {
+  onHead({ status, lines, framing, keepAlive, keepAliveMs }: ResponseHead): void {
     if (this.#isFinished) return; // whoever was told of a 1xx gave up: what follows is cut
-    const { name } = this.#options;
+    const { name, request } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#keepAliveMs = keepAlive ? keepAliveMs : 0;
+    this.#keepAliveMs = keepAlive && !mayFollow(request.method, status, framing) ? keepAliveMs : 0;
     this.#body = new LentBody({
       resume: () => {
         this.#options.connection.socket.resume();
@@ -243,4 +243,13 @@ export class Exchange implements ResponseReader {
       }
     });
   }
+}
+
+/**
+ * Some send a body where there can be none (RFC 9112 section 6.3): behind the head, when the connection would
+ * already be another's.
+ */
+function mayFollow(method: string, status: number, framing: Framing): boolean {
+  const tellsBody = framing.by === 'chunks' || (framing.by === 'length' && framing.bytes > 0);
+  return method === 'HEAD' || ((status === 204 || status === 304) && tellsBody);
 }
