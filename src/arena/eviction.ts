@@ -38,7 +38,7 @@ export interface Eviction {
   remove(slot: number): void;
   /**
    * The slot to evict, no longer held here; NO_SLOT (-1) when there is none. Slots for which `skip`
-   * is true (still filling) stay where they are.
+   * is true (filled, or read) are not taken; they may go behind the others, as used.
    */
   victim(skip?: (slot: number) => boolean): number;
 }
@@ -194,27 +194,36 @@ export class S3Fifo implements Eviction {
   }
 
   victim(skip?: (slot: number) => boolean): number {
-    for (let step = 0; ; step++) {
-      const slot = this.#candidate(skip);
+    let passed = 0; // of the main queue, since there was another: when those are all, there is nothing to take
+    for (let step = 0; ;) {
+      const slot = this.#candidate(passed);
       if (slot === NO_SLOT) return NO_SLOT;
-      if (step >= MAX_STEPS || !this.#spare(slot)) {
+      if (skip?.(slot) === true) {
+        // Being read, it counts as hit. At the front it would be walked past, time after time.
+        this.remove(slot);
+        this.#enter(slot, IN_MAIN);
+        passed += 1;
+        continue;
+      }
+      step += 1;
+      if (step > MAX_STEPS || !this.#spare(slot)) {
         if (this.#home[slot] === IN_SMALL) {
           this.#ghost.add(this.#hashes[slot] ?? 0, this.#size(slot));
         }
         this.remove(slot);
         return slot;
       }
+      passed = 0; // there is a new one behind them
     }
   }
 
-  /** The oldest slot, not skipped, of the queue whose turn it is; of the other if that has none. */
-  #candidate(skip: ((slot: number) => boolean) | undefined): number {
+  /** The oldest slot of the queue whose turn it is; of the other if that has none, or all were passed. */
+  #candidate(passed: number): number {
+    const small = this.#small.oldest;
+    const main = this.#main.count > passed ? this.#main.oldest : NO_SLOT;
     const smallFirst = this.#smallBytes > this.#smallShare * (this.#smallBytes + this.#mainBytes);
-    const first = smallFirst ? this.#small : this.#main;
-    const slot = oldestOf(first, skip);
-    return slot === NO_SLOT
-      ? oldestOf(first === this.#small ? this.#main : this.#small, skip)
-      : slot;
+    const [first, second] = smallFirst ? [small, main] : [main, small];
+    return first === NO_SLOT ? second : first;
   }
 
   /** True when the slot's hits earned it another round in the main queue. */
@@ -248,12 +257,6 @@ function ownBooks(slots: number): S3FifoBooks {
   const { older, newer } = slotLinks(slots);
   const [homes, sizes] = [new Uint8Array(slots), new Float64Array(slots)];
   return { older, newer, homes, sizes, hashes: new Int32Array(slots) };
-}
-
-function oldestOf(queue: SlotQueue, skip: ((slot: number) => boolean) | undefined): number {
-  let slot = queue.oldest;
-  while (slot !== NO_SLOT && skip?.(slot)) slot = queue.after(slot);
-  return slot;
 }
 
 function checkHits(o: EvictionOptions): void {

@@ -87,7 +87,12 @@ export function parseCacheControl(lines: FieldLines, name = 'cache-control'): Ca
     draft ??= { ...NOTHING };
     for (const member of listMembers(line[1])) readMember(draft, member);
   }
-  return draft ?? NOTHING;
+  if (draft === undefined) return NOTHING;
+  for (const key of ['noCache', 'private'] as const) {
+    const names = draft[key];
+    if (typeof names !== 'boolean') draft[key] = [...new Set(names)];
+  }
+  return draft;
 }
 
 function readMember(draft: Draft, member: string): void {
@@ -117,7 +122,8 @@ function scope(key: 'noCache' | 'private'): Reader {
     const names = value === undefined ? [] : listMembers(value.toLowerCase());
     const known = draft[key];
     if (known === true || names.length === 0 || !names.every(isFieldName)) draft[key] = true;
-    else draft[key] = known === false ? names : [...new Set([...known, ...names])];
+    else if (known === false) draft[key] = names;
+    else (known as string[]).push(...names); // made above; a new list each time would be quadratic
   };
 }
 

@@ -1,4 +1,5 @@
 /** Which answers may be given in a coding of ours (gzip, brotli), as far as their head tells. Pure. */
+import { effectiveControl } from '../rules/targeted.js';
 import { fieldValue } from '../http/fields.js';
 import { contentTypeOf, isCompressible } from '../media/kind.js';
 import type { Descriptor } from './descriptor.js';
@@ -26,6 +27,7 @@ export function mayBeCoded(
   if (totalBytes >= 0 && (totalBytes < minSize || totalBytes > maxSize)) return false;
   if (fieldValue(fields, 'content-encoding') !== undefined) return false;
   if (forbidsTransform(fieldValue(fields, 'cache-control'))) return false;
+  if (effectiveControl(fields).control.noTransform) return false; // RFC 9213 says which counts
   return isCompressible(contentType) && !isMediaPath(key);
 }
 

@@ -90,13 +90,20 @@ export type SliceVerdict =
 /** Statuses that tell of the object; any other is about one request, or about the origin. */
 const ABOUT_OBJECT = new Set([200, 206, 404, 410, 412, 416]);
 
+/** A 206 to If-Range says that Last-Modified held, and need not repeat it (RFC 9110 section 15.3.7). */
+function isUnderValidator({ validator }: SliceOf, status: number, headers: FieldLines): boolean {
+  if (strongValidator(headers) === validator) return true;
+  const isSilent = ['etag', 'last-modified'].every((n) => fieldValue(headers, n) === undefined);
+  return status === 206 && isSilent && !validator.startsWith('"');
+}
+
 /** Whether what an origin answers is the slice that was asked for. */
 export function judgeSlice(
   slice: SliceOf,
   { status, headers }: { readonly status: number; readonly headers: FieldLines },
 ): SliceVerdict {
   if (!ABOUT_OBJECT.has(status)) return 'failed';
-  if (strongValidator(headers) !== slice.validator) return 'changed';
+  if (!isUnderValidator(slice, status, headers)) return 'changed';
   if (status === 200) return 'whole';
   const range = fieldValue(headers, 'content-range') ?? '';
   const { first, last, total } = slice;

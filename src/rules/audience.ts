@@ -27,18 +27,20 @@ export function audienceOf(
 ): Audience {
   const { headers, forEveryone } = response;
   const word = wordOf(facts);
-  if (word === 'none' && fieldValue(headers, 'set-cookie') !== undefined) {
+  // Kept, it would come back to others with each 304.
+  if (word !== 'reusable' && fieldValue(headers, 'set-cookie') !== undefined) {
     return { refused: 'set-cookie' };
   }
-  if (word === 'shared' || forEveryone === true) return { anonymousOnly: false };
+  if (word === 'reusable' || word === 'shared' || forEveryone === true)
+    return { anonymousOnly: false };
   if (isCredentialed(request.headers)) return { refused: 'credentials' };
   const isPublic = facts.control.public; // for how long, we had to guess
   return { anonymousOnly: !isPublic && !isMediaType(typeOf(headers)) };
 }
 
 /**
- * What the origin says of reuse: 'shared', by a lifetime that leaves some use without asking, or by
- * `public` and s-maxage beside any rule; 'own', a rule that leaves none; 'none', nothing.
+ * What the origin says of reuse: 'reusable', by a lifetime that leaves some use without asking; 'shared', by
+ * `public` or s-maxage beside a rule that leaves none; 'own', by such a rule alone; 'none', nothing.
  */
 function wordOf({
   control,
@@ -46,12 +48,13 @@ function wordOf({
 }: {
   readonly control: CacheControl;
   readonly lifetime: Lifetime;
-}): 'shared' | 'own' | 'none' {
+}): 'reusable' | 'shared' | 'own' | 'none' {
   const asks = control.noCache === true;
   const given = ['s-maxage', 'max-age', 'expires'].includes(lifetime.source);
   if (!given && !asks) return 'none';
   const reusable = given && lifetime.ttlMs > 0 && !asks;
-  return reusable || control.public || control.sMaxage !== undefined ? 'shared' : 'own';
+  if (reusable) return 'reusable';
+  return control.public || control.sMaxage !== undefined ? 'shared' : 'own';
 }
 
 /** As declared; '' when that was done twice. */

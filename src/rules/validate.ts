@@ -52,7 +52,7 @@ export function matches304(stored: FieldLines, from304: FieldLines): boolean {
  */
 export function updateStored(stored: FieldLines, from304: FieldLines): FieldLines {
   const fresh = withoutDigests(withoutHopByHop(from304)).filter(
-    ([name]) => !TIED_TO_BODY.has(name),
+    ([name]) => !TIED_TO_BODY.has(name) && name !== 'set-cookie', // his who asked
   );
   const replaced = new Set(fresh.map(([name]) => name));
   const kept = stored.filter(([name]) => !replaced.has(name) && !TIED_TO_EXCHANGE.has(name));

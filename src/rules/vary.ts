@@ -5,6 +5,7 @@
  */
 import { fieldValue, isFieldName, listMembers } from '../http/fields.js';
 import type { FieldLines } from '../http/fields.js';
+import { isCredential } from '../http/client-fields.js';
 import { negotiateEncoding } from '../http/encoding.js';
 import { digestOf } from '../runtime/digest.js';
 
@@ -12,6 +13,8 @@ import { digestOf } from '../runtime/digest.js';
 const MAX_SECONDARY = 128;
 /** An answer that varies by more is like one that varies by anything. */
 const MAX_NAMES = 32;
+/** In which commas are no borders, beside what says who asks. */
+const NO_LISTS = new Set(['user-agent', 'referer']);
 const ABSENT = '-'; // never a key of a present field: those begin with '='
 
 /**
@@ -23,6 +26,8 @@ const ABSENT = '-'; // never a key of a present field: those begin with '='
 export function varyNames(headers: FieldLines): readonly string[] | '*' {
   const readers = fieldValue(headers, 'access-control-allow-origin') ?? '*';
   const implied = readers === '*' ? [] : ['origin'];
+  // nginx does not say so unless it is told to (gzip_vary), and not everybody can read it.
+  if (fieldValue(headers, 'content-encoding') !== undefined) implied.push('accept-encoding');
   const names = [...listMembers((fieldValue(headers, 'vary') ?? '').toLowerCase()), ...implied];
   if (names.some((name) => name === '*' || !isFieldName(name))) return '*';
   const unique = [...new Set(names)].sort();
@@ -58,7 +63,8 @@ export function upstreamAcceptEncoding(acceptEncoding: string | undefined): stri
 function keyPart(name: string, value: string | undefined): string {
   if (name === 'accept-encoding') return `=${upstreamAcceptEncoding(value)}`;
   if (value === undefined) return ABSENT;
-  return name === 'accept-language' ? `=${normalLanguages(value)}` : `=${normalSpaces(value)}`;
+  if (name === 'accept-language') return `=${normalLanguages(value)}`;
+  return NO_LISTS.has(name) || isCredential(name) ? `=${value}` : `=${normalSpaces(value)}`;
 }
 
 /** List members without the optional blanks around them; other text is left as it is. */
@@ -67,8 +73,8 @@ function normalSpaces(value: string): string {
 }
 
 /**
- * Language ranges by weight, then by name: case and the order of equals have no meaning (RFC 9110
- * section 12.5.4). A list with a weight that cannot be read is only stripped of its blanks.
+ * Language ranges by weight; of equals the first may be the one that is liked best (RFC 9110 section
+ * 12.5.4). A list with a weight that cannot be read is only stripped of its blanks.
  */
 function normalLanguages(value: string): string {
   const ranges: { tag: string; weight: number }[] = [];
@@ -77,6 +83,6 @@ function normalLanguages(value: string): string {
     if (match === null) return normalSpaces(value);
     ranges.push({ tag: match[1] ?? '', weight: Number(match[2] ?? 1) });
   }
-  ranges.sort((a, b) => b.weight - a.weight || (a.tag < b.tag ? -1 : 1));
+  ranges.sort((a, b) => b.weight - a.weight);
   return ranges.map(({ tag, weight }) => (weight === 1 ? tag : `${tag};q=${weight}`)).join(',');
 }

@@ -43,7 +43,7 @@ const MAX_PATH = 512;
 /** Delivery directives of low-latency HLS: the only parameters that are worth a line and no secret. */
 const KEPT_PARAMETERS = /^(?:_HLS_msn|_HLS_part|_HLS_skip)=[\w.]*$/;
 /** Path segments of signed URLs ('hdntl=exp=…~hmac=…', 'token=…') and JSON Web Tokens. */
-const TOKEN_SEGMENT = /^(?:[^/]*[=~](?:[^/]*)|eyJ[\w-]{8,}\.[\w.-]+)$/;
+const TOKEN_SEGMENT = /^(?:[^/]*(?:[=~]|%3d|%7e)[^/]*|eyJ[\w-]{8,}\.[\w.-]+)$/i;
 
 /** The path with token-like segments as '…', and of the query only what names a playlist state. */
 export function loggedPath(target: string): string {

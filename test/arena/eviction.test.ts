@@ -253,3 +253,24 @@ t.test('SlotQueue keeps order through pushes and unlinks at every place', (t) =>
   t.equal(queue.count, 2);
   t.end();
 });
+
+t.test(
+  'S3Fifo looks at what is read now once or twice, however long the others are walked',
+  (t) => {
+    const slots = 4_000;
+    const hits = counts(slots);
+    const policy = new S3Fifo({ slots, hits, tinyBelow: 0 });
+    for (let slot = 0; slot < slots; slot += 1) policy.insert(slot, 100, slot);
+    hits.fill(3, 1_000); // the rest is popular, the oldest are read for long
+    let looks = 0;
+    for (let i = 0; i < 50; i += 1) {
+      const victim = policy.victim((slot) => {
+        if (slot < 1_000) looks += 1;
+        return slot < 1_000;
+      });
+      t.ok(victim >= 1_000);
+    }
+    t.ok(looks <= 20_000, `${looks} looks at 1,000`);
+    t.end();
+  },
+);

@@ -25,6 +25,11 @@ const DEVIATIONS: readonly Deviation[] = [
   },
   {
     reason:
+      'of languages that are liked equally some servers give the first (RFC 9110 section 12.5.4), so their order is kept',
+    ids: ['vary-normalise-lang-order'],
+  },
+  {
+    reason:
       'RFC 9111 section 5.1: the first member of Age counts, and what is no number is ignored; the newer edition of the case says so too',
     ids: [
       'age-parse-nonnumeric',

@@ -128,3 +128,21 @@ t.test('parseCacheControl() reads all lines of the field it is asked for', (t) =
   t.strictSame(parseCacheControl([]), NONE, 'absent');
   t.end();
 });
+
+t.test(
+  'parseCacheControl() reads a request of ours in time that grows with it, whatever it says',
+  (t) => {
+    const timed = (members: number): number => {
+      const value = Array.from({ length: members }, (_, i) => `private=${i.toString(36)}x`).join(
+        ',',
+      );
+      const startedMs = performance.now();
+      for (let i = 0; i < 3; i += 1) parseCacheControl([['cache-control', value]]);
+      return performance.now() - startedMs;
+    };
+    timed(2_000);
+    const [little, much] = [timed(2_000), timed(16_000)];
+    t.ok(much < 32 * little + 20, `${much} ms for eight times what took ${little}`);
+    t.end();
+  },
+);

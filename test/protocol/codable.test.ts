@@ -28,6 +28,7 @@ t.test('mayBeCoded() takes text of a fit size that nobody has coded or forbidden
     [{ status: 404 }, false, 'an error'],
     [{ fields: [['content-encoding', 'gzip']] }, false, 'coded already'],
     [{ fields: [['cache-control', 'a, No-Transform ,b']] }, false, 'not to be changed'],
+    [{ fields: [['cdn-cache-control', 'max-age=9, no-transform']] }, false, 'nor by us alone'],
   ];
   for (const [facts, want, why] of rows) {
     t.equal(mayBeCoded(describedAs({ ...TEXT, ...facts }), RULES), want, why);

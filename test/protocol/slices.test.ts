@@ -127,5 +127,10 @@ t.test('judgeSlice takes what was asked for, of the version it was asked of', (t
   for (const [status, headers, want] of rows) {
     t.equal(judgeSlice(slice, { status, headers }), want, `${status} ${JSON.stringify(headers)}`);
   }
+  const dated = { ...slice, validator: 'Sun, 01 Nov 2026 00:00:00 GMT' };
+  const other: FieldLines = [['last-modified', 'Mon, 02 Nov 2026 00:00:00 GMT'], part];
+  t.equal(judgeSlice(dated, { status: 206, headers: [part] }), 'fits', 'a 206 need not repeat it');
+  t.equal(judgeSlice(dated, { status: 206, headers: other }), 'changed');
+  t.equal(judgeSlice(dated, { status: 200, headers: [] }), 'changed', 'a 200 must');
   t.end();
 });

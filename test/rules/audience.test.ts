@@ -71,7 +71,6 @@ t.test('audienceOf() tells what was answered to nobody in particular by its type
     [true, [MEDIA, PAGE], {}, 'media and a page at once'],
     [false, [PAGE], { control: 'public' }, 'a public page'],
     [true, [PAGE], { request: [['cookie', '']] }, 'an empty cookie names nobody'],
-    [true, [PAGE, SET], { control: 'no-cache' }, 'a cookie under a rule of the origin'],
   ];
   for (const [anonymousOnly, headers, options, why] of rows) {
     t.same(audience(headers, options), { anonymousOnly }, why);
@@ -84,6 +83,14 @@ t.test('audienceOf() gives no cookie away unless the origin has spoken', (t) => 
   t.same(audience([MEDIA, SET], { forEveryone: true }), refused, 'not even of such an origin');
   t.same(audience([SET], { control: 'public' }), refused, 'public says nothing of a lifetime');
   t.same(audience([SET], { request: COOKIE }), refused, 'named before the credentials');
+  for (const control of ['no-cache', 'public, no-cache', 'public, max-age=0', 's-maxage=0']) {
+    const source = control.startsWith('s-maxage') ? 's-maxage' : 'max-age';
+    t.same(
+      audience([SET], { source, control, ttlMs: 0 }),
+      refused,
+      `${control}: a 304 would give it on`,
+    );
+  }
   t.same(audience([SET], { source: 'max-age', ttlMs: 1 }), { anonymousOnly: false });
   t.end();
 });

@@ -84,6 +84,7 @@ t.test('updateStored() replaces what the 304 gives and keeps the rest', (t) => {
     ['repr-digest', 'of what a weak tag may stand for as well'],
     ['digest', 'x'],
     ['cache-control', 'max-age=9'],
+    ['set-cookie', 'of=one'],
     ['link', 'three'],
     ['connection', 'x-hop'],
     ['x-hop', '1'],

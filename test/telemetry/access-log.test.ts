@@ -52,6 +52,7 @@ t.test('loggedPath() keeps no token, wherever players put them', (t) => {
     ['/eyJhbGciOiJI.eyJzdWIiOiIx.sig/v/a.ts', '/…/v/a.ts', 'JWT in the path'],
     ['/v/token=abc', '/v/…', 'token at the end'],
   ] as const;
+  t.equal(loggedPath('/token%3Dsecret123/exp%7E1/a.ts'), '/…/…/a.ts', 'with escapes');
   for (const [target, want, why] of rows) t.equal(loggedPath(target), want, why);
   t.ok(loggedPath(`/${'a'.repeat(10_000)}?${'b'.repeat(10_000)}`).length <= 1_100, 'bounded');
   t.end();

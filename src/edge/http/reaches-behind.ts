@@ -17,5 +17,5 @@ export function reachesBehind(
   if (method !== 'GET' || range === '' || totalBytes < 0) return false;
   const reach = reachOf(range);
   if (reach === undefined || reach.end < totalBytes) return false;
-  return reach.start >= totalBytes || isJustWritten(descriptor);
+  return isJustWritten(descriptor);
 }

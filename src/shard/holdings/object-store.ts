@@ -249,10 +249,14 @@ export class ObjectStore {
     this.#heldBytes += sign * lengthOf(extents);
   }
 
+  /** `butNot`: the slot of a body, which keeps its codings, too: the metadata that is being written names them. */
   #evictOne(butNot: number): boolean {
+    const { mains } = this.arena.pool.books;
+    const isNamed = (slot: number): boolean =>
+      butNot !== NO_SLOT && (slot === butNot || mains[slot] === butNot);
     // A leased body frees nothing now and is being watched: take another.
     const slot = this.#eviction.victim(
-      (candidate) => candidate === butNot || this.arena.leases(candidate) > 0,
+      (candidate) => isNamed(candidate) || this.arena.leases(candidate) > 0,
     );
     if (slot === NO_SLOT) return false;
     this.kept.evicted(slot);

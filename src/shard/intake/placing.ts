@@ -102,7 +102,7 @@ export class Placing {
     const { entry } = fill;
     const span = spanOf(fill, response);
     if (span === undefined || !isSliced(config, entry.key, response, span)) return false;
-    const originFields = headFields(response);
+    const originFields = storedFields(headFields(response), plan);
     const room = metadataRoom(entry.key, originFields);
     const body = store.reserve(0, room);
     if (body === undefined) return false;
@@ -205,7 +205,7 @@ export class Placing {
       this.#pass(fill, body);
       return;
     }
-    const originFields = arrival.response.headers;
+    const originFields = storedFields(arrival.response.headers, plan);
     const described = withCodable(
       this.#context,
       describe(descriptor.status, originFields, plan, {
@@ -240,6 +240,13 @@ export class Placing {
     fill.body = undefined;
     this.#context.holdings.store.release(body);
   }
+}
+
+/** What may be kept: a later answer may name fewer fields, and must not bring them back (RFC 9111 section 5.2.2.7). */
+function storedFields(headers: FieldLines, { stripFields }: StoringPlan): FieldLines {
+  return stripFields.length === 0
+    ? headers
+    : headers.filter(([name]) => !stripFields.includes(name));
 }
 
 /** Of a part, what is said of the whole as well. */

@@ -78,7 +78,7 @@ export class Revalidation {
     const unsuited = takeUnsuited(fill, plan);
     if (plan.vary.join() === stored.descriptor.vary.join()) {
       stored.rhythm = facts.rhythm?.of;
-      stored.originFields = fields;
+      stored.originFields = fields.filter(([name]) => !plan.stripFields.includes(name));
       stored.retryAtMs = 0;
       this.#context.holdings.renew(stored, describe(status, fields, plan, stored.descriptor));
       this.#answers.objectToAll(fill, stored.descriptor, { stored: true, ...served });

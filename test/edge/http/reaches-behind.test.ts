@@ -8,8 +8,10 @@ t.test('reachesBehind() asks on only where more may be', (t) => {
   const old = { dateMs: NOW_MS, lastModifiedMs: NOW_MS - 3_600_000 };
   const young = { dateMs: NOW_MS, lastModifiedMs: NOW_MS - 100 };
   const rows = [
-    ['bytes=100-', old, [], true, 'it begins at the end'],
-    ['bytes=500-600', old, [], true, 'it begins behind it'],
+    ['bytes=100-', old, [], false, 'at the end of what was written long ago'],
+    ['bytes=500-600', old, [], false, 'behind it'],
+    ['bytes=100-', young, [], true, 'it begins at the end'],
+    ['bytes=500-600', young, [], true, 'it begins behind it'],
     [
       'bytes=90-200',
       old,

@@ -142,3 +142,23 @@ t.test('what is not resident is taken for room without being loaded', (t) => {
   t.equal(bench.holdings.index.has('/a'), false);
   t.end();
 });
+
+t.test('room for metadata does not cost the coding that it names its place', (t) => {
+  const bench = new HoldingsBench();
+  const { index, store } = bench.holdings;
+  const { arena } = store;
+  const stored = bench.keep('/a', { bytes: 4_096 }); // fills its blocks
+  bench.code(stored, 2_048);
+  while (store.freeBytes > 0) bench.body(2_048); // nothing else can be evicted
+  index.sweep();
+  const again = index.get('/a')?.variants.get('')?.whole;
+  if (again === undefined) t.equal(store.count, 0, 'both have gone');
+  else {
+    for (const { slot, generation } of again.descriptor.encodings) {
+      t.equal(arena.generation(slot), generation, 'it is there');
+    }
+    bench.holdings.discard(again);
+  }
+  t.equal(store.count, 0);
+  t.end();
+});
