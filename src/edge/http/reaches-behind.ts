@@ -1,5 +1,5 @@
 /** Ranges of what grows: a file that is appended to, or was just being written. */
-import { type Descriptor, isJustWritten } from '../../protocol/descriptor.js';
+import { type Descriptor, isJustWritten, isOld } from '../../protocol/descriptor.js';
 import { reachOf } from '../../http/range.js';
 import type { ResponsePlan } from './answer/response-plan.js';
 import type { ClientRequest } from './request/client-request.js';
@@ -17,5 +17,7 @@ export function reachesBehind(
   if (method !== 'GET' || range === '' || totalBytes < 0) return false;
   const reach = reachOf(range);
   if (reach === undefined || reach.end < totalBytes) return false;
-  return isJustWritten(descriptor);
+  // Of what is long written, or is no file at all, there is no more.
+  if (descriptor.status !== 200 && descriptor.status !== 206) return false;
+  return reach.start >= totalBytes ? !isOld(descriptor) : isJustWritten(descriptor);
 }

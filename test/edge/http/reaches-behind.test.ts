@@ -28,6 +28,13 @@ t.test('reachesBehind() asks on only where more may be', (t) => {
     const descriptor = describedAs({ totalBytes: 100, ...times });
     t.equal(reachesBehind({ method: 'GET', range }, descriptor, { pieces }), want, why);
   }
+  const undated = describedAs({ totalBytes: 100, dateMs: NOW_MS, lastModifiedMs: NaN });
+  t.ok(
+    reachesBehind({ method: 'GET', range: 'bytes=100-' }, undated, { pieces: [] }),
+    'it may grow',
+  );
+  const missing = describedAs({ status: 404, totalBytes: 100, ...young });
+  t.notOk(reachesBehind({ method: 'GET', range: 'bytes=100-' }, missing, { pieces: [] }));
   const unknown = describedAs({ totalBytes: -1, ...young });
   t.notOk(reachesBehind({ method: 'GET', range: 'bytes=5-' }, unknown, { pieces: [] }));
   const head = { method: 'HEAD', range: 'bytes=100-' };
