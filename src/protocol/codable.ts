@@ -27,8 +27,8 @@ export function mayBeCoded(
   if (totalBytes >= 0 && (totalBytes < minSize || totalBytes > maxSize)) return false;
   if (fieldValue(fields, 'content-encoding') !== undefined) return false;
   if (forbidsTransform(fieldValue(fields, 'cache-control'))) return false;
-  if (effectiveControl(fields).control.noTransform) return false; // RFC 9213 says which counts
-  return isCompressible(contentType) && !isMediaPath(key);
+  if (!isCompressible(contentType) || isMediaPath(key)) return false;
+  return !effectiveControl(fields).control.noTransform; // RFC 9213 says which field counts
 }
 
 export function forbidsTransform(cacheControl: string | undefined): boolean {

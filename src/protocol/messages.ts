@@ -1,6 +1,6 @@
 /**
  * What edge workers and shards say to each other. Plain values only: they cross threads by clone.
- * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `alone` or `refused`;
+ * Every `ask` is answered by exactly one of `object`, `filling`, `head`, `bypass` or `refused`;
  * `filling` is followed by `progress` until its `end`, `head` by `chunk` until `end`. What may be
  * shared comes as `object` or `filling`; a `head`, and a 1xx, belong to the one request that was sent.
  * An `object` and a `filling` bring a lease of their body, taken for the worker that gets it: it is there,

@@ -49,6 +49,14 @@ export function secondaryKey(vary: readonly string[], requestHeaders: FieldLines
   return key.length > MAX_SECONDARY ? ` ${digestOf(key)}` : key;
 }
 
+/** Whether those fields select the variant that has that secondary key under that rule. */
+export function isSelectedBy(
+  fields: FieldLines,
+  { vary, secondary }: { readonly vary: readonly string[]; readonly secondary: string },
+): boolean {
+  return vary.length === 0 || secondaryKey(vary, fields) === secondary;
+}
+
 /**
  * The Accept-Encoding to send upstream: the same for every client of one variant, and naming no
  * coding that any of them would refuse.

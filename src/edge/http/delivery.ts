@@ -6,9 +6,8 @@ import type { Descriptor } from '../../protocol/descriptor.js';
 import type { Head, Served } from '../../protocol/messages.js';
 import { mayShare } from '../../rules/audience.js';
 import { judge } from '../../rules/reuse.js';
-import { secondaryKey } from '../../rules/vary.js';
+import { isSelectedBy } from '../../rules/vary.js';
 import type { ErrorCode } from '../../errors.js';
-import type { FieldLines } from '../../http/fields.js';
 import type { AskHandler } from '../reach/ask-handler.js';
 import { Attempts } from './attempts.js';
 import type { ClientRequest } from './request/client-request.js';
@@ -212,6 +211,7 @@ export class Delivery implements AskHandler {
     asks.ask(request, this, this.#attempts.joins);
   }
 
+  /** What varies is known only now: asks are joined by less than a later answer may select by. */
   #askUnjoined(): void {
     this.#attempts.mismatched = true;
     this.#ask();
@@ -279,11 +279,6 @@ export class Delivery implements AskHandler {
     else if (code === 'GW_WORKER_LOST') this.#ask();
     else refuse(this.#context, this.#responder, { code });
   }
-}
-
-/** What varies is known only now: asks are joined by less than a later answer may select by. */
-function isSelectedBy(fields: FieldLines, { vary, secondary }: Descriptor): boolean {
-  return vary.length === 0 || secondaryKey(vary, fields) === secondary;
 }
 
 function withoutCodings({ descriptor, arena }: LocalObject, cacheName: string): LocalObject {

@@ -7,7 +7,7 @@ import type { ArenaView } from '../../arena/arena.js';
 import type { Directory } from '../../arena/directory.js';
 import { type MetadataView, METADATA_FLAGS } from '../../arena/metadata.js';
 import { decodeMetadata } from '../../protocol/metadata-codec.js';
-import { secondaryKey } from '../../rules/vary.js';
+import { isSelectedBy, secondaryKey } from '../../rules/vary.js';
 import type { FieldLines } from '../../http/fields.js';
 import { hash32, shardOf, spread } from '../../runtime/hash.js';
 import { LocalObject } from './local-object.js';
@@ -59,10 +59,8 @@ export class Lookup {
     const { metadata, view } = directory;
     try {
       const object = this.ready(metadata, key);
-      const { vary, secondary } = object.descriptor;
       // A hash has led here.
-      const isIt = vary.length === 0 || secondaryKey(vary, fields) === secondary;
-      return isIt ? object : undefined;
+      return isSelectedBy(fields, object.descriptor) ? object : undefined;
     } finally {
       view.unprotect();
     }

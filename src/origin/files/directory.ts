@@ -82,6 +82,7 @@ class DirectoryOrigin implements Origin {
 
   async #answer(lookup: Lookup): Promise<OriginResponse> {
     const { request, names, path, lease } = lookup;
+    const query = request.target.slice(path.length); // with its '?', or ''
     let opened = await openUnder(this.#root, names);
     const slash = path.endsWith('/');
     let file = path;
@@ -90,7 +91,7 @@ class DirectoryOrigin implements Origin {
       opened = await openUnder(this.#root, [...names, file]);
       if (opened.kind === 'file') lease.handle = opened.handle;
       // Relative links in the page would miss the directory; '//' would name another host.
-      const location = `/${names.map(encodeURIComponent).join('/')}/${queryOf(request)}`;
+      const location = `/${names.map(encodeURIComponent).join('/')}/${query}`;
       if (opened.kind === 'file' && !slash)
         return this.#text(request, 301, [['location', location]]);
     } else if (slash && opened.kind === 'file') {
@@ -226,12 +227,6 @@ class FileLease {
     await this.handle?.close();
     this.#release();
   }
-}
-
-/** With its '?', or ''. */
-function queryOf({ target }: OriginRequest): string {
-  const at = target.indexOf('?');
-  return at === -1 ? '' : target.slice(at);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -50,7 +50,7 @@ export class ConnectionPool {
   async acquire(signal: AbortSignal, fresh: boolean): Promise<Connection> {
     await this.#gate.acquire(signal);
     try {
-      const kept = fresh ? undefined : await this.#takeKept();
+      const kept = fresh ? undefined : (this.#takeIdle() ?? (await this.#takeSettled()));
       const connection = kept ?? (await this.#connect(signal));
       connection.requests += 1;
       return connection;
@@ -108,9 +108,8 @@ export class ConnectionPool {
   }
 
   /** One that will be free in a moment is better than a new one. */
-  async #takeKept(): Promise<Connection | undefined> {
-    const idle = this.#takeIdle();
-    if (idle !== undefined || this.#settling === 0) return idle;
+  async #takeSettled(): Promise<Connection | undefined> {
+    if (this.#settling === 0) return undefined;
     await nextTurn();
     return this.#takeIdle();
   }

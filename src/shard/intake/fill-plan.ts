@@ -6,7 +6,7 @@ import { isVagueType, mediaKind } from '../../media/kind.js';
 import { nextRhythm } from '../../media/rhythm.js';
 import type { OriginResponse } from '../../origin/origin.js';
 import type { ShardContext } from './context.js';
-import { pathOf } from '../../protocol/describe.js';
+import { pathOf, type StoringPlan } from '../../protocol/describe.js';
 import type { Stored } from '../holdings/entry.js';
 import type { Fill } from './fill.js';
 import { readBody } from './read-body.js';
@@ -82,4 +82,11 @@ export function factsOfStored(
   if (!isManifest || storedBytes > MAX_MANIFEST_BYTES) return { status };
   const bytes = readBody(holdings.store.arena, extents, storedBytes);
   return factsOf({ path: pathOf(key), kind }, status, bytes);
+}
+
+/** What may be kept: a later answer may name fewer fields, and must not bring them back (RFC 9111 section 5.2.2.7). */
+export function storedFields(headers: FieldLines, { stripFields }: StoringPlan): FieldLines {
+  return stripFields.length === 0
+    ? headers
+    : headers.filter(([name]) => !stripFields.includes(name));
 }

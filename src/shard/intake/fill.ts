@@ -16,7 +16,9 @@
 import { mayShare } from '../../rules/audience.js';
 import type { Descriptor } from '../../protocol/descriptor.js';
 import type { AskRequest } from '../../protocol/messages.js';
+import type { StoringPlan } from '../../protocol/describe.js';
 import type { RequestDirectives } from '../../rules/reuse.js';
+import { secondaryKey } from '../../rules/vary.js';
 import type { Entry, Stored } from '../holdings/entry.js';
 import type { Body } from '../holdings/object-store.js';
 import type { KeyFills } from './key-fills.js';
@@ -88,6 +90,27 @@ export function mayJoin({ descriptor, stored }: Fill, credentialed: boolean): bo
   return [descriptor, stored?.descriptor].every(
     (known) => known === undefined || mayShare(known.freshness, credentialed),
   );
+}
+
+/**
+ * Takes out of the fill those whom its answer, of that secondary key, does not suit. The leader it always
+ * suits: it was his request.
+ */
+export function takeMismatched(
+  fill: Fill,
+  plan: Pick<StoringPlan, 'vary' | 'anonymousOnly'>,
+  secondary: string,
+): Waiter[] {
+  const leader = askerOf(fill.leader);
+  const mismatched: Waiter[] = [];
+  for (const [asker, waiter] of fill.waiters) {
+    const { headers, credentialed } = waiter.request;
+    const suits = secondaryKey(plan.vary, headers) === secondary && mayShare(plan, credentialed);
+    if (asker === leader || suits) continue;
+    fill.waiters.delete(asker);
+    mismatched.push(waiter);
+  }
+  return mismatched;
 }
 
 /** True when it costs less to finish than to begin again: half is here, or at most 1 MiB is missing. */

@@ -1,5 +1,4 @@
 /** Gives an origin's answer its place in the shard: room as it begins, and its metadata as it ends. */
-import { mayShare } from '../../rules/audience.js';
 import type { SliceOf } from '../../protocol/slices.js';
 import { secondaryKey } from '../../rules/vary.js';
 import { mediaKind } from '../../media/kind.js';
@@ -12,8 +11,15 @@ import type { ShardContext } from './context.js';
 import { describe, pathOf, type StoringPlan } from '../../protocol/describe.js';
 import { withCodable } from './encoder.js';
 import { type Entry, NO_ENCODINGS, type Stored, storedIn } from '../holdings/entry.js';
-import type { Fill, Waiter } from './fill.js';
-import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
+import { type Fill, takeMismatched, type Waiter } from './fill.js';
+import {
+  type Arrival,
+  type FactsOf,
+  factsOfStored,
+  planOf,
+  storedFields,
+  withRhythm,
+} from './fill-plan.js';
 import type { Body } from '../holdings/object-store.js';
 import { isSliced } from './slicing.js';
 import { type Span, spanOf } from './span.js';
@@ -165,14 +171,7 @@ export class Placing {
     if (!fill.purged) this.#adoptVary(fill.entry, vary);
     const secondary = secondaryKey(vary, fill.leader.request.headers);
     fill.among.rekey(fill, secondary);
-    const mismatched: Waiter[] = [];
-    for (const [asker, waiter] of fill.waiters) {
-      const { headers, credentialed } = waiter.request;
-      if (secondaryKey(vary, headers) === secondary && mayShare(plan, credentialed)) continue;
-      fill.waiters.delete(asker);
-      mismatched.push(waiter);
-    }
-    return { secondary, mismatched };
+    return { secondary, mismatched: takeMismatched(fill, plan, secondary) };
   }
 
   /** A resource that varies differently from before: what was stored under the old rule is no guide. */
@@ -240,13 +239,6 @@ export class Placing {
     fill.body = undefined;
     this.#context.holdings.store.release(body);
   }
-}
-
-/** What may be kept: a later answer may name fewer fields, and must not bring them back (RFC 9111 section 5.2.2.7). */
-function storedFields(headers: FieldLines, { stripFields }: StoringPlan): FieldLines {
-  return stripFields.length === 0
-    ? headers
-    : headers.filter(([name]) => !stripFields.includes(name));
 }
 
 /** Of a part, what is said of the whole as well. */

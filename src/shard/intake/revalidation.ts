@@ -5,11 +5,17 @@ import { matches304, updateStored, withDate } from '../../rules/validate.js';
 import type { FieldLines } from '../../http/fields.js';
 import type { Answers } from './answers.js';
 import type { ShardContext } from './context.js';
-import { describe, type StoringPlan } from '../../protocol/describe.js';
-import { mayShare } from '../../rules/audience.js';
+import { describe } from '../../protocol/describe.js';
 import { secondaryKey } from '../../rules/vary.js';
-import { askerOf, type Fill, type Waiter } from './fill.js';
-import { type Arrival, type FactsOf, factsOfStored, planOf, withRhythm } from './fill-plan.js';
+import { type Fill, takeMismatched, type Waiter } from './fill.js';
+import {
+  type Arrival,
+  type FactsOf,
+  factsOfStored,
+  planOf,
+  storedFields,
+  withRhythm,
+} from './fill-plan.js';
 import type { Relay } from './relay.js';
 import { lessonOf } from './sharing.js';
 
@@ -75,10 +81,11 @@ export class Revalidation {
       if (lesson.outdates) this.#context.holdings.discard(stored);
       return;
     }
-    const unsuited = takeUnsuited(fill, plan);
+    const secondary = secondaryKey(plan.vary, fill.leader.request.headers);
+    const mismatched = takeMismatched(fill, plan, secondary);
     if (plan.vary.join() === stored.descriptor.vary.join()) {
       stored.rhythm = facts.rhythm?.of;
-      stored.originFields = fields.filter(([name]) => !plan.stripFields.includes(name));
+      stored.originFields = storedFields(fields, plan);
       stored.retryAtMs = 0;
       this.#context.holdings.renew(stored, describe(status, fields, plan, stored.descriptor));
       this.#answers.objectToAll(fill, stored.descriptor, { stored: true, ...served });
@@ -87,7 +94,7 @@ export class Revalidation {
       this.#answers.objectToAll(fill, stored.descriptor, served);
       this.#context.holdings.discard(stored);
     }
-    for (const waiter of unsuited) this.#hooks.redecide(waiter);
+    for (const waiter of mismatched) this.#hooks.redecide(waiter);
   }
 
   /** True: stale answers went out to all who waited. */
@@ -105,19 +112,4 @@ export class Revalidation {
     this.#answers.objectToAll(fill, stored.descriptor, { hit: true, detail });
     return true;
   }
-}
-
-/** Takes out of the fill those whom its answer does not suit. The leader it always suits: it was his request. */
-function takeUnsuited(fill: Fill, plan: StoringPlan): Waiter[] {
-  const secondary = secondaryKey(plan.vary, fill.leader.request.headers);
-  const leader = askerOf(fill.leader);
-  const unsuited: Waiter[] = [];
-  for (const [asker, waiter] of fill.waiters) {
-    const { headers, credentialed } = waiter.request;
-    const suits = secondaryKey(plan.vary, headers) === secondary && mayShare(plan, credentialed);
-    if (asker === leader || suits) continue;
-    fill.waiters.delete(asker);
-    unsuited.push(waiter);
-  }
-  return unsuited;
 }

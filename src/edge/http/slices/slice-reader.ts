@@ -12,7 +12,7 @@ import { mayShare } from '../../../rules/audience.js';
 import type { Descriptor } from '../../../protocol/descriptor.js';
 import type { AskRequest, Served } from '../../../protocol/messages.js';
 import { type SliceOf, sliceRange } from '../../../protocol/slices.js';
-import { secondaryKey } from '../../../rules/vary.js';
+import { isSelectedBy } from '../../../rules/vary.js';
 import type { ErrorCode } from '../../../errors.js';
 import { RANGE_AND_CONDITIONS } from '../../../http/conditions.js';
 import type { FieldLine, FieldLines } from '../../../http/fields.js';
@@ -126,7 +126,7 @@ export class SliceReader implements AskHandler, Follower {
   }
 
   object(descriptor: Descriptor, served: Served): void {
-    if (!this.#isSelected(descriptor)) {
+    if (!isSelectedBy(this.#options.request.fields, descriptor)) {
       this.#askUnjoined();
       return;
     }
@@ -138,7 +138,7 @@ export class SliceReader implements AskHandler, Follower {
   }
 
   filling(feed: FillFeed, served: Served, quantum: number): void {
-    if (!this.#isSelected(feed.descriptor)) {
+    if (!isSelectedBy(this.#options.request.fields, feed.descriptor)) {
       this.#askUnjoined();
       return;
     }
@@ -207,10 +207,6 @@ export class SliceReader implements AskHandler, Follower {
 
   relayEnded(): void {
     // As `chunk`.
-  }
-
-  #isSelected({ vary, secondary }: Descriptor): boolean {
-    return vary.length === 0 || secondaryKey(vary, this.#options.request.fields) === secondary;
   }
 
   /** False: it has gone. Its bytes stay until `close`. */

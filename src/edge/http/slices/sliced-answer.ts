@@ -11,7 +11,7 @@ import type { ResponsePlan } from '../answer/response-plan.js';
 import { SlicedBody } from './sliced-body.js';
 import type { StoredAnswer } from '../answer/stored-answer.js';
 
-/** For more slices than this it takes the origin's word: a look-up of each is too much for one turn. */
+/** An answer of more slices than this is refused to who asks for the cache only: a look-up of each is too much for one turn. */
 const MAX_LOOKS = 512;
 
 export interface SlicedAnswerOptions {
