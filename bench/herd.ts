@@ -6,8 +6,8 @@
  * three crowds of 300 before, as one in service has. Times are taken on
  * one monotonic clock: origin's first write to the client's first read. Two ways to read: `held`
  * (nobody reads on before all have their first byte: the server's share of the delay) and `at once`
- * (4 or 20 GB are read on the same two cores meanwhile). `floor` is a server with no logic: it
- * writes all heads, then all bodies, in two loops; what it takes is the harness's own. Every
+ * (4 or 20 GB are read on the same two cores meanwhile). `floor` is uWebSockets.js
+ * alone: in two loops it writes a head and 4 KiB to everybody, then all bodies. Every
  * byte of every body is compared. Median of the rounds; the worst client counts.
  * Command: npm run bench -- --only herd
  * Results and conclusion: RESULTS.md, written by the same command.

@@ -54,18 +54,44 @@ export interface HeadReader {
   look(request: object): number;
   /** The head as it came but for names, which are in lower case: a character a byte, no last CRLF. */
   text(request: object): string | undefined;
+  /** Bytes of a query of client data alone, as the reader's parameters; 0: of none; -1: of any other. */
+  clientData(request: object): number;
+}
+
+/** What uWS holds back of earlier answers on a connection, as `AnswerWriter.begin` finds it. */
+export const EARLIER = {
+  /**
+   * Some of them: the client has sent further requests without reading. Over TLS also what uWS has not
+   * tried to send yet.
+   */
+  some: 0,
+  /** Nothing, as far as can be seen: answer by uWS's own calls. */
+  unknown: 1,
+  /** Nothing, and `writeHit` may be used. */
+  none: 2,
+} as const;
+
+/**
+ * Reads and writes what uWS holds of answers; for the binaries alone that `uwsBinaryIsKnown()` is true
+ * of. Only on the thread whose uWS they are of.
+ */
+export interface AnswerWriter {
   /** A number that a response's connection shares with no other open one; 0: it is gone. */
   connection(response: object): number;
-  /**
-   * False: earlier answers on the response's connection are not with the kernel, since its client has
-   * sent further requests without reading. Over TLS also those that uWS has not tried to send yet.
-   */
-  isClear(response: object): boolean;
+  /** Before anything is answered in a request's handler: one of EARLIER. */
+  begin(response: object): number;
   /**
    * What `Date` says of the next answer whose body begins on this thread: seconds since the epoch, below
    * 2^32; 0: now. It stays so for up to a second: each answer must set it.
    */
   setDate(response: object, seconds: number): void;
+  /**
+   * A 200 with the fields, Date and body of the plain object whose metadata begins at `line` of the node's
+   * memory, in place of the empty one that `endWithoutBody()` has just written. The caller guards it, and
+   * knows that with fields and body there are no more than 14 KiB.
+   * @throws Error when what `begin` said was not EARLIER.none, something else was written, or it is larger
+   */
+  writeHit(line: number, ttlS: number, ageS: number): void;
 }
 
 interface Loaded<T> {
@@ -79,7 +105,13 @@ type PrefetcherClass = new (
   visits: Uint8Array,
 ) => Prefetcher;
 
-type HeadReaderClass = new (names: readonly string[], tls: boolean) => HeadReader;
+type HeadReaderClass = new (names: readonly string[], parameters: readonly string[]) => HeadReader;
+
+type AnswerWriterClass = new (
+  lead: string,
+  banks: readonly Uint8Array[],
+  tls: boolean,
+) => AnswerWriter;
 
 // V8 has no longer typed arrays than this; a multiple of the huge page's 2 MiB.
 const VIEW_BYTES = 2 ** 30;
@@ -87,10 +119,11 @@ const { addon, absence } = load('headgate') as Loaded<Addon>;
 const ending = load('ending') as Loaded<Ending>;
 const prefetching = load('prefetch') as Loaded<{ Prefetcher: PrefetcherClass }>;
 const reading = load('request_head') as Loaded<{ HeadReader: HeadReaderClass }>;
+const writing = load('answer_writer') as Loaded<{ AnswerWriter: AnswerWriterClass }>;
 
 /** Why the addon is absent; undefined when it is there. */
 export function addonAbsence(): string | undefined {
-  return absence ?? prefetching.absence ?? reading.absence ?? ending.absence;
+  return absence ?? prefetching.absence ?? reading.absence ?? writing.absence ?? ending.absence;
 }
 
 /** Binds the calling thread to one core. False: no such core for us, or no way to ask. */
@@ -204,11 +237,23 @@ export function newPrefetcher(
 }
 
 /**
- * `names`: fields that make a head special, in lower case; `tls`: what the connections speak. Undefined
+ * `names`: fields that make a head special, in lower case; `parameters`: of client data, exactly. Undefined
  * without the addon.
  */
-export function newHeadReader(names: readonly string[], tls: boolean): HeadReader | undefined {
-  return reading.addon && new reading.addon.HeadReader(names, tls);
+export function newHeadReader(
+  ...of: ConstructorParameters<HeadReaderClass>
+): HeadReader | undefined {
+  return reading.addon && new reading.addon.HeadReader(...of);
+}
+
+/**
+ * `lead`: what comes before the first number of a hit, up to 512 bytes; `banks`: of the node's memory,
+ * which must live as long as the writer; `tls`: what the connections speak. Undefined without the addon.
+ */
+export function newAnswerWriter(
+  ...of: ConstructorParameters<AnswerWriterClass>
+): AnswerWriter | undefined {
+  return writing.addon && new writing.addon.AnswerWriter(...of);
 }
 
 function load(name: string): Loaded<unknown> {

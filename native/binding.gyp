@@ -19,6 +19,11 @@
     {
       "target_name": "request_head",
       "sources": ["request_head.cc"],
+      "cflags_cc": ["-O3"]
+    },
+    {
+      "target_name": "answer_writer",
+      "sources": ["answer_writer.cc"],
       "cflags_cc": ["-O2"]
     },
     {

@@ -4,17 +4,17 @@
 // addon.ts.
 #include <node.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <type_traits>
 
+#include "banks.h"
+
 namespace {
 
-using v8::Array;
 using v8::ArrayBuffer;
-using v8::ArrayBufferView;
-using v8::Context;
 using v8::FunctionCallback;
 using v8::FunctionCallbackInfo;
 using v8::FunctionTemplate;
@@ -32,17 +32,6 @@ void PrefetchLines(const char* from, const char* end, size_t lines) {
   for (size_t i = 0; i < lines && from < end; i++, from += kLineBytes) __builtin_prefetch(from);
 }
 
-struct Bytes {
-  char* begin = nullptr;
-  size_t length = 0;
-};
-
-Bytes BytesOf(Local<Value> value) {
-  if (!value->IsArrayBufferView()) return {};
-  const Local<ArrayBufferView> view = value.As<ArrayBufferView>();
-  return {static_cast<char*>(view->Buffer()->Data()) + view->ByteOffset(), view->ByteLength()};
-}
-
 // As in src/arena/layout.ts and directory.ts: an entry is a line of the text plus one in the low 32 bits of
 // the first number, more bits of it and of the key's hash in the second.
 constexpr uint32_t kTag = 0;
@@ -55,13 +44,9 @@ constexpr uint32_t kHashBits = ~uint32_t{0xff};
 struct Prefetcher {
   const uint32_t* table = nullptr;
   uint32_t mask = 0;
-  size_t bank_count = 0;
-  size_t bank_bytes = 0;
   const char* visits = nullptr;
   size_t block_bytes = 0;
-  // Behind it: where each bank begins, and where the last one ends.
-  const char** banks = nullptr;
-  const char* last_end = nullptr;
+  headgate::Banks banks;
 
   const uint32_t* EntryOf(uint32_t hash) const { return table + (hash & mask) * kCells; }
 
@@ -87,34 +72,21 @@ constexpr int kMemory = 1;
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
   Isolate* isolate = call.GetIsolate();
-  const Local<Context> context = isolate->GetCurrentContext();
-  const Local<Array> banks = call[1]->IsArray() ? call[1].As<Array>() : Array::New(isolate);
-  const uint32_t bank_count = banks->Length();
   // In memory that V8 frees with the object: a thread that ends runs no destructors.
-  const Local<ArrayBuffer> memory =
-      ArrayBuffer::New(isolate, sizeof(Prefetcher) + bank_count * sizeof(char*));
+  const size_t bank_bytes = headgate::BankListBytes(call[1]);
+  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Prefetcher) + bank_bytes);
   auto* state = new (memory->Data()) Prefetcher();
-  state->banks = reinterpret_cast<const char**>(state + 1);
   call.This()->SetAlignedPointerInInternalField(kState, state);
   call.This()->SetInternalField(kMemory, memory);
-  const Bytes table = BytesOf(call[0]);
-  const Bytes visits = BytesOf(call[2]);
-  size_t total = 0;
-  for (uint32_t i = 0; i < bank_count; i++) {
-    Local<Value> value;
-    if (!banks->Get(context, i).ToLocal(&value)) return;
-    const Bytes bank = BytesOf(value);
-    if (i == 0) state->bank_bytes = bank.length;
-    state->banks[i] = bank.begin;
-    state->last_end = bank.begin + bank.length;
-    total += bank.length;
-  }
-  if (table.length < kCells * sizeof(uint32_t) || visits.length == 0 || total == 0) return;
+  const headgate::Bytes table = headgate::BytesOf(call[0]);
+  const headgate::Bytes visits = headgate::BytesOf(call[2]);
+  const headgate::Banks banks = headgate::ReadBanks(isolate->GetCurrentContext(), call[1], state + 1);
+  if (table.length < kCells * sizeof(uint32_t) || visits.length == 0 || banks.count == 0) return;
   state->table = reinterpret_cast<const uint32_t*>(table.begin);
   state->mask = static_cast<uint32_t>(table.length / (kCells * sizeof(uint32_t))) - 1;
   state->visits = visits.begin;
-  state->block_bytes = total / visits.length;
-  state->bank_count = bank_count;
+  state->block_bytes = banks.total / visits.length;
+  state->banks = banks;
 }
 
 const Prefetcher& Of(const FunctionCallbackInfo<Value>& call) {
@@ -132,19 +104,20 @@ void PrefetchEntry(const FunctionCallbackInfo<Value>& call) {
 
 void PrefetchObject(const FunctionCallbackInfo<Value>& call) {
   const Prefetcher& of = Of(call);
-  if (of.bank_count == 0) return;
+  const headgate::Banks& banks = of.banks;
+  if (banks.count == 0) return;
   const uint64_t line = of.LineOf(HashOf(call));
   if (line == 0) return;
   const size_t offset = (line - 1) * kLineBytes;
-  const size_t bank = offset / of.bank_bytes;
-  if (bank >= of.bank_count) return;  // of two numbers that changed meanwhile
+  if (offset >= banks.total) return;  // of two numbers that changed meanwhile
+  const size_t bank = offset / banks.bytes;
   const size_t block = offset / of.block_bytes;
-  const char* begin = of.banks[bank];
-  const char* end = bank + 1 == of.bank_count ? of.last_end : begin + of.bank_bytes;
-  const char* text = begin + offset % of.bank_bytes;
+  const char* begin = banks.begins[bank];
+  const char* end = begin + std::min(banks.bytes, banks.total - bank * banks.bytes);
+  const char* text = begin + offset % banks.bytes;
   PrefetchLines(text, end, kTextLines);
   __builtin_prefetch(of.visits + block);
-  PrefetchLines(begin + block * of.block_bytes % of.bank_bytes, text, kBodyLines);
+  PrefetchLines(begin + block * of.block_bytes % banks.bytes, text, kBodyLines);
 }
 
 }  // namespace

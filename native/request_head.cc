@@ -1,17 +1,16 @@
-// A request's head where uWebSockets.js has parsed it, what it holds back of earlier answers, and the
-// Date that it writes. Its own calls end at the first empty field name, decode bytes above ASCII as
-// UTF-8, and trim them off both ends of a value; here lies what the client has sent. Written to V8's own
-// interface, as prefetch.cc is, because each hit asks. Typed in addon.ts, which also says for which
-// binaries of uWebSockets.js this holds.
+// A request's head where uWebSockets.js has parsed it. Its own calls end at the first empty field name,
+// decode bytes above ASCII as UTF-8, and trim them off both ends of a value; here lies what the client
+// has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in addon.ts,
+// which also says for which binaries of uWebSockets.js this holds.
 #include <node.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <new>
 #include <type_traits>
+
+#include "uws_memory.h"
 
 namespace {
 
@@ -24,7 +23,6 @@ using v8::FunctionTemplate;
 using v8::Isolate;
 using v8::Local;
 using v8::NewStringType;
-using v8::Object;
 using v8::String;
 using v8::Value;
 
@@ -49,12 +47,12 @@ constexpr int32_t kSpecial = 1;
 constexpr int32_t kAboveAscii = 2;
 constexpr int32_t kHidden = 3;
 
+constexpr int32_t kOtherQuery = -1;
+
 constexpr size_t kMaxNames = 24;
 constexpr size_t kNameBytes = 32;
 
-constexpr size_t kDateBytes = 29;
-
-struct Reader {
+struct Names {
   struct Name {
     size_t length;
     char text[kNameBytes];
@@ -62,9 +60,14 @@ struct Reader {
   Name names[kMaxNames];
   size_t count = 0;
   uint64_t lengths = 0;  // a bit for each length that some name has
-  bool tls = false;      // what connections speak
-  int64_t dated = -1;    // seconds since the epoch that `date` says
-  char date[kDateBytes];
+
+  void Add(const char* text, size_t length) {
+    if (length == 0 || length >= kNameBytes || count == kMaxNames) return;
+    names[count].length = length;
+    memcpy(names[count].text, text, length);
+    count++;
+    lengths |= uint64_t{1} << length;
+  }
 
   bool Has(const Text& name) const {
     if (name.length >= kNameBytes || (lengths >> name.length & 1) == 0) return false;
@@ -75,6 +78,11 @@ struct Reader {
     }
     return false;
   }
+};
+
+struct Reader {
+  Names asking;      // fields that make a head special
+  Names parameters;  // of client data
 };
 static_assert(std::is_trivially_destructible_v<Reader>);
 
@@ -111,7 +119,7 @@ bool IsPlainHost(const Text& host) {
 bool IsSpecial(const Reader& reader, const Line& line) {
   if (Is(line.name, "host")) return !IsPlainHost(line.value);
   if (Is(line.name, "connection")) return !Is(line.value, "keep-alive");
-  return reader.Has(line.name);
+  return reader.asking.Has(line.name);
 }
 
 bool IsAboveAscii(const char* from, const char* end) {
@@ -127,10 +135,7 @@ bool IsAboveAscii(const char* from, const char* end) {
 
 // Null when this is no head as we know it, or when there is no request any more.
 const Line* LinesOf(Local<Value> request) {
-  if (!request->IsObject()) return nullptr;
-  const Local<Object> object = request.As<Object>();
-  if (object->InternalFieldCount() != 1) return nullptr;
-  const Line* lines = static_cast<const Line*>(object->GetAlignedPointerFromInternalField(0));
+  const Line* lines = static_cast<const Line*>(headgate::BehindOf(request));
   if (lines == nullptr) return nullptr;
   const Line& first = lines[0];
   if (first.name.end() + 1 != first.value.begin) return nullptr;
@@ -154,6 +159,17 @@ size_t CountOf(const Line* lines) {
 constexpr int kState = 0;  // internal fields of the object
 constexpr int kMemory = 1;
 
+void Read(Local<Context> context, Local<Value> list, Names* names) {
+  if (!list->IsArray()) return;
+  const Local<Array> array = list.As<Array>();
+  for (uint32_t i = 0; i < array->Length(); i++) {
+    Local<Value> name;
+    if (!array->Get(context, i).ToLocal(&name)) return;
+    const String::Utf8Value text(context->GetIsolate(), name);
+    names->Add(*text, static_cast<size_t>(text.length()));
+  }
+}
+
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
   Isolate* isolate = call.GetIsolate();
@@ -163,20 +179,12 @@ void New(const FunctionCallbackInfo<Value>& call) {
   auto* reader = new (memory->Data()) Reader();
   call.This()->SetAlignedPointerInInternalField(kState, reader);
   call.This()->SetInternalField(kMemory, memory);
-  reader->tls = call[1]->IsTrue();
-  if (!call[0]->IsArray()) return;
-  const Local<Array> names = call[0].As<Array>();
-  for (uint32_t i = 0; i < names->Length() && reader->count < kMaxNames; i++) {
-    Local<Value> name;
-    if (!names->Get(context, i).ToLocal(&name)) return;
-    const String::Utf8Value text(isolate, name);
-    const size_t length = static_cast<size_t>(text.length());
-    if (length == 0 || length >= kNameBytes) continue;
-    Reader::Name& slot = reader->names[reader->count++];
-    slot.length = length;
-    memcpy(slot.text, *text, length);
-    reader->lengths |= uint64_t{1} << length;
-  }
+  Read(context, call[0], &reader->asking);
+  Read(context, call[1], &reader->parameters);
+}
+
+const Reader& Of(const FunctionCallbackInfo<Value>& call) {
+  return *static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
 }
 
 int32_t Look(const Reader& reader, const Line* lines) {
@@ -196,10 +204,43 @@ int32_t Look(const Reader& reader, const Line* lines) {
 }
 
 void Look(const FunctionCallbackInfo<Value>& call) {
-  const auto* reader =
-      static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
   const Line* lines = LinesOf(call[0]);
-  call.GetReturnValue().Set(lines == nullptr ? kHidden : Look(*reader, lines));
+  call.GetReturnValue().Set(lines == nullptr ? kHidden : Look(Of(call), lines));
+}
+
+// As CLEAN_QUERY in src/http/target.ts. Without a way out of the loop, so that it takes many at a time.
+bool IsClean(const Text& query) {
+  bool clean = true;
+  for (size_t i = 0; i < query.length; i++) {
+    const char c = query.begin[i];
+    clean &= (c > ' ') & (c < 0x7f) & (c != '#');
+  }
+  return clean;
+}
+
+bool IsClientData(const Names& parameters, const Text& query) {
+  for (const char* at = query.begin;;) {
+    const size_t left = static_cast<size_t>(query.end() - at);
+    const char* found = static_cast<const char*>(memchr(at, '&', left));
+    const char* end = found == nullptr ? query.end() : found;
+    const size_t length = static_cast<size_t>(end - at);
+    const char* equals = static_cast<const char*>(memchr(at, '=', length));
+    if (!parameters.Has({equals == nullptr ? length : static_cast<size_t>(equals - at), at})) return false;
+    if (found == nullptr) return IsClean(query);
+    at = found + 1;
+  }
+}
+
+// Bytes of the query when it is client data alone; 0: there is none, or an empty one.
+void ClientDataOf(const FunctionCallbackInfo<Value>& call) {
+  const Line* lines = LinesOf(call[0]);
+  if (lines == nullptr) return call.GetReturnValue().Set(kOtherQuery);
+  const Text& target = lines[0].value;
+  const char* mark = static_cast<const char*>(memchr(target.begin, '?', target.length));
+  if (mark == nullptr || mark + 1 == target.end()) return call.GetReturnValue().Set(0);
+  const Text query{static_cast<size_t>(target.end() - mark - 1), mark + 1};
+  const bool outside = IsClientData(Of(call).parameters, query);
+  call.GetReturnValue().Set(outside ? static_cast<int32_t>(query.length) : kOtherQuery);
 }
 
 void TextOf(const FunctionCallbackInfo<Value>& call) {
@@ -216,121 +257,6 @@ void TextOf(const FunctionCallbackInfo<Value>& call) {
   }
 }
 
-// Null: gone.
-char* SocketOf(Local<Value> value) {
-  if (!value->IsObject()) return nullptr;
-  const Local<Object> response = value.As<Object>();
-  if (response->InternalFieldCount() != 1) return nullptr;
-  return static_cast<char*>(response->GetAlignedPointerFromInternalField(0));
-}
-
-// Where uWS keeps the connection of a response: a number that no other open connection has. 0: gone.
-void ConnectionOf(const FunctionCallbackInfo<Value>& call) {
-  call.GetReturnValue().Set(static_cast<double>(reinterpret_cast<uintptr_t>(SocketOf(call[0]))));
-}
-
-template <typename T>
-T& At(char* base, size_t offset) {
-  return *reinterpret_cast<T*>(base + offset);
-}
-
-// us_socket_t: its descriptor, its context (which begins with its loop), and behind it what uWS keeps,
-// which begins with what the kernel has not taken (uWS::BackPressure).
-constexpr size_t kDescriptor = 0x8;
-constexpr size_t kContext = 0x18;
-constexpr size_t kUnsent = 0x30;
-constexpr size_t kUnsentTls = 0x40;
-constexpr size_t kUnsentLength = 0x8;
-constexpr size_t kUnsentTaken = 0x20;
-// us_loop_t with uWS::LoopData: what is held back for the one connection that is corked.
-constexpr size_t kCorkBuffer = 0x180;
-constexpr size_t kCorkOffset = 0x188;
-constexpr size_t kCorkedSocket = 0x190;
-
-constexpr size_t kDate = 0x150;  // what `Date` will say
-
-// Sends what is corked of earlier answers, as far as the kernel takes it. True: all of it.
-bool SendCorked(char* socket, char* loop) {
-  uint32_t& held = At<uint32_t>(loop, kCorkOffset);
-  char* buffer = At<char*>(loop, kCorkBuffer);
-  const ssize_t sent = send(At<int>(socket, kDescriptor), buffer, held, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent <= 0) return false;
-  held -= static_cast<uint32_t>(sent);
-  memmove(buffer, buffer + sent, held);
-  return held == 0;
-}
-
-// True: nothing of what was answered before on this connection is held back, or was until now.
-void IsClear(const FunctionCallbackInfo<Value>& call) {
-  const auto* reader =
-      static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
-  char* socket = SocketOf(call[0]);
-  if (socket == nullptr) return call.GetReturnValue().Set(false);
-  char* unsent = socket + (reader->tls ? kUnsentTls : kUnsent);
-  const bool pressed = At<size_t>(unsent, kUnsentLength) > At<uint32_t>(unsent, kUnsentTaken);
-  char* loop = At<char*>(At<char*>(socket, kContext), 0);
-  bool clear = !pressed;
-  if (clear && At<uint32_t>(loop, kCorkOffset) > 0 && At<char*>(loop, kCorkedSocket) == socket) {
-    clear = !reader->tls && SendCorked(socket, loop);
-  }
-  call.GetReturnValue().Set(clear);
-}
-
-void Two(char* to, int64_t number) {
-  to[0] = static_cast<char>('0' + number / 10);
-  to[1] = static_cast<char>('0' + number % 10);
-}
-
-// IMF-fixdate, RFC 9110 section 5.6.7. Years begin in March here, so that the leap day is a year's last
-// (H. Hinnant, "chrono-compatible low-level date algorithms").
-void WriteDate(char* to, int64_t seconds) {
-  const int64_t days = seconds / 86'400;
-  const int64_t second = seconds % 86'400;
-  const int64_t shifted = days + 719'468;  // from 0000-03-01
-  const int64_t era = shifted / 146'097;
-  const int64_t day_of_era = shifted % 146'097;
-  const int64_t year_of_era =
-      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month = (5 * day_of_year + 2) / 153;  // 0: March
-  const int64_t year = era * 400 + year_of_era + (month >= 10 ? 1 : 0);
-  memcpy(to, "SunMonTueWedThuFriSat" + (days + 4) % 7 * 3, 3);
-  memcpy(to + 3, ", ", 2);
-  Two(to + 5, day_of_year - (153 * month + 2) / 5 + 1);
-  to[7] = ' ';
-  memcpy(to + 8, "MarAprMayJunJulAugSepOctNovDecJanFeb" + month * 3, 3);
-  to[11] = ' ';
-  Two(to + 12, year / 100);
-  Two(to + 14, year % 100);
-  to[16] = ' ';
-  Two(to + 17, second / 3'600);
-  to[19] = ':';
-  Two(to + 20, second / 60 % 60);
-  to[22] = ':';
-  Two(to + 23, second % 60);
-  memcpy(to + 25, " GMT", 4);
-}
-
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now.tv_sec;
-}
-
-// uWS makes the text anew each second, and writes it as an answer's body begins.
-void SetDate(const FunctionCallbackInfo<Value>& call) {
-  auto* reader = static_cast<Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
-  char* socket = SocketOf(call[0]);
-  if (socket == nullptr) return;
-  const uint32_t told = call[1]->IsUint32() ? call[1].As<v8::Uint32>()->Value() : 0;
-  const int64_t seconds = told == 0 ? Now() : told;
-  if (seconds != reader->dated) {
-    WriteDate(reader->date, seconds);
-    reader->dated = seconds;
-  }
-  memcpy(At<char*>(At<char*>(socket, kContext), 0) + kDate, reader->date, kDateBytes);
-}
-
 }  // namespace
 
 NODE_MODULE_INIT() {
@@ -345,9 +271,7 @@ NODE_MODULE_INIT() {
   };
   method("look", Look);
   method("text", TextOf);
-  method("connection", ConnectionOf);
-  method("isClear", IsClear);
-  method("setDate", SetDate);
+  method("clientData", ClientDataOf);
   const Local<String> name = String::NewFromUtf8(isolate, "HeadReader").ToLocalChecked();
   exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
 }

@@ -8,7 +8,7 @@ export function fanOutFloor(): Contender {
     name: 'floor',
     cache: false,
     missing: () => undefined,
-    version: () => 'floor: bare node:net',
+    version: () => 'floor: uWebSockets.js alone',
     start: async (plan) => {
       const port = await freePort();
       const script = await startScript('fan-out-server', plan.core);

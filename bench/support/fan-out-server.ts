@@ -1,48 +1,61 @@
 /**
- * The floor of herd.ts (a script, see script.ts): no parsing, no cache. When the requests have
- * stopped coming it answers all sockets in one loop, each with one write of a body made before.
+ * The floor of herd.ts (a script, see script.ts): uWebSockets.js alone, without cache or look-up. When the
+ * requests have stopped coming it answers all of them from a body made before, as a gateway would that costs
+ * nothing: a head and first bytes to each, then the rest as the kernel takes it.
  */
-import { createServer, type Socket } from 'node:net';
+import { type HttpResponse, loadUws } from '../../native/uws.js';
 import { bodyOf } from './bodies.js';
 import { serveCalls } from './script.js';
 
 const SIZE = 4 * 1024 * 1024;
 const QUIET_MS = 1_000; // as long as the origin thinks
+const FIRST_BYTES = 4_096;
 
 const body = bodyOf(SIZE, 7);
-const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n\r\n`);
-let waiting: Socket[] = [];
+const first = body.subarray(0, FIRST_BYTES);
+const waiting = new Set<HttpResponse>();
 let answeredNs = 0n;
 let timer: NodeJS.Timeout | undefined;
 
-const server = createServer((socket) => {
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk) => {
-    if (chunk.includes('/ready')) {
-      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-      return;
-    }
-    waiting.push(socket);
-    timer ??= setTimeout(answerAll, QUIET_MS);
+const app = loadUws().App();
+app.get('/ready', (response) => {
+  response.writeStatus('404 Not Found').end();
+});
+app.get('/*', (response) => {
+  waiting.add(response);
+  response.onAborted(() => {
+    waiting.delete(response);
   });
+  timer ??= setTimeout(answerAll, QUIET_MS);
 });
 
 serveCalls({
   answeredNs: () => String(answeredNs),
   listen: (port: number) =>
-    new Promise<void>((resolve) => {
-      server.listen({ port, host: '127.0.0.1', backlog: 4_096 }, () => {
-        resolve();
+    new Promise<void>((resolve, reject) => {
+      app.listen('127.0.0.1', port, (socket) => {
+        if (socket === false) reject(new Error(`nothing listens on ${port}`));
+        else resolve();
       });
     }),
 });
 
 /** First bytes to all, then the bodies. */
 function answerAll(): void {
-  const sockets = waiting;
-  waiting = [];
   timer = undefined;
   answeredNs = process.hrtime.bigint();
-  for (const socket of sockets) socket.write(head);
-  for (const socket of sockets) socket.write(body);
+  for (const response of waiting) {
+    response.cork(() => {
+      response.onWritable(() => goOn(response));
+      response.tryEnd(first, SIZE);
+    });
+  }
+  for (const response of waiting) response.cork(() => goOn(response));
+  waiting.clear();
+}
+
+/** True: the kernel has taken all of it. */
+function goOn(response: HttpResponse): boolean {
+  const [ok] = response.tryEnd(body.subarray(response.getWriteOffset()), SIZE);
+  return ok;
 }

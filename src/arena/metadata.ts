@@ -14,7 +14,10 @@ import type { ArenaView } from './arena.js';
 import type { Extent } from './buddy.js';
 import { CACHE_LINE_BYTES } from './layout.js';
 
-/** Cells by number: Int32, but for the last three, which are Float64. A plain hit reads the first line of them. */
+/**
+ * Cells by number: Int32, but for the last three, which are Float64. A plain hit reads the first line of
+ * them, of some in native/answer_writer.cc.
+ */
 const CELL = {
   hash: 0,
   slot: 1,
@@ -84,12 +87,14 @@ export class MetadataView {
   #cells: Int32Array = new Int32Array(0);
   #numbers: Float64Array = new Float64Array(0);
   #cell = 0; // in which it begins
+  line = 0; // of the memory, where it begins
 
   /** To the metadata that begins at `line` of the memory. */
   goTo(arena: ArenaView, line: number): void {
     const bankLines = arena.pool.bankBytes / CACHE_LINE_BYTES;
     const index = Math.floor(line / bankLines);
     const { bytes, latin1, cells, numbers } = arena.bank(index);
+    this.line = line;
     this.#bytes = bytes;
     this.#latin1 = latin1;
     this.#cells = cells;
@@ -180,6 +185,10 @@ export class MetadataView {
   get key(): string {
     const from = this.#characters;
     return this.#latin1.toString('latin1', from, from + this.#number(CELL.keyBytes));
+  }
+
+  get fieldsBytes(): number {
+    return this.#number(CELL.fieldsBytes);
   }
 
   /** Borrowed: gone with what guards the metadata. */

@@ -54,7 +54,7 @@ const NORMAL_ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, octet)
 });
 
 /** Media client data (CTA-5004, CTA-5006): never in the key and never sent on. */
-const CLIENT_DATA = ['CMCD', 'CMSD'] as const;
+export const CLIENT_DATA = ['CMCD', 'CMSD'] as const;
 
 /** Some servers end a parameter here, too: what stands behind it is another one for them. */
 const SEMICOLON = /;|%3[Bb]/;

@@ -38,6 +38,11 @@ export function cacheStatus(name: string, item: CacheStatusItem): string {
 /** By name of the cache; a process has one. */
 const hits = new Map<string, string>();
 
+/** The field of a hit up to the seconds of freshness left. */
+export function hitLead(name: string): string {
+  return `Cache-Status: ${cacheStatus(name, { hit: true })}; ttl=`;
+}
+
 /** As `cacheStatus` of a hit with so many seconds of freshness left; what never changes of it is made once. */
 export function hitStatus(name: string, ttlS: number): string {
   let lead = hits.get(name);

@@ -4,41 +4,32 @@ import t from 'tap';
 import { HEAD, newHeadReader } from '../../native/addon.js';
 import { loadUws, uwsBinaryIsKnown } from '../../native/uws.js';
 import { ASKING_FIELDS, asksForMore } from '../../src/edge/http/request/client-request.js';
+import { CLIENT_DATA, isOutsideKey, type KeyRules } from '../../src/http/target.js';
 
 const uws = loadUws();
-const reader = newHeadReader(ASKING_FIELDS, false);
+const reader = newHeadReader(ASKING_FIELDS, CLIENT_DATA);
 
 interface Seen {
   readonly look: number | undefined;
   readonly text: string | undefined;
   readonly shown: number; // fields that uWS shows
+  readonly clientData: number | undefined;
 }
 
 const seen: Seen[] = [];
-const cleared: boolean[] = [];
-let bodyBytes = 0;
-let date: number | undefined;
-const connections: (number | undefined)[] = [];
-let whenClosed: (connection: number | undefined) => void = () => undefined;
-let wake: (() => void) | undefined;
 const app = uws.App();
 app.any('/*', (response, request) => {
   let shown = 0;
   request.forEach(() => {
     shown += 1;
   });
-  seen.push({ look: reader?.look(request), text: reader?.text(request), shown });
-  connections.push(reader?.connection(response));
-  const clear = reader?.isClear(response) === true;
-  cleared.push(clear);
-  if (date !== undefined) reader?.setDate(response, date);
-  if (clear) response.end(Buffer.alloc(bodyBytes));
-  else response.close();
-  connections.push(reader?.connection(response));
-  wake?.();
-});
-app.filter((connection, count) => {
-  if (count < 0) whenClosed(reader?.connection(connection));
+  seen.push({
+    look: reader?.look(request),
+    text: reader?.text(request),
+    shown,
+    clientData: reader?.clientData(request),
+  });
+  response.end();
 });
 let port = 0;
 app.listen('127.0.0.1', 0, (socket) => {
@@ -154,96 +145,51 @@ t.test('HeadReader.text() gives the head as it was sent, in one piece or several
   t.equal((await see(head.slice(0, 3), head.slice(3, 33), head.slice(33)))?.text, want, 'in three');
 });
 
-t.test('HeadReader.connection() names an open connection, and none that is gone', async (t) => {
-  connections.length = 0;
-  const socket = net.connect(port, '127.0.0.1');
-  for (let i = 0; i < 2; i += 1) {
-    const answered = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    socket.write(get());
-    await answered;
-  }
-  const [first, afterwards, second] = connections;
-  t.ok(first !== undefined && first > 0);
-  t.equal(second, first, 'the same for each request on it');
-  t.equal(afterwards, 0, 'a response that is over has none');
-  const gone = new Promise<void>((resolve) => {
-    whenClosed = (connection) => {
-      if (connection === first) resolve();
+t.test('HeadReader.clientData() tells queries of client data alone from all others', async (t) => {
+  const rows = [
+    ['/a', 0],
+    ['/a?', 0],
+    ['/a?CMCD=br%3D3', 11],
+    ['/a?CMCD', 4],
+    ['/a?CMCD=a&CMSD=b&CMCD', 18],
+    ['/a?CMCD=a;b?c', 10],
+    ['/a?CMCD=a=b', 8],
+    [`/a?CMCD=${'x'.repeat(300)}`, 305],
+    ['/a?cmcd=a', -1],
+    ['/a?CMC%44=a', -1],
+    ['/a?CMCDE=a', -1],
+    ['/a?CMC=a', -1],
+    ['/a?=CMCD', -1],
+    ['/a?CMCD=a&', -1],
+    ['/a?&CMCD=a', -1],
+    ['/a?CMCD=a&&CMCD=b', -1],
+    ['/a?CMCD=a&b=1', -1],
+    ['/a?b=1&CMCD=a', -1],
+    ['/a?CMCD=a#b', -1],
+    [`/a?CMCD=${'x'.repeat(100)}\x7f${'x'.repeat(100)}`, -1],
+    ['/a?CMCD=\xe9', -1],
+    ['/a?CMCD=\x01', -1],
+  ] as const;
+  for (const [target, bytes] of rows) {
+    const got = await see(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    if (got !== undefined) t.equal(got.clientData, bytes, target);
+    const query = target.split('?')[1] ?? '';
+    const rules: KeyRules = {
+      query: 'all',
+      ignore: [],
+      sort: true,
+      sendIgnored: false,
+      maxUrl: 8_192,
     };
-  });
-  socket.destroy();
-  await gone;
-  t.pass('and the same when it closes');
-});
-
-t.test(
-  'HeadReader.isClear() sends what is held back, until the client does not read',
-  async (t) => {
-    cleared.length = 0;
-    bodyBytes = 15_000;
-    const socket = net.connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    let got = 0;
-    socket.on('data', (data) => {
-      got += data.length;
-    });
-    socket.write(get().repeat(3));
-    while (got < 3 * bodyBytes) await new Promise((resolve) => setTimeout(resolve, 5));
-    t.same(cleared, [true, true, true], 'with an answer before it in the cork');
-    socket.pause();
-    while (!cleared.includes(false) && cleared.length < 2_000) {
-      socket.write(get().repeat(2));
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    t.ok(cleared.includes(false), `after ${cleared.length} requests`);
-    t.equal(reader?.isClear({}), false, 'nor is what is gone');
-    bodyBytes = 0;
-    socket.destroy();
-  },
-);
-
-t.test('HeadReader.setDate() says what the next answer does', async (t) => {
-  const socket = net.connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  const told = async (seconds: number | undefined): Promise<string | undefined> => {
-    date = seconds;
-    socket.write(get());
-    const [head] = (await once(socket, 'data')) as [Buffer];
-    return /^Date: (.+)\r$/m.exec(head.toString('latin1'))?.[1];
-  };
-  const written = (seconds: number): string => new Date(seconds * 1_000).toUTCString();
-  const edges = [
-    '1999-12-31',
-    '2000-02-28',
-    '2000-02-29',
-    '2000-03-01',
-    '2024-12-31',
-    '2100-03-01',
-  ];
-  const times = edges.flatMap((day) => [0, 1, 86_399].map((s) => Date.parse(day) / 1_000 + s));
-  for (let i = 0; i < 500; i += 1) times.push(Math.floor(Math.random() * 2 ** 32));
-  for (const seconds of [1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, ...times]) {
-    const said = await told(seconds);
-    if (said !== written(seconds)) t.equal(said, written(seconds), String(seconds));
+    if (bytes > 0) t.ok(isOutsideKey(query, rules), `${target}: of no key, and it is one`);
+    if (bytes > 0) t.equal(target.length, '/a?'.length + bytes);
   }
-  const nowS = (): number => Math.floor(Date.now() / 1_000);
-  for (const seconds of [0, 2 ** 32, -1, 1.5, undefined]) {
-    await told(86_400);
-    const fromS = nowS();
-    const saidS = Date.parse((await told(seconds)) ?? '') / 1_000;
-    if (seconds !== undefined) t.ok(saidS >= fromS && saidS <= nowS(), `${seconds}: now`);
-  }
-  reader?.setDate({}, 1);
-  date = undefined;
-  socket.destroy();
 });
 
 t.test('HeadReader says hidden of what is no request', (t) => {
   for (const none of [{}, [], uws]) t.equal(reader?.look(none), HEAD.hidden);
   t.equal(reader?.text({}), undefined);
-  t.equal(reader?.connection({}), 0);
+  t.equal(reader?.clientData({}), -1);
   t.end();
 });
 

@@ -4,7 +4,12 @@
  * before its thread ends.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type HeadReader, newHeadReader, refuseConnections } from '../../../native/addon.js';
+import {
+  EARLIER,
+  newAnswerWriter,
+  newHeadReader,
+  refuseConnections,
+} from '../../../native/addon.js';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -14,11 +19,13 @@ import {
   uwsBinaryIsKnown,
 } from '../../../native/uws.js';
 import { GatewayError } from '../../errors.js';
+import { CLIENT_DATA } from '../../http/target.js';
+import { hitLead } from '../../rules/cache-status.js';
 import { ASKING_FIELDS, readRequest } from './request/client-request.js';
 import { countAnswer, logAnswer } from './accounting.js';
 import { answerTo } from './answer-to.js';
 import type { EdgeContext } from './context.js';
-import { HitPath } from './hit-path.js';
+import { HitPath, type UwsMemory } from './hit-path.js';
 import { LastAnswers } from './last-answers.js';
 import { refuse } from './answer/refusal.js';
 import { Responder } from './answer/responder.js';
@@ -41,7 +48,7 @@ export class EdgeServer {
   readonly #app: UwsApp;
   readonly #hits: HitPath | undefined;
   readonly #connections: Connections;
-  readonly #heads: HeadReader | undefined;
+  readonly #uwsMemory: UwsMemory | undefined;
   readonly #lastAnswers: LastAnswers;
   #listening: us_listen_socket | undefined;
   #port = 0;
@@ -54,9 +61,9 @@ export class EdgeServer {
     this.#uws = uws;
     this.#connections = connections;
     const isPlain = tls.cert === '';
-    this.#heads = uwsBinaryIsKnown() ? newHeadReader(ASKING_FIELDS, !isPlain) : undefined;
-    this.#lastAnswers = new LastAnswers(this.#heads);
-    this.#hits = this.#heads && new HitPath(context, this.#heads, this.#adopt);
+    this.#uwsMemory = uwsMemory(context, !isPlain);
+    this.#lastAnswers = new LastAnswers(this.#uwsMemory?.answers);
+    this.#hits = this.#uwsMemory && new HitPath(context, this.#uwsMemory, this.#adopt);
     this.#app = isPlain
       ? uws.App()
       : uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
@@ -128,9 +135,11 @@ export class EdgeServer {
     });
     this.#app.get('/*', (response, request) => {
       try {
-        if (this.#isOver(response)) return;
+        const earlier = this.#earlier(response);
+        if (this.#isOver(response, earlier)) return;
         // What is left while it drains goes the long way, where `Connection: close` is known.
-        if (this.#state === 'open' && this.#hits?.serve(response, request) === true) return;
+        if (this.#state === 'open' && this.#hits?.serve(response, request, earlier) === true)
+          return;
       } catch (reason) {
         this.#fault(response, reason);
         return;
@@ -139,9 +148,14 @@ export class EdgeServer {
     });
     this.#app.any('/*', (response, request) => {
       guard(() => {
-        if (!this.#isOver(response)) this.#handle(response, request);
+        if (!this.#isOver(response, this.#earlier(response))) this.#handle(response, request);
       });
     });
+  }
+
+  /** One of EARLIER. */
+  #earlier(response: HttpResponse): number {
+    return this.#uwsMemory?.answers.begin(response) ?? EARLIER.unknown;
   }
 
   /**
@@ -150,8 +164,8 @@ export class EdgeServer {
    * part of earlier ones that it holds back. Behind this turn: what was written in it is not with the
    * kernel before. With an answer owed, uWS drops the connection at the next request.
    */
-  #isOver(response: HttpResponse): boolean {
-    const clear = this.#heads === undefined || this.#heads.isClear(response);
+  #isOver(response: HttpResponse, earlier: number): boolean {
+    const clear = earlier !== EARLIER.some;
     if (clear && !this.#lastAnswers.has(response)) return false;
     if (!clear) this.#context.metrics.add('cutPipelined');
     let open = true;
@@ -221,7 +235,7 @@ export class EdgeServer {
   readonly #isDraining = (): boolean => this.#state !== 'open';
 
   readonly #setDate = (response: HttpResponse, seconds: number): void => {
-    this.#heads?.setDate(response, seconds);
+    this.#uwsMemory?.answers.setDate(response, seconds);
   };
 
   /** What a stop waits for until it is gone. */
@@ -247,7 +261,7 @@ export class EdgeServer {
   }
 
   #dispatch(response: HttpResponse, request: HttpRequest, responder: Responder): void {
-    const client = readRequest(request, this.#context.rules, this.#heads);
+    const client = readRequest(request, this.#context.rules, this.#uwsMemory?.heads);
     let answer: () => void;
     if ('error' in client) {
       responder.ending = client.ending ?? 'ours'; // what it may hide is not served
@@ -267,9 +281,18 @@ export class EdgeServer {
     if (responder.ending !== 'none') this.#lastAnswers.add(response);
     // Without the addon nobody knows what is held back on the connection, or that it is to end: uWS must
     // see an answer owed.
-    if (this.#heads !== undefined) answer();
+    if (this.#uwsMemory !== undefined) answer();
     else this.#later(responder, answer);
   }
+}
+
+/** Undefined without the addon, or where the binary of uWS is another one. */
+function uwsMemory(context: EdgeContext, tls: boolean): UwsMemory | undefined {
+  if (!uwsBinaryIsKnown()) return undefined;
+  const heads = newHeadReader(ASKING_FIELDS, CLIENT_DATA);
+  const { banks } = context.arena.pool;
+  const answers = newAnswerWriter(hitLead(context.config.cache.name), banks, tls);
+  return heads && answers && { heads, answers };
 }
 
 /** False: what failed did so behind the answer, which is whole. uWS throws then. */

@@ -2,7 +2,7 @@
  * The way of a plain hit: one look at the request, one look-up, one write. It stays
  * within a microsecond or two of JavaScript: no promise, no closure, no object per request.
  */
-import { HEAD, type HeadReader } from '../../../native/addon.js';
+import { type AnswerWriter, EARLIER, HEAD, type HeadReader } from '../../../native/addon.js';
 import type { HttpRequest, HttpResponse } from '../../../native/uws.js';
 import type { ArenaView } from '../../arena/arena.js';
 import type { Directory } from '../../arena/directory.js';
@@ -29,12 +29,19 @@ const TIMED_EVERY = 64;
  */
 const EXACT_BELOW_MS = 1_000;
 
+/** What uWS keeps and does not show. */
+export interface UwsMemory {
+  readonly heads: HeadReader; // with ASKING_FIELDS and CLIENT_DATA
+  readonly answers: AnswerWriter;
+}
+
 export class HitPath {
   readonly #context: EdgeContext;
   readonly #cells: Float64Array;
   readonly #prefixes: HostPrefixes | undefined; // where each host is cached apart
   readonly #looksWho: boolean;
   readonly #heads: HeadReader;
+  readonly #answers: AnswerWriter;
   readonly #adopt: (response: HttpResponse) => Responder;
   #count = 0;
   /** What the request at hand asks for. */
@@ -42,14 +49,15 @@ export class HitPath {
   #hash = 0;
   #unfinished: Responder | undefined; // of what the kernel took only part
 
-  /** `heads`: with ASKING_FIELDS. `adopt` takes over what cannot be written at once. */
+  /** `adopt` takes over what cannot be written at once. */
   constructor(
     context: EdgeContext,
-    heads: HeadReader,
+    uwsMemory: UwsMemory,
     adopt: (response: HttpResponse) => Responder,
   ) {
     const { key, origin } = context.config;
-    this.#heads = heads;
+    this.#heads = uwsMemory.heads;
+    this.#answers = uwsMemory.answers;
     this.#adopt = adopt;
     this.#context = context;
     this.#cells = context.metrics.cells;
@@ -57,8 +65,11 @@ export class HitPath {
     this.#looksWho = origin.credentials === 'send';
   }
 
-  /** True: answered. False: nothing was written, the request needs more thought. */
-  serve(response: HttpResponse, request: HttpRequest): boolean {
+  /**
+   * True: answered. False: nothing was written, the request needs more thought. `earlier`: as
+   * `AnswerWriter.begin` said.
+   */
+  serve(response: HttpResponse, request: HttpRequest, earlier: number): boolean {
     const timed = ++this.#count % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
     const path = request.getUrl();
@@ -67,7 +78,7 @@ export class HitPath {
     const bytes =
       (directory.metadata.flags & METADATA_FLAGS.plain) === 0
         ? this.#other(response, request, directory)
-        : this.#plain(response, directory);
+        : this.#plain(response, directory, earlier === EARLIER.none);
     if (bytes === undefined) return false;
     this.#bump(C.requests, 1);
     this.#bump(C.hits, 1);
@@ -86,7 +97,7 @@ export class HitPath {
     const prefix = this.#prefixes === undefined ? '' : this.#prefixes.of(request);
     if (prefix === undefined) return undefined;
     let directory = this.#approach(prefix + path);
-    const target = this.#targetOf(path, request.getQuery());
+    const target = this.#targetOf(path, request);
     if (target === undefined) return undefined;
     if (target !== path) directory = this.#approach(prefix + target);
     directory?.prefetchObject(this.#hash);
@@ -105,9 +116,12 @@ export class HitPath {
   }
 
   /** What a key has of a target. A path that is not in normal form is found to be nothing's. */
-  #targetOf(path: string, query: string | undefined): string | undefined {
-    if (query === undefined || query === '') return path;
+  #targetOf(path: string, request: HttpRequest): string | undefined {
+    const clientData = this.#heads.clientData(request);
+    if (clientData === 0) return path;
     const rules = this.#context.rules.key;
+    if (clientData > 0) return path.length + 1 + clientData > rules.maxUrl ? undefined : path;
+    const query = request.getQuery();
     if (path.length + 1 + query.length > rules.maxUrl) return undefined;
     if (isOutsideKey(query, rules)) return path;
     const target = normalizeTarget(path, query, rules);
@@ -126,7 +140,7 @@ export class HitPath {
   }
 
   /** Bytes sent; undefined when nothing was. The directory's metadata is guarded until then. */
-  #plain(response: HttpResponse, directory: Directory): number | undefined {
+  #plain(response: HttpResponse, directory: Directory, writable: boolean): number | undefined {
     const { metadata, view } = directory;
     const { clock } = this.#context;
     try {
@@ -135,6 +149,17 @@ export class HitPath {
       const { slot } = metadata;
       view.touch(slot); // early: it may have to come from memory
       const ageMs = Math.max(0, clock.coarse() - metadata.bornMs);
+      const { bodyBytes } = metadata;
+      if (writable && isSentAtOnce(metadata.fieldsBytes + bodyBytes)) {
+        response.endWithoutBody();
+        // Whole numbers: those take no memory.
+        this.#answers.writeHit(
+          metadata.line,
+          Math.floor(leftMs / 1_000),
+          Math.floor(ageMs / 1_000),
+        );
+        return bodyBytes;
+      }
       const body = directory.body();
       response.writeHeader(
         BLOCK_KEY,
@@ -142,7 +167,7 @@ export class HitPath {
       );
       const fields = metadata.fieldBytes();
       response.writeHeader(PUBLISHED_KEY, fields);
-      this.#heads.setDate(response, metadata.date);
+      this.#answers.setDate(response, metadata.date);
       if (!isSentAtOnce(fields.length + body.length)) {
         return this.#sendLarge(response, body, { arena: view, slot });
       }
@@ -178,7 +203,7 @@ export class HitPath {
     try {
       const block = body.hitBlock(clock.coarse());
       response.writeHeader(BLOCK_KEY, block);
-      this.#heads.setDate(response, object.date);
+      this.#answers.setDate(response, object.date);
       arena.touch(body.slot);
       if (!isSentAtOnce(block.length + body.view.length)) {
         return this.#sendLarge(response, body.view, { arena, slot: body.slot });

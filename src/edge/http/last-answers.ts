@@ -4,15 +4,15 @@
  * must not), and after a body whose end it did not look at closely. Known by where uWS keeps them, so
  * without the addon none is.
  */
-import type { HeadReader } from '../../../native/addon.js';
+import type { AnswerWriter } from '../../../native/addon.js';
 import type { HttpResponse } from '../../../native/uws.js';
 
 export class LastAnswers {
-  readonly #heads: HeadReader | undefined;
+  readonly #answers: AnswerWriter | undefined;
   readonly #connections = new Set<number>();
 
-  constructor(heads: HeadReader | undefined) {
-    this.#heads = heads;
+  constructor(answers: AnswerWriter | undefined) {
+    this.#answers = answers;
   }
 
   get size(): number {
@@ -21,18 +21,18 @@ export class LastAnswers {
 
   /** Nothing that comes on this connection from now on is served. */
   add(response: HttpResponse): void {
-    const connection = this.#heads?.connection(response) ?? 0;
+    const connection = this.#answers?.connection(response) ?? 0;
     if (connection !== 0) this.#connections.add(connection);
   }
 
   has(response: HttpResponse): boolean {
     if (this.#connections.size === 0) return false;
-    return this.#connections.has(this.#heads?.connection(response) ?? 0);
+    return this.#connections.has(this.#answers?.connection(response) ?? 0);
   }
 
   /** It is closed: another one may come to lie in its place. */
   remove(connection: HttpResponse): void {
     if (this.#connections.size === 0) return;
-    this.#connections.delete(this.#heads?.connection(connection) ?? 0);
+    this.#connections.delete(this.#answers?.connection(connection) ?? 0);
   }
 }

@@ -1,16 +1,18 @@
 import t, { type Test } from 'tap';
-import { type HeadReader, newHeadReader } from '../../../native/addon.js';
+import { EARLIER, newAnswerWriter, newHeadReader } from '../../../native/addon.js';
 import { loadUws } from '../../../native/uws.js';
 import { HitPath } from '../../../src/edge/http/hit-path.js';
 import { ASKING_FIELDS } from '../../../src/edge/http/request/client-request.js';
 import { Responder } from '../../../src/edge/http/answer/responder.js';
 import type { FieldLines } from '../../../src/http/fields.js';
 import type { Descriptor } from '../../../src/protocol/descriptor.js';
+import { hitLead } from '../../../src/rules/cache-status.js';
+import { CLIENT_DATA } from '../../../src/http/target.js';
 import { EdgeBench, type EdgeSettings } from '../../support/edge-bench.js';
 import { type RawAnswer, RawClient, rawGet } from '../../support/raw-client.js';
 import { until } from '../../support/shard.js';
 
-const heads = newHeadReader(ASKING_FIELDS, false);
+const heads = newHeadReader(ASKING_FIELDS, CLIENT_DATA);
 const addon = heads === undefined ? 'there is no addon' : false;
 const hitTest = (title: string, run: (t: Test) => Promise<void>): unknown =>
   t.test(title, { skip: addon }, run);
@@ -24,9 +26,13 @@ class HitBench extends EdgeBench {
   readonly adopted: Responder[] = [];
   port = 0;
 
-  static open(t: Test, settings: EdgeSettings = {}): HitBench {
+  /** `byCalls`: no answer is written in one call. */
+  static open(t: Test, settings: EdgeSettings = {}, byCalls = false): HitBench {
     const bench = new HitBench(t, settings);
-    const hits = new HitPath(bench.context, heads as HeadReader, (response) => {
+    const { banks } = bench.context.arena.pool;
+    const answers = newAnswerWriter(hitLead('headgate'), banks, false);
+    if (heads === undefined || answers === undefined) throw new Error('there is no addon');
+    const hits = new HitPath(bench.context, { heads, answers }, (response) => {
       const { guard } = bench.context;
       const responder = new Responder(response, { nowMs: 0, guard });
       bench.adopted.push(responder);
@@ -35,7 +41,9 @@ class HitBench extends EdgeBench {
     const uws = loadUws();
     const app = uws.App();
     app.get('/*', (response, request) => {
-      if (!hits.serve(response, request)) response.writeStatus('418').end('more thought');
+      const earlier = answers.begin(response);
+      if (!hits.serve(response, request, byCalls ? EARLIER.unknown : earlier))
+        response.writeStatus('418').end('more thought');
     });
     app.listen('127.0.0.1', 0, (socket) => {
       if (socket) bench.port = uws.us_socket_local_port(socket);
@@ -75,6 +83,51 @@ hitTest('HitPath answers from the directory, with nothing but one write', async 
   t.notOk(bench.guards(object));
   t.equal((await bench.get('/2.m4s')).status, 418);
   t.match(bench.counters, want, 'what is not answered is not counted');
+});
+
+hitTest("an answer in one call says what uWS's own calls say", async (t) => {
+  const benches = [HitBench.open(t), HitBench.open(t, {}, true)] as const;
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i)).toString('latin1');
+  const room = 14 * 1_024; // and what is larger takes calls anyway
+  const bodies = ['', 'x', bytes, 'y'.repeat(10_000), 'z'.repeat(room - 400), 'z'.repeat(room)];
+  const lives = ['max-age=5', 'max-age=100000', 'max-age=2147483648', 'max-age=1, immutable'];
+  const dates = ['Sat, 21 Nov 2026 00:00:00 GMT', 'Fri, 20 Nov 2026 23:59:59 GMT'];
+  let compared = 0;
+  for (const [i, body] of bodies.entries()) {
+    for (const [j, life] of lives.entries()) {
+      const key = `/${i}/${j}.m4s`;
+      const fields: FieldLines = [
+        ['cache-control', life],
+        ['date', dates[(i + j) % 2] ?? ''],
+        ['x-long', 'v'.repeat(i * j * 10)],
+      ];
+      for (const bench of benches) await bench.put(key, body, fields);
+      for (const laterMs of [0, 999, 1_001]) {
+        for (const bench of benches) bench.storage.nowMs += laterMs;
+        const [one, other] = await Promise.all(benches.map((bench) => bench.get(key)));
+        t.equal(one?.status, other?.status, `${key} ${laterMs} ms later`);
+        if (one?.status !== 200) continue;
+        compared += 1;
+        t.same([...one.fields].toSorted(), [...(other?.fields ?? [])].toSorted());
+        t.ok(one.body.equals(other?.body ?? Buffer.alloc(0)), 'the same bytes');
+      }
+    }
+  }
+  t.ok(compared > 30, String(compared));
+});
+
+hitTest('several answers in one call each go out whole, and in turn', async (t) => {
+  const bench = HitBench.open(t);
+  const bodies = [7_000, 1, 13_000, 500].map((bytes, i) => String(i).repeat(bytes));
+  for (const [i, body] of bodies.entries()) await bench.store(`/${i}.m4s`, body);
+  const client = await RawClient.open(bench.port);
+  const asked = bodies.map((_, i) => `GET /${i}.m4s HTTP/1.1\r\nHost: test\r\n\r\n`);
+  for (let round = 0; round < 5; round += 1) {
+    for (const one of asked) client.send(one);
+    for (const body of bodies) t.equal((await client.answer()).body.toString(), body);
+  }
+  client.close();
+  t.equal(bench.counters.hits, 5 * bodies.length);
 });
 
 hitTest('whoever asks for more than the object is not answered', async (t) => {

@@ -1,12 +1,12 @@
 import t from 'tap';
-import type { HeadReader } from '../../../native/addon.js';
+import type { AnswerWriter } from '../../../native/addon.js';
 import type { HttpResponse } from '../../../native/uws.js';
 import { LastAnswers } from '../../../src/edge/http/last-answers.js';
 
 const at = (connection: number): HttpResponse => ({ connection }) as unknown as HttpResponse;
 const heads = {
   connection: (response: object) => (response as { connection: number }).connection,
-} as HeadReader;
+} as AnswerWriter;
 
 t.test('LastAnswers knows a connection by its place until it is closed', (t) => {
   const lastAnswers = new LastAnswers(heads);

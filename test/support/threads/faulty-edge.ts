@@ -89,9 +89,9 @@ export default async function run(boot: EdgeBoot): Promise<void> {
 /** Wraps methods of the edge's classes in this thread. */
 function breakAtWill(index: number): void {
   const { serve } = HitPath.prototype;
-  HitPath.prototype.serve = function (response, request) {
+  HitPath.prototype.serve = function (response, request, earlier) {
     if (request.getUrl() === '/fault/hit-path') throw new Error('fault: on the hit path');
-    return serve.call(this, response, request);
+    return serve.call(this, response, request, earlier);
   };
   const { listen } = EdgeServer.prototype;
   EdgeServer.prototype.listen = async function (host, port) {

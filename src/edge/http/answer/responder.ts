@@ -34,7 +34,7 @@ export interface ResponderOptions {
   readonly guard: (run: () => void) => void;
   /** Asked when the head is written: whether the connection ends for reasons of ours. */
   readonly isLast?: () => boolean;
-  /** As `HeadReader.setDate`. Without it answers say when they are sent. */
+  /** As `AnswerWriter.setDate`. Without it answers say when they are sent. */
   readonly setDate?: (response: HttpResponse, seconds: number) => void;
 }
 

@@ -209,8 +209,7 @@ export class SliceReader implements AskHandler, Follower {
     // As `chunk`.
   }
 
-  /** False: it has gone. Its bytes stay until `close`. */
-  /** False: it has gone, or is not that slice, whatever its key says. */
+  /** Its bytes stay until `close`. False: it has gone, or is not that slice, whatever its key says. */
   #hold(object: LocalObject): boolean {
     const { arena, descriptor } = object;
     if (!isThat(this.#options.slice, descriptor)) return false;

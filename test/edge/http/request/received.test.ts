@@ -19,9 +19,7 @@ function reader(look: number, text?: string): HeadReader {
   return {
     look: () => look,
     text: () => text,
-    connection: () => 1,
-    isClear: () => true,
-    setDate: () => undefined,
+    clientData: () => 0,
   };
 }
 

@@ -1,0 +1,269 @@
+// What uWebSockets.js holds back of answers, the Date that it writes, and a plain hit's answer in one
+// call. Its own calls take each part as a JavaScript value and make a native one of it, which is most of
+// what a hit costs beside the kernel. Written to V8's own interface, as prefetch.cc is. Typed in
+// addon.ts, which also says for which binaries of uWebSockets.js this holds.
+#include <node.h>
+#include <sys/socket.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+#include "banks.h"
+#include "date.h"
+#include "uws_memory.h"
+
+namespace {
+
+using headgate::At;
+using headgate::kDateBytes;
+using v8::ArrayBuffer;
+using v8::Context;
+using v8::Exception;
+using v8::FunctionCallback;
+using v8::FunctionCallbackInfo;
+using v8::FunctionTemplate;
+using v8::Isolate;
+using v8::Local;
+using v8::String;
+using v8::Value;
+
+// What uWS writes of an answer without fields and body: the Date is between the two.
+constexpr char kStatusLine[] = "HTTP/1.1 200 OK\r\n";
+constexpr char kDateName[] = "Date: ";
+constexpr char kEnd[] = "\r\n\r\n";
+constexpr size_t kBareBytes = sizeof kStatusLine - 1 + sizeof kDateName - 1 + kDateBytes + sizeof kEnd - 1;
+
+// src/arena/metadata.ts: cells of four bytes by number, the last of eight; then the characters.
+constexpr size_t kSlot = 1;
+constexpr size_t kDateCell = 3;
+constexpr size_t kKeyBytes = 4;
+constexpr size_t kFieldsBytes = 5;
+constexpr size_t kBodyBytes = 8;
+constexpr size_t kMetadataBytes = 72;
+// src/arena/layout.ts
+constexpr uint64_t kLineBytes = 64;
+constexpr uint64_t kBlockBytes = 2'048;
+
+// What `begin` answers; addon.ts names them.
+constexpr int32_t kHeld = 0;
+constexpr int32_t kClear = 1;
+constexpr int32_t kWritable = 2;
+
+constexpr size_t kMaxLead = 512;
+constexpr size_t kMaxFrame = 256;  // of what is neither lead, fields nor body
+constexpr double kMaxInteger = 999'999'999'999'999;  // RFC 8941 section 3.3.1
+
+// A plain object, as its metadata says.
+struct Plain {
+  uint32_t date;
+  const char* fields;
+  size_t fields_bytes;
+  const char* body;
+  size_t body_bytes;
+};
+
+struct Writer {
+  bool tls = false;      // what connections speak
+  int64_t dated = -1;    // seconds since the epoch that `date` says
+  char date[kDateBytes];
+  char* loop = nullptr;  // of the request at hand, if nothing is corked there
+  size_t lead_bytes = 0;
+  char lead[kMaxLead];
+  headgate::Banks banks;
+
+  const char* DateOf(uint32_t told) {
+    const int64_t seconds = told == 0 ? headgate::NowSeconds() : told;
+    if (seconds != dated) {
+      headgate::WriteDate(date, seconds);
+      dated = seconds;
+    }
+    return date;
+  }
+
+  // False: there is none at `line`, or it does not fit what is corked.
+  bool Find(double line, Plain* found) const {
+    const char* metadata = banks.Find(line, kLineBytes);
+    if (metadata == nullptr) return false;
+    uint32_t cells[kMetadataBytes / sizeof(uint32_t)];
+    memcpy(cells, metadata, kMetadataBytes);
+    double body_bytes;
+    memcpy(&body_bytes, metadata + kBodyBytes * sizeof body_bytes, sizeof body_bytes);
+    found->date = cells[kDateCell];
+    found->fields = metadata + kMetadataBytes + cells[kKeyBytes];
+    found->fields_bytes = cells[kFieldsBytes];
+    found->body = banks.Find(cells[kSlot], kBlockBytes);
+    if (found->body == nullptr || !(body_bytes >= 0)) return false;
+    if (kMaxFrame + lead_bytes + found->fields_bytes + body_bytes > headgate::kCorkBytes) return false;
+    found->body_bytes = static_cast<size_t>(body_bytes);
+    return true;
+  }
+};
+static_assert(std::is_trivially_destructible_v<Writer>);
+
+// Text that grows where there is room for it.
+class Text {
+ public:
+  explicit Text(char* end) : end_(end) {}
+
+  void Append(const void* from, size_t length) {
+    memcpy(end_, from, length);
+    end_ += length;
+  }
+
+  template <size_t N>
+  void Append(const char (&word)[N]) {
+    Append(word, N - 1);
+  }
+
+  void Append(uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+      digits[--at] = static_cast<char>('0' + number % 10);
+      number /= 10;
+    } while (number > 0);
+    Append(digits + at, sizeof digits - at);
+  }
+
+  const char* end() const { return end_; }
+
+ private:
+  char* end_;
+};
+
+constexpr int kState = 0;  // internal fields of the object
+constexpr int kMemory = 1;
+
+void New(const FunctionCallbackInfo<Value>& call) {
+  if (!call.IsConstructCall()) return;
+  Isolate* isolate = call.GetIsolate();
+  // In memory that V8 frees with the object: a thread that ends runs no destructors.
+  const size_t bank_bytes = headgate::BankListBytes(call[1]);
+  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Writer) + bank_bytes);
+  auto* writer = new (memory->Data()) Writer();
+  call.This()->SetAlignedPointerInInternalField(kState, writer);
+  call.This()->SetInternalField(kMemory, memory);
+  const String::Utf8Value lead(isolate, call[0]);
+  if (lead.length() > 0 && static_cast<size_t>(lead.length()) <= kMaxLead) {
+    writer->lead_bytes = static_cast<size_t>(lead.length());
+    memcpy(writer->lead, *lead, writer->lead_bytes);
+  }
+  writer->banks = headgate::ReadBanks(isolate->GetCurrentContext(), call[1], writer + 1);
+  writer->tls = call[2]->IsTrue();
+}
+
+Writer& Of(const FunctionCallbackInfo<Value>& call) {
+  return *static_cast<Writer*>(call.This()->GetAlignedPointerFromInternalField(kState));
+}
+
+char* SocketOf(Local<Value> response) {
+  return static_cast<char*>(headgate::BehindOf(response));
+}
+
+// Where uWS keeps the connection of a response: a number that no other open connection has. 0: gone.
+void ConnectionOf(const FunctionCallbackInfo<Value>& call) {
+  call.GetReturnValue().Set(static_cast<double>(reinterpret_cast<uintptr_t>(SocketOf(call[0]))));
+}
+
+// Sends what is corked of earlier answers, as far as the kernel takes it. True: all of it.
+bool SendCorked(char* socket, char* loop) {
+  uint32_t& held = At<uint32_t>(loop, headgate::kCorkOffset);
+  char* buffer = At<char*>(loop, headgate::kCorkBuffer);
+  const int descriptor = At<int>(socket, headgate::kDescriptor);
+  const ssize_t sent = send(descriptor, buffer, held, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return false;
+  held -= static_cast<uint32_t>(sent);
+  memmove(buffer, buffer + sent, held);
+  return held == 0;
+}
+
+// Whether what was answered before on this connection is with the kernel, or is from now on.
+void Begin(const FunctionCallbackInfo<Value>& call) {
+  Writer& writer = Of(call);
+  writer.loop = nullptr;
+  char* socket = SocketOf(call[0]);
+  if (socket == nullptr) return call.GetReturnValue().Set(kHeld);
+  char* unsent = socket + (writer.tls ? headgate::kUnsentTls : headgate::kUnsent);
+  if (At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken)) {
+    return call.GetReturnValue().Set(kHeld);
+  }
+  char* loop = headgate::LoopOf(socket);
+  if (At<char*>(loop, headgate::kCorkedSocket) != socket) return call.GetReturnValue().Set(kClear);
+  if (At<uint32_t>(loop, headgate::kCorkOffset) > 0 && (writer.tls || !SendCorked(socket, loop))) {
+    return call.GetReturnValue().Set(kHeld);
+  }
+  writer.loop = loop;
+  call.GetReturnValue().Set(writer.lead_bytes > 0 && writer.banks.count > 0 ? kWritable : kClear);
+}
+
+// uWS makes the text anew each second, and writes it as an answer's body begins.
+void SetDate(const FunctionCallbackInfo<Value>& call) {
+  char* socket = SocketOf(call[0]);
+  if (socket == nullptr) return;
+  const uint32_t told = call[1]->IsUint32() ? call[1].As<v8::Uint32>()->Value() : 0;
+  memcpy(headgate::LoopOf(socket) + headgate::kDate, Of(call).DateOf(told), kDateBytes);
+}
+
+uint64_t SecondsAt(const FunctionCallbackInfo<Value>& call, int index) {
+  const double seconds = call[index]->IsNumber() ? call[index].As<v8::Number>()->Value() : 0;
+  return seconds > 0 ? static_cast<uint64_t>(std::fmin(seconds, kMaxInteger)) : 0;  // NaN: 0
+}
+
+bool IsBare(const char* begin, size_t length) {
+  return length == kBareBytes && memcmp(begin, kStatusLine, sizeof kStatusLine - 1) == 0;
+}
+
+// What uWS has written of an empty answer becomes this one. To uWS it is over, and is sent, as all that is
+// corked, when the request's handler returns.
+void WriteHit(const FunctionCallbackInfo<Value>& call) {
+  Writer& writer = Of(call);
+  char* loop = writer.loop;
+  writer.loop = nullptr;
+  const double line = call[0]->IsNumber() ? call[0].As<v8::Number>()->Value() : -1;
+  Plain plain;
+  if (loop == nullptr || !IsBare(At<char*>(loop, headgate::kCorkBuffer), At<uint32_t>(loop, headgate::kCorkOffset)) ||
+      !writer.Find(line, &plain)) {
+    Isolate* isolate = call.GetIsolate();
+    isolate->ThrowException(
+        Exception::Error(String::NewFromUtf8Literal(isolate, "writeHit: no bare answer, or no such object")));
+    return;
+  }
+  char* begin = At<char*>(loop, headgate::kCorkBuffer);
+  Text text(begin + sizeof kStatusLine - 1);
+  text.Append(writer.lead, writer.lead_bytes);
+  text.Append(SecondsAt(call, 1));
+  text.Append("\r\nAge: ");
+  text.Append(SecondsAt(call, 2));
+  text.Append("\r\nAccept-Ranges: ");
+  text.Append(plain.fields, plain.fields_bytes);
+  text.Append("\r\nDate: ");
+  text.Append(writer.DateOf(plain.date), kDateBytes);
+  text.Append("\r\nContent-Length: ");
+  text.Append(plain.body_bytes);
+  text.Append(kEnd);
+  text.Append(plain.body, plain.body_bytes);
+  At<uint32_t>(loop, headgate::kCorkOffset) = static_cast<uint32_t>(text.end() - begin);
+}
+
+}  // namespace
+
+NODE_MODULE_INIT() {
+  Isolate* isolate = context->GetIsolate();
+  const Local<FunctionTemplate> made = FunctionTemplate::New(isolate, New);
+  made->InstanceTemplate()->SetInternalFieldCount(2);
+  // Called on anything else, V8 throws a TypeError before we are asked.
+  const Local<v8::Signature> own = v8::Signature::New(isolate, made);
+  const auto method = [&](const char* name, FunctionCallback callback) {
+    made->PrototypeTemplate()->Set(isolate, name, FunctionTemplate::New(isolate, callback, {}, own));
+  };
+  method("connection", ConnectionOf);
+  method("setDate", SetDate);
+  method("begin", Begin);
+  method("writeHit", WriteHit);
+  const Local<String> name = String::NewFromUtf8(isolate, "AnswerWriter").ToLocalChecked();
+  exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
+}
