@@ -7,13 +7,11 @@ import { type HttpResponse, loadUws } from '../../native/uws.js';
 import { bodyOf } from './bodies.js';
 import { serveCalls } from './script.js';
 
-const SIZE = 4 * 1024 * 1024;
 const QUIET_MS = 1_000; // as long as the origin thinks
 const FIRST_BYTES = 4_096;
 
-const body = bodyOf(SIZE, 7);
-const first = body.subarray(0, FIRST_BYTES);
-const waiting = new Set<HttpResponse>();
+/** What each waits for. */
+const waiting = new Map<HttpResponse, Buffer>();
 let answeredNs = 0n;
 let timer: NodeJS.Timeout | undefined;
 
@@ -21,8 +19,9 @@ const app = loadUws().App();
 app.get('/ready', (response) => {
   response.writeStatus('404 Not Found').end();
 });
-app.get('/*', (response) => {
-  waiting.add(response);
+app.get('/herd/:size/:n', (response, request) => {
+  const [size, n] = [request.getParameter(0), request.getParameter(1)];
+  waiting.set(response, bodyOf(Number(size), Number(n)));
   response.onAborted(() => {
     waiting.delete(response);
   });
@@ -44,18 +43,18 @@ serveCalls({
 function answerAll(): void {
   timer = undefined;
   answeredNs = process.hrtime.bigint();
-  for (const response of waiting) {
+  for (const [response, body] of waiting) {
     response.cork(() => {
-      response.onWritable(() => goOn(response));
-      response.tryEnd(first, SIZE);
+      response.onWritable(() => goOn(response, body));
+      response.tryEnd(body.subarray(0, FIRST_BYTES), body.length);
     });
   }
-  for (const response of waiting) response.cork(() => goOn(response));
+  for (const [response, body] of waiting) response.cork(() => goOn(response, body));
   waiting.clear();
 }
 
 /** True: the kernel has taken all of it. */
-function goOn(response: HttpResponse): boolean {
-  const [ok] = response.tryEnd(body.subarray(response.getWriteOffset()), SIZE);
+function goOn(response: HttpResponse, body: Buffer): boolean {
+  const [ok] = response.tryEnd(body.subarray(response.getWriteOffset()), body.length);
   return ok;
 }
