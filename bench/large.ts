@@ -1,6 +1,6 @@
 /**
  * Question: what does a film that is larger than the cache do to what is hot, and how soon is a seek in it
- * answered? Hit ratio of the hot objects and time to the first byte of a seek, side by side with nginx's
+ * answered? Hit ratio of the hot objects and time to the first byte of a seek's body, side by side with nginx's
  * slice module.
  * Setup: server on core 0; origin and clients on core 1. 1 GiB of cache in the default configuration; 500
  * hot objects of 1 MiB, each asked for twice before, which 8 connections ask for evenly, 200 a second at most; a film of 6 GiB in

@@ -89,11 +89,15 @@ class Crowd {
       { port: this.#port, buffer: this.#buffer },
       {
         onHead: (status, length) => {
-          this.#firstByteMs.push(performance.now() - (this.#sentMs[index] ?? 0));
           const wanted = this.#group.requests[this.#wanted[index] ?? -1];
           if (status !== wanted?.status || length !== wanted.length) this.#failures += 1;
         },
-        onBody: () => true,
+        // Of the body: a head that comes before it shows nobody a picture.
+        onBody: (chunk, offset) => {
+          const isFirst = offset === 0 && chunk.length > 0;
+          if (isFirst) this.#firstByteMs.push(performance.now() - (this.#sentMs[index] ?? 0));
+          return true;
+        },
         onDone: () => {
           this.#answered(index);
         },
