@@ -10,6 +10,7 @@ import { Pins } from './pins.js';
 
 /** Below, the call costs more than it saves. */
 const NATIVE_COPY_BYTES = 1_024;
+const MAX_UINT32 = 2 ** 32 - 1;
 
 /** One bank, as bytes and as cells of numbers. */
 export interface BankView {
@@ -112,12 +113,14 @@ export class ArenaView {
 
   /** Bytes of the body that are in place; a reader may send up to here. */
   written(slot: number): number {
-    return Atomics.load(this.#records, slot * RECORD.cells + RECORD.written);
+    return Atomics.load(this.#records, slot * RECORD.cells + RECORD.written) >>> 0;
   }
 
   /** Owner only: bytes up to `bytes` are in place and will not change under this generation. */
   publishWritten(slot: number, bytes: number): void {
-    Atomics.store(this.#records, slot * RECORD.cells + RECORD.written, bytes);
+    // Of more than the cell holds, as much: messages tell whoever follows of the rest.
+    const said = Math.min(bytes, MAX_UINT32);
+    Atomics.store(this.#records, slot * RECORD.cells + RECORD.written, said | 0);
   }
 
   /** Owner only: makes every descriptor of the slot invalid and gives the new generation. */

@@ -56,6 +56,9 @@ export class Front {
       now,
       send,
       insist: (to, message) => mesh.reply(to, message),
+      flush: () => {
+        mesh.flush();
+      },
       isUp: (worker) => mesh.isUp(worker),
       arena,
       guard,

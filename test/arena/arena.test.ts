@@ -151,3 +151,14 @@ t.test('a lease is never held on a slot that is reused, under threads that race'
   t.ok(held > 0, `${held} of ${reuses} reuses had to wait for readers`);
   for (let slot = 0; slot < slots; slot += 1) t.equal(owner.leases(slot), 0, 'all given back');
 });
+
+t.test('ArenaView.written() of more than a cell holds is as much as it holds', (t) => {
+  const [arena] = views(t, 1) as [ArenaView];
+  for (const bytes of [0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
+    arena.publishWritten(0, bytes);
+    t.equal(arena.written(0), bytes);
+  }
+  arena.publishWritten(0, 2 ** 33);
+  t.equal(arena.written(0), 2 ** 32 - 1);
+  t.end();
+});

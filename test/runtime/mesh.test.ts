@@ -98,8 +98,10 @@ t.test(
     a.mesh.flush();
     a.mesh.send(1, 'y');
     t.same(batchOf(port2), ['x'], 'there already');
-    t.same(a.heard, [], 'what it told itself waits for its turn');
+    t.same(a.heard, [], 'what it told itself waits for who told it');
     await a.whenHeard(1);
+    t.equal(batchOf(port2), undefined, 'and comes before the end of the turn');
+    await new Promise((resolve) => setImmediate(resolve));
     t.same(batchOf(port2), ['y']);
     t.equal(receiveMessageOnPort(port2), undefined);
   },

@@ -87,6 +87,7 @@ export class AsksBench {
   readonly down = new Set<number>();
   readonly faults: unknown[] = [];
   nowMs = 0;
+  flushed = 0; // messages that had been sent when they were flushed last
   readonly asks = new Asks({
     shards: 4,
     workers: 2,
@@ -100,6 +101,9 @@ export class AsksBench {
     insist: (worker, message) => {
       this.sent.push({ worker, message });
       return !this.down.has(worker);
+    },
+    flush: () => {
+      this.flushed = this.sent.length;
     },
     isUp: (worker) => !this.down.has(worker),
     arena: this.arena,

@@ -170,6 +170,7 @@ export class EdgeBench {
           now,
           send,
           insist: send,
+          flush: () => undefined,
           isUp: () => true,
           arena,
           guard,

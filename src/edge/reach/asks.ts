@@ -20,6 +20,8 @@ export interface AsksOptions {
   readonly send: (worker: number, message: ToShard) => boolean;
   /** As `send`, also to a worker with much before it: for what has been promised to a client. */
   readonly insist: (worker: number, message: ToShard) => boolean;
+  /** What was sent goes out now rather than at the turn's end. */
+  readonly flush: () => void;
   /** False: its thread has ended and its successor is not there yet. */
   readonly isUp: (worker: number) => boolean;
   readonly arena: ArenaView;
@@ -173,7 +175,11 @@ export class Asks {
     const { id, shard, request } = ask;
     const worker = this.#workerOf(shard);
     if (!this.#options.isUp(worker)) return;
-    if (this.#options.send(worker, { kind: 'ask', id, shard, request })) return;
+    if (this.#options.send(worker, { kind: 'ask', id, shard, request })) {
+      // A seek's: in a turn there may be megabytes to be written to others.
+      if (request.slice !== undefined) this.#options.flush();
+      return;
+    }
     this.#each(this.#drop(ask, false), (member) => {
       member.refused('GW_MAILBOX_FULL', 'too many messages to one worker', 1);
     });

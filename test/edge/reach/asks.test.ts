@@ -248,3 +248,13 @@ t.test('Asks tells of who has left, and of credit, also a worker with much befor
   t.same(more, ['credit', 'cancel']);
   t.end();
 });
+
+t.test("Asks lets a slice's ask not wait for the end of the turn", (t) => {
+  const bench = new AsksBench();
+  bench.asks.ask(askFor('/v/1.m4s'), new Client(), true);
+  t.equal(bench.flushed, 0, 'others do, and go out together');
+  const slice = { first: 0, last: 9, total: 100, validator: '"v1"' };
+  bench.asks.ask(askFor('/v/film.mp4', { slice }), new Client(), true);
+  t.equal(bench.flushed, 2);
+  t.end();
+});
