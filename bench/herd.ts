@@ -111,7 +111,7 @@ async function stampede(contender: Contender, clients: number, hold: boolean): P
 
 /**
  * A server in service has met crowds before: compiled code and filled pools are part of the answer. It takes V8
- * tens of thousands of requests, and while it compiles it takes half of what these two cores can do.
+ * tens of thousands of requests, and while it compiles it takes a third of what these two cores can do.
  */
 async function warmUp(port: number): Promise<void> {
   for (const [n, { clients, size }] of WARM_UPS.entries()) {

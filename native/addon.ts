@@ -247,7 +247,7 @@ export function newHeadReader(
 }
 
 /**
- * `lead`: what comes before the first number of a hit, up to 512 bytes; `banks`: of the node's memory,
+ * `lead`: the Cache-Status of a hit up to its first number, up to 512 bytes; `banks`: of the node's memory,
  * which must live as long as the writer; `tls`: what the connections speak. Undefined without the addon.
  */
 export function newAnswerWriter(

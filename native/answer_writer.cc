@@ -1,7 +1,7 @@
 // What uWebSockets.js holds back of answers, the Date that it writes, and a plain hit's answer in one
 // call. Its own calls take each part as a JavaScript value and make a native one of it, which is most of
-// what a hit costs beside the kernel. Written to V8's own interface, as prefetch.cc is. Typed in
-// addon.ts, which also says for which binaries of uWebSockets.js this holds.
+// what a hit costs beside the kernel. Typed in addon.ts, which also says for which
+// binaries of uWebSockets.js this holds.
 #include <node.h>
 #include <sys/socket.h>
 
@@ -9,23 +9,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
-#include <type_traits>
 
 #include "banks.h"
 #include "date.h"
 #include "uws_memory.h"
+#include "v8_class.h"
 
 namespace {
 
 using headgate::At;
 using headgate::kDateBytes;
-using v8::ArrayBuffer;
-using v8::Context;
+using headgate::StateOf;
 using v8::Exception;
-using v8::FunctionCallback;
 using v8::FunctionCallbackInfo;
-using v8::FunctionTemplate;
 using v8::Isolate;
 using v8::Local;
 using v8::String;
@@ -49,9 +45,9 @@ constexpr uint64_t kLineBytes = 64;
 constexpr uint64_t kBlockBytes = 2'048;
 
 // What `begin` answers; addon.ts names them.
-constexpr int32_t kHeld = 0;
-constexpr int32_t kClear = 1;
-constexpr int32_t kWritable = 2;
+constexpr int32_t kSome = 0;
+constexpr int32_t kUnknown = 1;
+constexpr int32_t kNone = 2;
 
 constexpr size_t kMaxLead = 512;
 constexpr size_t kMaxFrame = 256;  // of what is neither lead, fields nor body
@@ -102,7 +98,6 @@ struct Writer {
     return true;
   }
 };
-static_assert(std::is_trivially_destructible_v<Writer>);
 
 // Text that grows where there is room for it.
 class Text {
@@ -135,18 +130,10 @@ class Text {
   char* end_;
 };
 
-constexpr int kState = 0;  // internal fields of the object
-constexpr int kMemory = 1;
-
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
   Isolate* isolate = call.GetIsolate();
-  // In memory that V8 frees with the object: a thread that ends runs no destructors.
-  const size_t bank_bytes = headgate::BankListBytes(call[1]);
-  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Writer) + bank_bytes);
-  auto* writer = new (memory->Data()) Writer();
-  call.This()->SetAlignedPointerInInternalField(kState, writer);
-  call.This()->SetInternalField(kMemory, memory);
+  auto* writer = headgate::NewState<Writer>(call, headgate::BankListBytes(call[1]));
   const String::Utf8Value lead(isolate, call[0]);
   if (lead.length() > 0 && static_cast<size_t>(lead.length()) <= kMaxLead) {
     writer->lead_bytes = static_cast<size_t>(lead.length());
@@ -154,10 +141,6 @@ void New(const FunctionCallbackInfo<Value>& call) {
   }
   writer->banks = headgate::ReadBanks(isolate->GetCurrentContext(), call[1], writer + 1);
   writer->tls = call[2]->IsTrue();
-}
-
-Writer& Of(const FunctionCallbackInfo<Value>& call) {
-  return *static_cast<Writer*>(call.This()->GetAlignedPointerFromInternalField(kState));
 }
 
 char* SocketOf(Local<Value> response) {
@@ -183,21 +166,21 @@ bool SendCorked(char* socket, char* loop) {
 
 // Whether what was answered before on this connection is with the kernel, or is from now on.
 void Begin(const FunctionCallbackInfo<Value>& call) {
-  Writer& writer = Of(call);
+  Writer& writer = StateOf<Writer>(call);
   writer.loop = nullptr;
   char* socket = SocketOf(call[0]);
-  if (socket == nullptr) return call.GetReturnValue().Set(kHeld);
+  if (socket == nullptr) return call.GetReturnValue().Set(kSome);
   char* unsent = socket + (writer.tls ? headgate::kUnsentTls : headgate::kUnsent);
   if (At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken)) {
-    return call.GetReturnValue().Set(kHeld);
+    return call.GetReturnValue().Set(kSome);
   }
   char* loop = headgate::LoopOf(socket);
-  if (At<char*>(loop, headgate::kCorkedSocket) != socket) return call.GetReturnValue().Set(kClear);
+  if (At<char*>(loop, headgate::kCorkedSocket) != socket) return call.GetReturnValue().Set(kUnknown);
   if (At<uint32_t>(loop, headgate::kCorkOffset) > 0 && (writer.tls || !SendCorked(socket, loop))) {
-    return call.GetReturnValue().Set(kHeld);
+    return call.GetReturnValue().Set(kSome);
   }
   writer.loop = loop;
-  call.GetReturnValue().Set(writer.lead_bytes > 0 && writer.banks.count > 0 ? kWritable : kClear);
+  call.GetReturnValue().Set(writer.lead_bytes > 0 && writer.banks.count > 0 ? kNone : kUnknown);
 }
 
 // uWS makes the text anew each second, and writes it as an answer's body begins.
@@ -205,7 +188,7 @@ void SetDate(const FunctionCallbackInfo<Value>& call) {
   char* socket = SocketOf(call[0]);
   if (socket == nullptr) return;
   const uint32_t told = call[1]->IsUint32() ? call[1].As<v8::Uint32>()->Value() : 0;
-  memcpy(headgate::LoopOf(socket) + headgate::kDate, Of(call).DateOf(told), kDateBytes);
+  memcpy(headgate::LoopOf(socket) + headgate::kDate, StateOf<Writer>(call).DateOf(told), kDateBytes);
 }
 
 uint64_t SecondsAt(const FunctionCallbackInfo<Value>& call, int index) {
@@ -220,20 +203,21 @@ bool IsBare(const char* begin, size_t length) {
 // What uWS has written of an empty answer becomes this one. To uWS it is over, and is sent, as all that is
 // corked, when the request's handler returns.
 void WriteHit(const FunctionCallbackInfo<Value>& call) {
-  Writer& writer = Of(call);
+  Writer& writer = StateOf<Writer>(call);
   char* loop = writer.loop;
   writer.loop = nullptr;
+  char* begin = loop == nullptr ? nullptr : At<char*>(loop, headgate::kCorkBuffer);
   const double line = call[0]->IsNumber() ? call[0].As<v8::Number>()->Value() : -1;
   Plain plain;
-  if (loop == nullptr || !IsBare(At<char*>(loop, headgate::kCorkBuffer), At<uint32_t>(loop, headgate::kCorkOffset)) ||
+  if (loop == nullptr || !IsBare(begin, At<uint32_t>(loop, headgate::kCorkOffset)) ||
       !writer.Find(line, &plain)) {
     Isolate* isolate = call.GetIsolate();
-    isolate->ThrowException(
-        Exception::Error(String::NewFromUtf8Literal(isolate, "writeHit: no bare answer, or no such object")));
+    isolate->ThrowException(Exception::Error(
+        String::NewFromUtf8Literal(isolate, "writeHit: no bare answer, or no such object")));
     return;
   }
-  char* begin = At<char*>(loop, headgate::kCorkBuffer);
   Text text(begin + sizeof kStatusLine - 1);
+  text.Append("Cache-Status: ");
   text.Append(writer.lead, writer.lead_bytes);
   text.Append(SecondsAt(call, 1));
   text.Append("\r\nAge: ");
@@ -252,18 +236,9 @@ void WriteHit(const FunctionCallbackInfo<Value>& call) {
 }  // namespace
 
 NODE_MODULE_INIT() {
-  Isolate* isolate = context->GetIsolate();
-  const Local<FunctionTemplate> made = FunctionTemplate::New(isolate, New);
-  made->InstanceTemplate()->SetInternalFieldCount(2);
-  // Called on anything else, V8 throws a TypeError before we are asked.
-  const Local<v8::Signature> own = v8::Signature::New(isolate, made);
-  const auto method = [&](const char* name, FunctionCallback callback) {
-    made->PrototypeTemplate()->Set(isolate, name, FunctionTemplate::New(isolate, callback, {}, own));
-  };
-  method("connection", ConnectionOf);
-  method("setDate", SetDate);
-  method("begin", Begin);
-  method("writeHit", WriteHit);
-  const Local<String> name = String::NewFromUtf8(isolate, "AnswerWriter").ToLocalChecked();
-  exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
+  headgate::ExportClass(context, exports, "AnswerWriter", New,
+                        {{"connection", ConnectionOf},
+                         {"setDate", SetDate},
+                         {"begin", Begin},
+                         {"writeHit", WriteHit}});
 }

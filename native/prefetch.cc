@@ -1,26 +1,19 @@
 // Prefetch instructions for what a hit is about to read. A load would bring a line as well, but the
-// processor goes on only so far without its value; behind a prefetch it goes on. Written to V8's
-// own interface, not Node-API: such a call costs 10 ns instead of 60, and a hit makes two. Typed in
-// addon.ts.
+// processor goes on only so far without its value; behind a prefetch it goes on. A hit
+// makes two calls. Typed in addon.ts.
 #include <node.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
-#include <type_traits>
 
 #include "banks.h"
+#include "v8_class.h"
 
 namespace {
 
-using v8::ArrayBuffer;
-using v8::FunctionCallback;
+using headgate::StateOf;
 using v8::FunctionCallbackInfo;
-using v8::FunctionTemplate;
-using v8::Isolate;
-using v8::Local;
-using v8::String;
 using v8::Value;
 
 constexpr size_t kLineBytes = 64;
@@ -64,23 +57,14 @@ struct Prefetcher {
     return 0;
   }
 };
-static_assert(std::is_trivially_destructible_v<Prefetcher>);
-
-constexpr int kState = 0;  // internal fields of the object
-constexpr int kMemory = 1;
 
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
-  Isolate* isolate = call.GetIsolate();
-  // In memory that V8 frees with the object: a thread that ends runs no destructors.
-  const size_t bank_bytes = headgate::BankListBytes(call[1]);
-  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Prefetcher) + bank_bytes);
-  auto* state = new (memory->Data()) Prefetcher();
-  call.This()->SetAlignedPointerInInternalField(kState, state);
-  call.This()->SetInternalField(kMemory, memory);
+  auto* state = headgate::NewState<Prefetcher>(call, headgate::BankListBytes(call[1]));
   const headgate::Bytes table = headgate::BytesOf(call[0]);
   const headgate::Bytes visits = headgate::BytesOf(call[2]);
-  const headgate::Banks banks = headgate::ReadBanks(isolate->GetCurrentContext(), call[1], state + 1);
+  const auto context = call.GetIsolate()->GetCurrentContext();
+  const headgate::Banks banks = headgate::ReadBanks(context, call[1], state + 1);
   if (table.length < kCells * sizeof(uint32_t) || visits.length == 0 || banks.count == 0) return;
   state->table = reinterpret_cast<const uint32_t*>(table.begin);
   state->mask = static_cast<uint32_t>(table.length / (kCells * sizeof(uint32_t))) - 1;
@@ -89,21 +73,17 @@ void New(const FunctionCallbackInfo<Value>& call) {
   state->banks = banks;
 }
 
-const Prefetcher& Of(const FunctionCallbackInfo<Value>& call) {
-  return *static_cast<Prefetcher*>(call.This()->GetAlignedPointerFromInternalField(kState));
-}
-
 uint32_t HashOf(const FunctionCallbackInfo<Value>& call) {
   return call[0]->IsInt32() ? static_cast<uint32_t>(call[0].As<v8::Int32>()->Value()) : 0;
 }
 
 void PrefetchEntry(const FunctionCallbackInfo<Value>& call) {
-  const Prefetcher& of = Of(call);
+  const Prefetcher& of = StateOf<Prefetcher>(call);
   if (of.table != nullptr) __builtin_prefetch(of.EntryOf(HashOf(call)));
 }
 
 void PrefetchObject(const FunctionCallbackInfo<Value>& call) {
-  const Prefetcher& of = Of(call);
+  const Prefetcher& of = StateOf<Prefetcher>(call);
   const headgate::Banks& banks = of.banks;
   if (banks.count == 0) return;
   const uint64_t line = of.LineOf(HashOf(call));
@@ -123,16 +103,6 @@ void PrefetchObject(const FunctionCallbackInfo<Value>& call) {
 }  // namespace
 
 NODE_MODULE_INIT() {
-  Isolate* isolate = context->GetIsolate();
-  const Local<FunctionTemplate> made = FunctionTemplate::New(isolate, New);
-  made->InstanceTemplate()->SetInternalFieldCount(2);
-  // Called on anything else, V8 throws a TypeError before we are asked.
-  const Local<v8::Signature> own = v8::Signature::New(isolate, made);
-  const auto method = [&](const char* name, FunctionCallback callback) {
-    made->PrototypeTemplate()->Set(isolate, name, FunctionTemplate::New(isolate, callback, {}, own));
-  };
-  method("entry", PrefetchEntry);
-  method("object", PrefetchObject);
-  const Local<String> name = String::NewFromUtf8(isolate, "Prefetcher").ToLocalChecked();
-  exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
+  headgate::ExportClass(context, exports, "Prefetcher", New,
+                        {{"entry", PrefetchEntry}, {"object", PrefetchObject}});
 }

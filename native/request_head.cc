@@ -1,26 +1,21 @@
 // A request's head where uWebSockets.js has parsed it. Its own calls end at the first empty field name,
 // decode bytes above ASCII as UTF-8, and trim them off both ends of a value; here lies what the client
-// has sent. Written to V8's own interface, as prefetch.cc is, because each hit asks. Typed in addon.ts,
-// which also says for which binaries of uWebSockets.js this holds.
+// has sent. Typed in addon.ts, which also says for which binaries of uWebSockets.js this holds.
 #include <node.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
-#include <type_traits>
 
 #include "uws_memory.h"
+#include "v8_class.h"
 
 namespace {
 
+using headgate::StateOf;
 using v8::Array;
-using v8::ArrayBuffer;
 using v8::Context;
-using v8::FunctionCallback;
 using v8::FunctionCallbackInfo;
-using v8::FunctionTemplate;
-using v8::Isolate;
 using v8::Local;
 using v8::NewStringType;
 using v8::String;
@@ -84,7 +79,6 @@ struct Reader {
   Names asking;      // fields that make a head special
   Names parameters;  // of client data
 };
-static_assert(std::is_trivially_destructible_v<Reader>);
 
 template <size_t N>
 bool Is(const Text& text, const char (&word)[N]) {
@@ -156,9 +150,6 @@ size_t CountOf(const Line* lines) {
   return count < kMaxLines && count > 1 ? count : 0;
 }
 
-constexpr int kState = 0;  // internal fields of the object
-constexpr int kMemory = 1;
-
 void Read(Local<Context> context, Local<Value> list, Names* names) {
   if (!list->IsArray()) return;
   const Local<Array> array = list.As<Array>();
@@ -172,19 +163,10 @@ void Read(Local<Context> context, Local<Value> list, Names* names) {
 
 void New(const FunctionCallbackInfo<Value>& call) {
   if (!call.IsConstructCall()) return;
-  Isolate* isolate = call.GetIsolate();
-  const Local<Context> context = isolate->GetCurrentContext();
-  // In memory that V8 frees with the object: a thread that ends runs no destructors.
-  const Local<ArrayBuffer> memory = ArrayBuffer::New(isolate, sizeof(Reader));
-  auto* reader = new (memory->Data()) Reader();
-  call.This()->SetAlignedPointerInInternalField(kState, reader);
-  call.This()->SetInternalField(kMemory, memory);
+  const Local<Context> context = call.GetIsolate()->GetCurrentContext();
+  auto* reader = headgate::NewState<Reader>(call);
   Read(context, call[0], &reader->asking);
   Read(context, call[1], &reader->parameters);
-}
-
-const Reader& Of(const FunctionCallbackInfo<Value>& call) {
-  return *static_cast<const Reader*>(call.This()->GetAlignedPointerFromInternalField(kState));
 }
 
 int32_t Look(const Reader& reader, const Line* lines) {
@@ -205,7 +187,7 @@ int32_t Look(const Reader& reader, const Line* lines) {
 
 void Look(const FunctionCallbackInfo<Value>& call) {
   const Line* lines = LinesOf(call[0]);
-  call.GetReturnValue().Set(lines == nullptr ? kHidden : Look(Of(call), lines));
+  call.GetReturnValue().Set(lines == nullptr ? kHidden : Look(StateOf<Reader>(call), lines));
 }
 
 // As CLEAN_QUERY in src/http/target.ts. Without a way out of the loop, so that it takes many at a time.
@@ -239,7 +221,7 @@ void ClientDataOf(const FunctionCallbackInfo<Value>& call) {
   const char* mark = static_cast<const char*>(memchr(target.begin, '?', target.length));
   if (mark == nullptr || mark + 1 == target.end()) return call.GetReturnValue().Set(0);
   const Text query{static_cast<size_t>(target.end() - mark - 1), mark + 1};
-  const bool outside = IsClientData(Of(call).parameters, query);
+  const bool outside = IsClientData(StateOf<Reader>(call).parameters, query);
   call.GetReturnValue().Set(outside ? static_cast<int32_t>(query.length) : kOtherQuery);
 }
 
@@ -260,18 +242,6 @@ void TextOf(const FunctionCallbackInfo<Value>& call) {
 }  // namespace
 
 NODE_MODULE_INIT() {
-  Isolate* isolate = context->GetIsolate();
-  const Local<FunctionTemplate> made = FunctionTemplate::New(isolate, New);
-  made->InstanceTemplate()->SetInternalFieldCount(2);
-  // Called on anything else, V8 throws a TypeError before we are asked.
-  const Local<v8::Signature> own = v8::Signature::New(isolate, made);
-  const auto method = [&](const char* name, FunctionCallback callback) {
-    const Local<String> key = String::NewFromUtf8(isolate, name).ToLocalChecked();
-    made->PrototypeTemplate()->Set(key, FunctionTemplate::New(isolate, callback, {}, own));
-  };
-  method("look", Look);
-  method("text", TextOf);
-  method("clientData", ClientDataOf);
-  const Local<String> name = String::NewFromUtf8(isolate, "HeadReader").ToLocalChecked();
-  exports->Set(context, name, made->GetFunction(context).ToLocalChecked()).Check();
+  headgate::ExportClass(context, exports, "HeadReader", New,
+                        {{"look", Look}, {"text", TextOf}, {"clientData", ClientDataOf}});
 }

@@ -36,21 +36,21 @@ export function cacheStatus(name: string, item: CacheStatusItem): string {
 }
 
 /** By name of the cache; a process has one. */
-const hits = new Map<string, string>();
+const hitLeads = new Map<string, string>();
 
-/** The field of a hit up to the seconds of freshness left. */
+/** As `cacheStatus` of a hit, up to the seconds of freshness left: what never changes of it is made once. */
 export function hitLead(name: string): string {
-  return `Cache-Status: ${cacheStatus(name, { hit: true })}; ttl=`;
-}
-
-/** As `cacheStatus` of a hit with so many seconds of freshness left; what never changes of it is made once. */
-export function hitStatus(name: string, ttlS: number): string {
-  let lead = hits.get(name);
+  let lead = hitLeads.get(name);
   if (lead === undefined) {
     lead = `${cacheStatus(name, { hit: true })}; ttl=`;
-    hits.set(name, lead);
+    hitLeads.set(name, lead);
   }
-  return `${lead}${integer(ttlS)}`;
+  return lead;
+}
+
+/** As `cacheStatus` of a hit with so many seconds of freshness left. */
+export function hitStatus(name: string, ttlS: number): string {
+  return `${hitLead(name)}${integer(ttlS)}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { EARLIER, newAnswerWriter } from '../../native/addon.js';
 import { loadUws, uwsBinaryIsKnown } from '../../native/uws.js';
 
 const uws = loadUws();
-const writer = newAnswerWriter('Cache-Status: x; hit; ttl=', [], false);
+const writer = newAnswerWriter('x; hit; ttl=', [], false);
 
 const cleared: boolean[] = [];
 let bodyBytes = 0;

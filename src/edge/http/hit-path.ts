@@ -150,7 +150,8 @@ export class HitPath {
       view.touch(slot); // early: it may have to come from memory
       const ageMs = Math.max(0, clock.coarse() - metadata.bornMs);
       const { bodyBytes } = metadata;
-      if (writable && isSentAtOnce(metadata.fieldsBytes + bodyBytes)) {
+      const atOnce = isSentAtOnce(metadata.fieldsBytes + bodyBytes);
+      if (writable && atOnce) {
         response.endWithoutBody();
         // Whole numbers: those take no memory.
         this.#answers.writeHit(
@@ -165,12 +166,9 @@ export class HitPath {
         BLOCK_KEY,
         `${hitStatus(this.#context.config.cache.name, leftMs / 1_000)}\r\nAge: ${Math.floor(ageMs / 1_000)}`,
       );
-      const fields = metadata.fieldBytes();
-      response.writeHeader(PUBLISHED_KEY, fields);
+      response.writeHeader(PUBLISHED_KEY, metadata.fieldBytes());
       this.#answers.setDate(response, metadata.date);
-      if (!isSentAtOnce(fields.length + body.length)) {
-        return this.#sendLarge(response, body, { arena: view, slot });
-      }
+      if (!atOnce) return this.#sendLarge(response, body, { arena: view, slot });
       response.end(body);
       return body.length;
     } finally {

@@ -4,12 +4,12 @@ import type { HttpResponse } from '../../../native/uws.js';
 import { LastAnswers } from '../../../src/edge/http/last-answers.js';
 
 const at = (connection: number): HttpResponse => ({ connection }) as unknown as HttpResponse;
-const heads = {
+const answers = {
   connection: (response: object) => (response as { connection: number }).connection,
 } as AnswerWriter;
 
 t.test('LastAnswers knows a connection by its place until it is closed', (t) => {
-  const lastAnswers = new LastAnswers(heads);
+  const lastAnswers = new LastAnswers(answers);
   t.equal(lastAnswers.has(at(8)), false);
   lastAnswers.add(at(8));
   t.equal(lastAnswers.has(at(8)), true, 'another response on the same connection');
@@ -23,7 +23,7 @@ t.test('LastAnswers knows a connection by its place until it is closed', (t) => 
 });
 
 t.test('LastAnswers knows none that is gone, and none without the addon', (t) => {
-  const lastAnswers = new LastAnswers(heads);
+  const lastAnswers = new LastAnswers(answers);
   lastAnswers.add(at(0));
   t.equal(lastAnswers.size, 0);
   const blind = new LastAnswers(undefined);
