@@ -120,7 +120,7 @@ class Node implements RunningHeadgate {
   async start(): Promise<void> {
     const { listen, admin } = this.#config;
     try {
-      this.#port = await freePort(listen.host, listen.port);
+      if (listen.port !== 0) await freePort(listen.host, listen.port); // before anything is started
       if (admin.listen !== false) {
         this.#admin = await startAdmin({
           listen: admin.listen,
@@ -130,11 +130,11 @@ class Node implements RunningHeadgate {
           log: this.#log,
         });
       }
-      await this.#supervisor.start(listen.host, this.#port);
+      this.#port = await this.#supervisor.start(listen.host, listen.port);
       this.#phase = 'ready';
     } catch (reason) {
       await this.stop('start failed');
-      throw await explainPort(listen.host, this.#port || listen.port, reason);
+      throw await explainPort(listen.host, listen.port, reason);
     }
   }
 

@@ -18,6 +18,7 @@ import type { EdgeBoot } from '../worker/edge-boot.js';
 import type { WorkerState } from './gateway-control.js';
 import { Heartbeats, HUNG_MS, LOOK_MS } from './heartbeats.js';
 import type { LastResort } from './last-resort.js';
+import { freePort } from './listen-port.js';
 import { Mourning } from './mourning.js';
 import { Orders } from './orders.js';
 import type { WorkerPool } from './worker-pool.js';
@@ -84,7 +85,10 @@ export class Supervisor {
     });
   }
 
-  /** All workers listen when this resolves. */
+  /**
+   * All workers listen when this resolves, on the port that it gives. For 0 one is found when they are ready to:
+   * a free port is anybody's meanwhile.
+   */
   async start(host: string, port: number): Promise<number> {
     this.#watch = setInterval(() => {
       this.#look();
@@ -93,7 +97,7 @@ export class Supervisor {
       this.#slots.map((slot) => this.#during(slot, 'start', this.#launch(slot, false))),
     );
     for (const slot of this.#slots) this.#joinPeers(slot, (peer) => peer.index < slot.index);
-    this.#address = { host, port };
+    this.#address = { host, port: port === 0 ? await freePort(host, port) : port };
     await Promise.all(this.#slots.map((slot) => this.#during(slot, 'listen', this.#listen(slot))));
     return this.#address.port;
   }

@@ -61,17 +61,32 @@ t.test(
   },
 );
 
+t.test('Supervisor.start() has all workers listen on one port, and finds it for 0', async (t) => {
+  const told = await running(t, 2);
+  t.same([told.port, told.pool.of(0).listensOn, told.pool.of(1).listensOn], [8080, 8080, 8080]);
+  const { pool, port } = await running(t, 2, { port: 0 });
+  t.ok(port > 0);
+  t.same([pool.of(0).listensOn, pool.of(1).listensOn], [port, port]);
+});
+
 async function running(
   t: Test,
   workers: number,
   {
     more = [],
+    port = 8080,
     onHopeless = (reason) => t.fail(reason.message),
   }: {
     more?: readonly { path: string; value: string; name: string }[];
+    port?: number;
     onHopeless?: (reason: GatewayError) => void;
   } = {},
-): Promise<{ pool: FakePool; supervisor: Supervisor; beat: (worker: number) => void }> {
+): Promise<{
+  pool: FakePool;
+  supervisor: Supervisor;
+  port: number;
+  beat: (worker: number) => void;
+}> {
   const flags = [
     ...more,
     { path: 'workers', value: String(workers), name: '--workers' },
@@ -97,10 +112,10 @@ async function running(
     clearInterval(alive);
     await supervisor.stop(0);
   });
-  await supervisor.start('127.0.0.1', 8080);
   return {
     pool,
     supervisor,
+    port: await supervisor.start('127.0.0.1', port),
     beat: (worker) => {
       new WorkerMetrics(metrics, worker).add('beats');
     },

@@ -11,6 +11,7 @@ export class FakeWorker {
   #onMessage: () => void = () => undefined;
   readonly ended: Promise<void>;
   die: () => void = () => undefined;
+  listensOn = 0; // what it was told
 
   /** `silent`: never says that it is ready. */
   constructor({ control }: EdgeBoot, silent: boolean) {
@@ -22,7 +23,10 @@ export class FakeWorker {
       };
       control.on('message', (message: ToWorker) => {
         this.#heard.push(message);
-        if (message.kind === 'listen') this.say({ kind: 'listening', port: message.port });
+        if (message.kind === 'listen') {
+          this.listensOn = message.port;
+          this.say({ kind: 'listening', port: message.port });
+        }
         if (message.kind === 'stop') this.say({ kind: 'drained' });
         if (message.kind === 'peer') message.port.close();
         if (message.kind === 'end') {
