@@ -21,6 +21,8 @@ interface Addon {
     receiveBufferBytes: number,
   ): number;
   refuseConnections(localPort: number): number;
+  isOpenForWriting(descriptor: number): boolean | undefined;
+  writesEnd(descriptor: number): Promise<void> | undefined;
 }
 
 interface Ending {
@@ -204,6 +206,25 @@ export function setListenSocketBuffers(settings: {
  */
 export function refuseConnections(localPort: number): number {
   return addon?.refuseConnections(localPort) ?? 0;
+}
+
+/**
+ * Whether anybody has the file open for writing, or mapped so. `descriptor` must only read. Whoever opens
+ * it at that very moment waits for a microsecond; who does so with O_NONBLOCK is refused then.
+ * @returns undefined where that cannot be asked: without the addon, of a file that is not ours (a
+ * process with CAP_LEASE may ask of any), on a file system without leases
+ */
+export function isOpenForWriting(descriptor: number): boolean | undefined {
+  return addon?.isOpenForWriting(descriptor);
+}
+
+/**
+ * Resolves when each write(2) that goes on in the file just now has returned; for as long a thread of
+ * libuv's is taken, so no more than two wait at once.
+ * @returns undefined without the addon, and when two wait
+ */
+export function writesEnd(descriptor: number): Promise<void> | undefined {
+  return addon?.writesEnd(descriptor);
 }
 
 /**

@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "headgate",
-      "sources": ["headgate_addon.cc"],
+      "sources": ["headgate_addon.cc", "file_writers.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2"],

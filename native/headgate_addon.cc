@@ -4,6 +4,8 @@
 // and answers false or nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
+#include "file_writers.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -223,6 +225,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));
   exports.Set("refuseConnections", Napi::Function::New(env, RefuseConnections));
+  exports.Set("isOpenForWriting", Napi::Function::New(env, headgate::IsOpenForWriting));
+  exports.Set("writesEnd", Napi::Function::New(env, headgate::WritesEnd));
   return exports;
 }
 

@@ -20,6 +20,7 @@ import {
   wantedRange,
 } from './file-representation.js';
 import { type FileState, hiddenForMs } from './file-state.js';
+import { writersAtRest } from './file-writers.js';
 import { Gate } from './gate.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
 import { bodyOf, plainAnswer } from '../plain-answer.js';
@@ -117,7 +118,9 @@ class DirectoryOrigin implements Origin {
         state = await handle.stat({ bigint: true });
       }
       const hidden = hiddenForMs(state, this.#wallMs()) > 0;
-      const about = describeFile(path, state, this.#wallMs());
+      // After the look at its state: what begins to write from then on, the look behind the reading tells.
+      const open = (await writersAtRest(handle.fd)) ?? false;
+      const about = describeFile(path, state, { dateMs: this.#wallMs(), open });
       const answer = this.#planned(request, about);
       if (!('region' in answer)) return answer;
       const opening = await readOpening(handle, state, answer.region);

@@ -23,9 +23,13 @@ export interface Representation {
   readonly lines: FieldLines; // of every answer about it, 304 included
 }
 
-/** What is said of a file in that state, at that time. */
-export function describeFile(path: string, state: FileState, dateMs: number): Representation {
-  const settled = isSettled(state, dateMs);
+/** What is said of a file in that state, at that time; `open`: somebody has it open for writing. */
+export function describeFile(
+  path: string,
+  state: FileState,
+  { dateMs, open }: { readonly dateMs: number; readonly open: boolean },
+): Representation {
+  const settled = isSettled(state, dateMs, open);
   const etag = entityTag(state, settled);
   const modifiedMs = Number(state.mtimeNs / 1_000_000n);
   const lastModifiedMs = settled ? Math.min(modifiedMs, dateMs) : undefined; // RFC 9110 section 8.8.2.1

@@ -6,7 +6,9 @@
 import type { BigIntStats } from 'node:fs';
 
 /** A file that was written to so lately may be at it again: no strong tag, and kept for a moment only. */
-export const SETTLE_MS = 2_000;
+const SETTLE_MS = 2_000;
+/** Who has it open for writing is given longer: an upload may stand still. After that, somebody forgot to close it. */
+const WRITER_MS = 60_000;
 /** Twice the longest tick there is on Linux (CONFIG_HZ=100). */
 const TICK_MS = 20;
 
@@ -27,9 +29,13 @@ export function hiddenForMs({ ctimeNs }: FileState, wallMs: number): number {
   return agoMs < TICK_MS ? TICK_MS - agoMs : 0;
 }
 
-/** A ctime in the future is of no use: it may be now. An mtime there was chosen by somebody. */
-export function isSettled({ mtimeNs, ctimeNs }: FileState, wallMs: number): boolean {
-  return wallMs - toMs(ctimeNs) >= SETTLE_MS && Math.abs(wallMs - toMs(mtimeNs)) >= SETTLE_MS;
+/**
+ * `open`: somebody has it open for writing. A ctime in the future is of no use: it may be now. An mtime
+ * there was chosen by somebody.
+ */
+export function isSettled({ mtimeNs, ctimeNs }: FileState, wallMs: number, open: boolean): boolean {
+  const quietMs = open ? WRITER_MS : SETTLE_MS;
+  return wallMs - toMs(ctimeNs) >= quietMs && Math.abs(wallMs - toMs(mtimeNs)) >= quietMs;
 }
 
 /**

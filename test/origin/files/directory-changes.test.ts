@@ -1,6 +1,7 @@
 /** Files that are written to while they are read, by the file system's own clock. */
-import { appendFileSync, chmodSync, linkSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { appendFileSync, chmodSync, linkSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
@@ -24,9 +25,9 @@ interface Place {
 
 function place(t: Test): Place {
   const root = t.testdir();
-  const open = (aheadMs: number): Origin =>
+  const openAt = (aheadMs: number): Origin =>
     openDirectoryOrigin({ root, name: 'files', clock: { wall: () => Date.now() + aheadMs } });
-  return { root, origin: open(0), rested: open(RESTED_MS) };
+  return { root, origin: openAt(0), rested: openAt(RESTED_MS) };
 }
 
 /** Resolves once it writes; the result ends it. */
@@ -107,6 +108,39 @@ t.test('a larger file copied over the one that is read is never taken for it', a
       t.equal(late, bytes > 256 * KIB ? 'cut' : '', 'its head has gone out');
     }
   }
+});
+
+t.test('a file is read when the write(2) that goes on in it has ended', async (t) => {
+  const { root, origin, rested } = place(t);
+  const path = join(root, 'a.m4s');
+  for (const reader of [origin, rested]) {
+    writeFileSync(path, told(1, 320));
+    const writer = await open(path, 'w');
+    const whole = Buffer.alloc(256 * KIB * KIB, 'x'); // a second for the kernel, and one call
+    const written = writer.write(whole);
+    while (statSync(path).size === 0) await new Promise((resolve) => setImmediate(resolve));
+    const leaving = new AbortController();
+    const response = await ask(reader, '/a.m4s', { signal: leaving.signal });
+    leaving.abort();
+    t.equal(field(response.headers, 'content-length'), String(whole.length));
+    await written;
+    await writer.close();
+  }
+});
+
+t.test('a file that somebody has open for writing has not settled', async (t) => {
+  const { root, rested } = place(t);
+  const path = join(root, 'a.m4s');
+  writeFileSync(path, told(1, 320));
+  const tag = async (): Promise<string> => {
+    const response = await ask(rested, '/a.m4s', { method: 'HEAD' });
+    return field(response.headers, 'etag') ?? '';
+  };
+  t.match(await tag(), /^"/, 'nobody has');
+  const writer = await open(path, 'a');
+  t.match(await tag(), /^W\//, 'it may pause');
+  await writer.close();
+  t.match(await tag(), /^"/);
 });
 
 t.test(

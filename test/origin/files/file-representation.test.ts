@@ -7,6 +7,7 @@ import {
 import type { FileState } from '../../../src/origin/files/file-state.js';
 
 const NOW_MS = Date.UTC(2026, 10, 30, 12);
+const CLOSED = { dateMs: NOW_MS, open: false };
 
 function stateAt(agoMs: number): FileState {
   const ns = BigInt(NOW_MS - agoMs) * 1_000_000n;
@@ -18,7 +19,7 @@ function requestOf(method: string, headers: [string, string][]): Parameters<type
 }
 
 t.test('describeFile() vouches for a file once it has settled', (t) => {
-  const old = describeFile('/v/1.m4s', stateAt(60_000), NOW_MS);
+  const old = describeFile('/v/1.m4s', stateAt(60_000), CLOSED);
   t.match(old.etag, /^"/);
   t.same(old.lines, [
     ['date', 'Mon, 30 Nov 2026 12:00:00 GMT'],
@@ -33,17 +34,20 @@ t.test('describeFile() vouches for a file once it has settled', (t) => {
     ['/v/a.m3u8', 'no-cache'],
     ['/v/a.mpd', 'no-cache'],
   ] as const) {
-    const young = describeFile(path, stateAt(10), NOW_MS);
+    const young = describeFile(path, stateAt(10), CLOSED);
     t.match(young.etag, /^W\//, 'half of it may be to come');
     t.equal(young.lastModifiedMs, undefined, 'its second may not be over');
     t.same(young.lines.at(-1), ['cache-control', control], path);
+    const paused = describeFile(path, stateAt(30_000), { dateMs: NOW_MS, open: true });
+    t.match(paused.etag, /^W\//, 'its writer may only pause');
+    t.same(paused.lines.at(-1), ['cache-control', control], path);
   }
   t.end();
 });
 
 t.test('wantedRange() is the one range of a GET under the right validator', (t) => {
-  const about = describeFile('/v/1.m4s', stateAt(60_000), NOW_MS);
-  const young = describeFile('/v/1.m4s', stateAt(10), NOW_MS);
+  const about = describeFile('/v/1.m4s', stateAt(60_000), CLOSED);
+  const young = describeFile('/v/1.m4s', stateAt(10), CLOSED);
   const rows = [
     ['GET', [['range', 'bytes=10-19']], about, [10, 19]],
     ['GET', [['range', 'bytes=-5']], about, [95, 99]],

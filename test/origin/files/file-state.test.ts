@@ -62,8 +62,11 @@ t.test('isSettled() after two seconds', (t) => {
     [ago(2_000), ago(-2_000), true, 'an mtime that somebody chose'],
   ];
   for (const [ctimeNs, mtimeNs, want, why] of rows) {
-    t.equal(isSettled({ ...STATE, ctimeNs, mtimeNs }, WALL_MS), want, why);
+    t.equal(isSettled({ ...STATE, ctimeNs, mtimeNs }, WALL_MS, false), want, why);
   }
+  const quiet = (ms: number): FileState => ({ ...STATE, ctimeNs: ago(ms), mtimeNs: ago(ms) });
+  t.equal(isSettled(quiet(59_999), WALL_MS, true), false, 'whoever has it open may go on');
+  t.equal(isSettled(quiet(60_000), WALL_MS, true), true, 'or has forgotten to close it');
   t.end();
 });
 
