@@ -1,5 +1,5 @@
 /** Are these the bytes of one version of this object, in their places, and all that were told? */
-import { inspect, type Difference, type Stamp } from './blocks.js';
+import { inspect, type Difference, type Inspection, type Stamp } from './blocks.js';
 import type { Answer, Ask } from './ask.js';
 import type { FindingClass } from './findings.js';
 import { readTag, readTruth } from './truth.js';
@@ -70,7 +70,9 @@ function readParts(
   let stamp = claimed.told ? claimed.stamp : undefined;
   for (const part of parts) {
     if (part.bytes.length === 0) continue;
-    const seen = read(part.bytes, part.first, stamp ?? claimed.stamp, object);
+    const about = stamp ?? claimed.stamp;
+    const as = (of: Stamp): Inspection => read(part.bytes, part.first, of, object);
+    const seen = stamp === undefined ? readAsAny(object, part.total, about, as) : as(about);
     if (mayBeMixed && (seen.right || seen.of === 'version')) continue;
     if (!seen.right) {
       faults.push({ class: CLASS_OF[seen.of], what: seen.explanation });
@@ -81,6 +83,24 @@ function readParts(
     stamp = told;
   }
   return { faults, stamp };
+}
+
+/** Less than a whole block of an untold version: of one as long as was told, or of one that was being written. */
+function readAsAny(
+  object: WorldObject,
+  total: number,
+  claimed: Stamp,
+  as: (of: Stamp) => Inspection,
+): Inspection {
+  const seen = as(claimed);
+  const saysWhose = seen.right ? seen.told : seen.of !== 'noise';
+  if (saysWhose || object.kind.site !== 'files') return seen;
+  const longer = [...object.versions()].filter(({ size }) => size >= total).reverse();
+  const sized = longer.filter(({ size }) => size === total);
+  const read = (sized.length > 0 ? sized : longer).map(({ number }) =>
+    as({ ...claimed, version: number }),
+  );
+  return read.find(({ right }) => right) ?? read[0] ?? seen;
 }
 
 /** Of bytes that do not say of which version they are: the newest of that length, if there was one. */

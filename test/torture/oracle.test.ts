@@ -326,6 +326,16 @@ t.test('files: half of one, one tag for two contents, a 416 for what is there', 
   const next = withField(world.answer(), 'etag', '"f1"');
   t.strictSame(world.judge(world.ask(), next), ['wrong-bytes'], 'the tag of another content');
 
+  const tiny = new Case('file-rewritten');
+  const before = tiny.answer({ range: [50, 56] }); // no block is whole in it
+  tiny.object.advance();
+  const ofBefore = tiny.ask({ range: 'bytes=50-56' });
+  t.strictSame(tiny.judge(ofBefore, before), [], 'a few bytes of what it was a moment ago');
+  const foreign = withBody(before, Buffer.from(before.body.map((byte) => byte ^ 1)));
+  t.strictSame(tiny.judge(ofBefore, foreign), ['wrong-bytes'], 'of no version');
+  const mixed = withBody(before, tiny.object.body(2, 0, 50, 57));
+  t.strictSame(tiny.judge(ofBefore, mixed), ['wrong-bytes'], 'under the length of another');
+
   const growing = new Case('file-growing');
   growing.object.grow(1, 5_000);
   const refused = { ...growing.answer(), status: 416, body: Buffer.alloc(0) };

@@ -12,6 +12,7 @@ import type { FieldLine, FieldLines } from '../../http/fields.js';
 import { formatContentRange } from '../../http/range.js';
 import type { Clock } from '../../runtime/clock.js';
 import { FileBody } from './file-body.js';
+import { FileBuffers, FileLease, type Shared } from './file-lease.js';
 import { isVouched, type Opening, readOpening, type Region } from './file-opening.js';
 import {
   conditionsOf,
@@ -22,11 +23,11 @@ import {
 import { type FileState, hiddenForMs } from './file-state.js';
 import { writersAtRest } from './file-writers.js';
 import { Gate } from './gate.js';
+import { type Found, KeptFiles } from './kept-files.js';
 import type { Origin, OriginRequest, OriginResponse } from '../origin.js';
 import { bodyOf, plainAnswer } from '../plain-answer.js';
 import type { PlainAnswer } from '../plain-answer.js';
-import { openUnder, pathNames } from './safe-open.js';
-import type { Opened } from './safe-open.js';
+import { pathNames } from './safe-open.js';
 
 export const OPEN_FILES = 64; // at once, each an fd and up to 512 KiB of buffers
 const WAITING_OPENS = 1024;
@@ -46,16 +47,19 @@ export function openDirectoryOrigin(options: DirectoryOptions): Origin {
   return new DirectoryOrigin(options);
 }
 
-type OpenFile = Extract<Opened, { kind: 'file' }>;
+type FoundFile = Extract<Found, { kind: 'file' }>;
 
 class DirectoryOrigin implements Origin {
   readonly #options: DirectoryOptions;
-  readonly #root: string;
-  readonly #gate = new Gate({ permits: OPEN_FILES, queue: WAITING_OPENS, waitMs: OPEN_WAIT_MS });
+  readonly #shared: Shared;
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    this.#root = realDirectory(options.root);
+    this.#shared = {
+      gate: new Gate({ permits: OPEN_FILES, queue: WAITING_OPENS, waitMs: OPEN_WAIT_MS }),
+      files: new KeptFiles(realDirectory(options.root)),
+      buffers: new FileBuffers(),
+    };
   }
 
   async fetch(request: OriginRequest, signal: AbortSignal): Promise<OriginResponse> {
@@ -66,10 +70,8 @@ class DirectoryOrigin implements Origin {
     const path = query === -1 ? request.target : request.target.slice(0, query);
     const names = pathNames(path);
     if (names === undefined) return this.#text(request, 404);
-    await this.#gate.acquire(signal);
-    const lease = new FileLease(() => {
-      this.#gate.release();
-    });
+    await this.#shared.gate.acquire(signal);
+    const lease = new FileLease(this.#shared);
     try {
       return await this.#answer({ request, signal, names, path, lease });
     } finally {
@@ -77,38 +79,36 @@ class DirectoryOrigin implements Origin {
     }
   }
 
-  async close(): Promise<void> {
-    // Files are closed by their bodies.
+  close(): Promise<void> {
+    this.#shared.files.close(); // bodies close theirs
+    return Promise.resolve();
   }
 
   async #answer(lookup: Lookup): Promise<OriginResponse> {
     const { request, names, path, lease } = lookup;
     const query = request.target.slice(path.length); // with its '?', or ''
-    let opened = await openUnder(this.#root, names);
+    let found = await lease.open(names);
     const slash = path.endsWith('/');
     let file = path;
-    if (opened.kind === 'directory') {
+    if (found.kind === 'directory') {
       file = 'index.html';
-      opened = await openUnder(this.#root, [...names, file]);
-      if (opened.kind === 'file') lease.handle = opened.handle;
+      found = await lease.open([...names, file]);
       // Relative links in the page would miss the directory; '//' would name another host.
       const location = `/${names.map(encodeURIComponent).join('/')}/${query}`;
-      if (opened.kind === 'file' && !slash)
+      if (found.kind === 'file' && !slash)
         return this.#text(request, 301, [['location', location]]);
-    } else if (slash && opened.kind === 'file') {
-      lease.handle = opened.handle;
+    } else if (slash && found.kind === 'file') {
       return this.#text(request, 404);
     }
-    if (opened.kind !== 'file') return this.#text(request, 404);
-    lease.handle = opened.handle;
-    return this.#fileAnswer(lookup, opened, file);
+    if (found.kind !== 'file') return this.#text(request, 404);
+    return this.#fileAnswer(lookup, found, file);
   }
 
   /** @throws GatewayError GW_ORIGIN_IO: it never stays the same for as long as it takes to read it. */
-  async #fileAnswer(lookup: Lookup, file: OpenFile, path: string): Promise<OriginResponse> {
-    const { request, signal } = lookup;
-    const { handle } = file;
-    let state: FileState = file.stat;
+  async #fileAnswer(lookup: Lookup, found: FoundFile, path: string): Promise<OriginResponse> {
+    const { request, signal, lease } = lookup;
+    const { handle } = found.file;
+    let state: FileState = found.stat;
     let before: Opening | undefined;
     for (let reading = 0; reading < READINGS; reading += 1) {
       const pauseMs = reading === 0 ? 0 : FIRST_PAUSE_MS ** reading;
@@ -123,7 +123,9 @@ class DirectoryOrigin implements Origin {
       const about = describeFile(path, state, { dateMs: this.#wallMs(), open });
       const answer = this.#planned(request, about);
       if (!('region' in answer)) return answer;
-      const opening = await readOpening(handle, state, answer.region);
+      const { settled } = about;
+      const into = lease.buffer(before?.first);
+      const opening = await readOpening(handle, state, { region: answer.region, settled, into });
       if (isVouched(opening, { hidden, before })) {
         return this.#streamed(lookup, { handle, opening, about, answer });
       }
@@ -161,7 +163,9 @@ class DirectoryOrigin implements Origin {
     const { handle, opening, about, answer } = from;
     const { status, headers } = answer;
     const { settled } = about;
-    const body = new FileBody({ handle, opening, settled, signal, onClosed: lease.take() });
+    if (settled && opening.state.size > opening.length) lease.keep(); // who reads a part soon wants the next
+    lease.take();
+    const body = new FileBody({ handle, lease, opening, settled, signal });
     return {
       status,
       headers,
@@ -207,29 +211,6 @@ interface Lookup {
   readonly names: readonly string[];
   readonly path: string;
   readonly lease: FileLease;
-}
-
-/** One permit and, once opened, one handle: given back together unless a body takes them over. */
-class FileLease {
-  handle: FileHandle | undefined;
-  readonly #release: () => void;
-  #taken = false;
-
-  constructor(release: () => void) {
-    this.#release = release;
-  }
-
-  /** The body closes the handle from now on and calls the result after. */
-  take(): () => void {
-    this.#taken = true;
-    return this.#release;
-  }
-
-  async closeUnlessTaken(): Promise<void> {
-    if (this.#taken) return;
-    await this.handle?.close();
-    this.#release();
-  }
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Part of an open file as a body: one buffer, lent and filled anew at each pull. It owns the handle
- * and closes it at its end, when the reader leaves, when `signal` aborts, and when anything fails.
+ * Part of an open file as a body: one buffer, lent and filled anew at each pull. It owns the lease of the
+ * file and gives it back at its end, when the reader leaves, when `signal` aborts, and when anything fails.
  *
  * It ends only when the file was the same all the while. What had not settled when it was opened may
  * grow besides: a writer that appends does not touch our part, and that it did not is looked up.
@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../../errors.js';
 import type { BorrowedBytes } from '../../runtime/bytes.js';
 import type { BodyStep } from '../origin.js';
-import { type Anchor, CHUNK_BYTES, type Opening, readAt } from './file-opening.js';
+import type { FileLease } from './file-lease.js';
+import { type Anchor, type Opening, readAt } from './file-opening.js';
 import { changeBetween } from './file-state.js';
 
 /** At a file that changes, before it counts as changed: so many, so far apart. */
@@ -21,11 +22,10 @@ const DONE: BodyStep = { done: true, value: undefined };
 
 export interface FileSlice {
   readonly handle: FileHandle;
+  readonly lease: Pick<FileLease, 'buffer' | 'close'>;
   readonly opening: Opening; // vouched for
   readonly settled: boolean; // when it was opened
   readonly signal: AbortSignal;
-  /** Called once, when the handle is closed. */
-  readonly onClosed: () => void;
 }
 
 export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
@@ -34,6 +34,7 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
   #buffer: Buffer | undefined; // from the second chunk on
   #position: number;
   #left: number;
+  #isReading = false;
   #state: 'open' | 'aborted' | 'closed' = 'open';
 
   constructor(slice: FileSlice) {
@@ -88,11 +89,13 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
   }
 
   async #read(): Promise<BorrowedBytes> {
-    const { handle, opening, settled } = this.#slice;
+    const { handle, lease, opening, settled } = this.#slice;
     // What may have to be compared is kept.
-    this.#buffer ??= settled ? opening.first : Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#buffer ??= settled ? opening.first : lease.buffer(opening.first);
     const want = Math.min(this.#buffer.length, this.#left);
+    this.#isReading = true;
     const { bytesRead } = await handle.read(this.#buffer, 0, want, this.#position);
+    this.#isReading = false;
     if (bytesRead === 0) throw new GatewayError('GW_ORIGIN_BODY_SHORT', 'the file was truncated');
     return this.#buffer.subarray(0, bytesRead);
   }
@@ -123,10 +126,10 @@ export class FileBody implements AsyncIterable<BorrowedBytes, undefined> {
     const wasOpen = this.#state === 'open';
     this.#state = state;
     if (!wasOpen) return;
-    const { handle, signal, onClosed } = this.#slice;
+    const { lease, signal } = this.#slice;
     signal.removeEventListener('abort', this.#onAbort);
-    await handle.close().catch(() => undefined); // read-only: there is nothing to lose
-    onClosed();
+    // Who did not pull again, or leave, may still read what was lent to him.
+    await lease.close(state === 'closed' && !this.#isReading);
   }
 }
 

@@ -24,17 +24,19 @@ export interface Opening extends Region {
   readonly state: FileState; // before the reading
   readonly after: FileState;
   readonly first: Buffer; // up to CHUNK_BYTES from `start`
-  readonly tail: Anchor | undefined; // of what is longer than that
+  readonly tail: Anchor | undefined; // of what is longer than that, and may grow
 }
 
+/** @param into up to CHUNK_BYTES, which the opening has from then on */
 export async function readOpening(
   handle: FileHandle,
   state: FileState,
-  { start, length }: Region,
+  { region, settled, into }: { region: Region; settled: boolean; into: Buffer },
 ): Promise<Opening> {
-  const first = await readAt(handle, start, Math.min(CHUNK_BYTES, length));
+  const { start, length } = region;
+  const first = await readInto(into, handle, start, Math.min(CHUNK_BYTES, length));
   let tail: Anchor | undefined;
-  if (length > CHUNK_BYTES) {
+  if (length > CHUNK_BYTES && !settled) {
     const position = start + length - TAIL_BYTES;
     tail = { position, bytes: await readAt(handle, position, TAIL_BYTES) };
   }
@@ -62,8 +64,16 @@ export function isVouched(
 }
 
 /** Fewer bytes when the file ends before. */
-export async function readAt(handle: FileHandle, position: number, want: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(want);
+export function readAt(handle: FileHandle, position: number, want: number): Promise<Buffer> {
+  return readInto(Buffer.allocUnsafeSlow(want), handle, position, want);
+}
+
+async function readInto(
+  buffer: Buffer,
+  handle: FileHandle,
+  position: number,
+  want: number,
+): Promise<Buffer> {
   const { bytesRead } = await handle.read(buffer, 0, want, position);
   return buffer.subarray(0, bytesRead);
 }

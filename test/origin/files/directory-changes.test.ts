@@ -1,5 +1,5 @@
 /** Files that are written to while they are read, by the file system's own clock. */
-import { appendFileSync, chmodSync, linkSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { appendFileSync, chmodSync, linkSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -127,6 +127,35 @@ t.test('a file is read when the write(2) that goes on in it has ended', async (t
     await writer.close();
   }
 });
+
+t.test('who reads part of a long file finds it open for the next', async (t) => {
+  const { root, rested } = place(t);
+  const path = join(root, 'film.mp4');
+  const whole = told(1, 640 * KIB);
+  writeFileSync(path, whole);
+  const part = async (start: number): Promise<Buffer> => {
+    const range = [['range', `bytes=${start}-${start + 299_999}`]] as const;
+    return bodyOf(await ask(rested, '/film.mp4', { headers: range }));
+  };
+  const isOpen = (): boolean =>
+    readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === path);
+  t.ok((await part(0)).equals(whole.subarray(0, 300_000)));
+  t.equal(isOpen(), true);
+  t.ok((await part(300_000)).equals(whole.subarray(300_000, 600_000)));
+  writeFileSync(`${path}.new`, told(2, 640 * KIB));
+  renameSync(`${path}.new`, path);
+  t.ok((await part(0)).equals(told(2, 640 * KIB).subarray(0, 300_000)), 'replaced');
+  await rested.close();
+  while (isOpen()) await new Promise((resolve) => setImmediate(resolve));
+});
+
+function linkOf(name: string): string {
+  try {
+    return readlinkSync(name);
+  } catch {
+    return ''; // the descriptor that reads the folder
+  }
+}
 
 t.test('a file that somebody has open for writing has not settled', async (t) => {
   const { root, rested } = place(t);

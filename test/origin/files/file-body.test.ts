@@ -13,7 +13,12 @@ interface Opened {
   readonly path: string;
   readonly body: FileBody;
   readonly abort: AbortController;
-  closed: number; // how often the handle was said to be closed
+  readonly ends: Ends;
+}
+
+interface Ends {
+  closed: number; // how often its lease was given back
+  buffersFree: boolean; // as was said then
 }
 
 interface Wanted {
@@ -30,19 +35,25 @@ async function opened(t: Test, content: Buffer, wanted: Wanted = {}): Promise<Op
   writeFileSync(path, content);
   const real = await open(path, 'r');
   const region = wanted.region ?? { start: 0, length: content.length };
-  const opening = await readOpening(real, await real.stat({ bigint: true }), region);
+  const state = await real.stat({ bigint: true });
+  const into = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  const opening = await readOpening(real, state, { region, settled, into });
   const handle =
     faulty === undefined
       ? real
       : ({ close: () => real.close(), read: real.read.bind(real), stat: real.stat.bind(real), ...faulty(real) } as unknown as FileHandle); // prettier-ignore
-  const onClosed = (): void => {
-    t.equal(real.fd, -1, 'it is closed by then');
-    one.closed += 1;
+  const ends: Ends = { closed: 0, buffersFree: false };
+  const lease = {
+    buffer: () => Buffer.allocUnsafeSlow(CHUNK_BYTES),
+    close: async (buffersFree: boolean) => {
+      ends.closed += 1;
+      ends.buffersFree = buffersFree;
+      await real.close();
+    },
   };
-  const body = new FileBody({ handle, opening, settled, signal: abort.signal, onClosed });
-  const one: Opened = { path, body, abort, closed: 0 };
+  const body = new FileBody({ handle, lease, opening, settled, signal: abort.signal });
   t.teardown(() => (real.fd === -1 ? undefined : real.close()));
-  return one;
+  return { path, body, abort, ends };
 }
 
 async function whole(body: FileBody): Promise<Buffer> {
@@ -64,7 +75,8 @@ t.test('a body is its part of the file, whatever its length, and closes it once'
       const one = await opened(t, content, { settled, region: { start, length } });
       const bytes = await whole(one.body);
       t.ok(bytes.equals(content.subarray(start, start + length)), `${length} from ${start}`);
-      t.equal(one.closed, 1);
+      t.equal(one.ends.closed, 1);
+      t.equal(one.ends.buffersFree, true, "its last piece is nobody's any more");
     }
   }
 });
@@ -98,12 +110,32 @@ t.test('whoever leaves early closes the file', async (t) => {
     const reader = one.body[Symbol.asyncIterator]();
     for (let pull = 0; pull < pulls; pull += 1) await reader.next();
     await reader.return?.();
-    t.equal(one.closed, 1, `after ${pulls}`);
+    t.equal(one.ends.closed, 1, `after ${pulls}`);
     t.equal((await reader.next()).done, true);
     await reader.return?.();
     one.abort.abort();
-    t.equal(one.closed, 1, 'once');
+    t.equal(one.ends.closed, 1, 'once');
+    t.equal(one.ends.buffersFree, true);
   }
+});
+
+t.test('a buffer that may be in use is not given back', async (t) => {
+  const lent = await opened(t, told(1, 2 * CHUNK_BYTES));
+  const reader = lent.body[Symbol.asyncIterator]();
+  await reader.next();
+  lent.abort.abort();
+  t.strictSame(
+    [lent.ends.closed, lent.ends.buffersFree],
+    [1, false],
+    'its reader has a piece of it',
+  );
+  const read = await opened(t, told(1, 2 * CHUNK_BYTES));
+  const leaving = read.body[Symbol.asyncIterator]();
+  await leaving.next();
+  const reading = leaving.next().catch(() => undefined); // does not wait for it
+  await leaving.return?.();
+  t.strictSame([read.ends.closed, read.ends.buffersFree], [1, false], 'it is read into');
+  await reading;
 });
 
 t.test('an abort closes the file at once, and is told to the next pull', async (t) => {
@@ -115,10 +147,10 @@ t.test('an abort closes the file at once, and is told to the next pull', async (
     const reader = one.body[Symbol.asyncIterator]();
     if (!abort.signal.aborted) await reader.next();
     abort.abort();
-    while (one.closed === 0) await new Promise(setImmediate);
+    while (one.ends.closed === 0) await new Promise(setImmediate);
     await t.rejects(reader.next(), { code: 'GW_CLIENT_ABORTED' });
     t.equal((await reader.next()).done, true, 'once');
-    t.equal(one.closed, 1);
+    t.equal(one.ends.closed, 1);
   }
 });
 
@@ -133,7 +165,7 @@ t.test('an abort in the middle of a read fails nothing but that body', async (t)
   );
   one.abort.abort();
   t.match(await reading, /^(?:whole|GW_CLIENT_ABORTED)$/);
-  while (one.closed === 0) await new Promise(setImmediate);
+  while (one.ends.closed === 0) await new Promise(setImmediate);
   t.equal(readdirSync('/proc/self/fd').length, before);
 });
 
@@ -167,7 +199,7 @@ t.test('a body that is no longer of one state of its file is cut before its end'
       change(one.path);
       if (want) t.ok((await whole(one.body)).equals(told(1, bytes)), why);
       else await t.rejects(whole(one.body), { code: 'GW_ORIGIN_BODY_SHORT' }, why);
-      t.equal(one.closed, 1, `${why}: closed`);
+      t.equal(one.ends.closed, 1, `${why}: closed`);
     }
   }
 });
@@ -210,5 +242,5 @@ t.test('a read that fails is GW_ORIGIN_IO, and the file is closed', async (t) =>
   t.equal((await reader.next()).done, false, 'what was read before');
   await t.rejects(reader.next(), { code: 'GW_ORIGIN_IO', cause: failing });
   t.equal((await reader.next()).done, true);
-  t.equal(one.closed, 1);
+  t.equal(one.ends.closed, 1);
 });

@@ -21,8 +21,10 @@ async function opened(t: Test, content: Buffer): Promise<{ handle: FileHandle; p
   return { handle, path };
 }
 
+const into = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
 t.test(
-  'readOpening() reads up to a chunk from the start, and of more than that its end',
+  'readOpening() reads up to a chunk from the start, and its end of what may grow',
   async (t) => {
     const content = told(1, 3 * CHUNK_BYTES);
     const { handle } = await opened(t, content);
@@ -35,7 +37,13 @@ t.test(
       [0, content.length, CHUNK_BYTES, content.length - 4_096],
     ];
     for (const [start, length, bytes, position] of rows) {
-      const { first, tail, ...rest } = await readOpening(handle, state, { start, length });
+      const region = { start, length };
+      const wanted = { region, into };
+      const settled = await readOpening(handle, state, { ...wanted, settled: true });
+      t.equal(settled.tail, undefined, 'a settled file does not grow');
+      const opening = await readOpening(handle, state, { ...wanted, settled: false });
+      const { first, tail, ...rest } = opening;
+      t.equal(first.buffer, into.buffer);
       t.ok(first.equals(content.subarray(start, start + bytes)), `${length} from ${start}`);
       t.equal(tail?.position, position);
       const end = start + length;
@@ -48,11 +56,12 @@ t.test(
 t.test('readOpening() looks at the file after it has read', async (t) => {
   const { handle, path } = await opened(t, told(1, 320));
   const state = await handle.stat({ bigint: true });
+  const wanted = { region: { start: 0, length: 320 }, settled: false, into };
   appendFileSync(path, 'more');
-  const grown = await readOpening(handle, state, { start: 0, length: 320 });
+  const grown = await readOpening(handle, state, wanted);
   t.strictSame([grown.state.size, grown.after.size], [320n, 324n]);
   truncateSync(path, 16);
-  const cut = await readOpening(handle, state, { start: 0, length: 320 });
+  const cut = await readOpening(handle, state, wanted);
   t.strictSame([cut.first.length, cut.after.size], [16, 16n]);
   t.equal(isVouched(cut, { hidden: false, before: undefined }), false);
 });
