@@ -17,11 +17,17 @@ import { mayShare } from '../../rules/audience.js';
 import type { Descriptor } from '../../protocol/descriptor.js';
 import type { AskRequest } from '../../protocol/messages.js';
 import type { StoringPlan } from '../../protocol/describe.js';
-import type { RequestDirectives } from '../../rules/reuse.js';
+import { judge, NO_DIRECTIVES, type RequestDirectives } from '../../rules/reuse.js';
 import { secondaryKey } from '../../rules/vary.js';
 import type { Entry, Stored } from '../holdings/entry.js';
 import type { Body } from '../holdings/object-store.js';
 import type { KeyFills } from './key-fills.js';
+
+/**
+ * Who asks within this time of an answer has asked when it came (RFC 9111 section 4), also where it may not be
+ * used again: so that what comes slowly costs its origin four requests a second, whoever asks.
+ */
+const SAME_TIME_MS = 250;
 
 export interface Waiter {
   readonly worker: number;
@@ -48,10 +54,11 @@ export interface Fill {
   readonly waiters: Map<string, Waiter>;
   readonly askers: Set<string>; // by which the shard finds it: all that an ask has not left yet
   phase: 'requesting' | 'filling' | 'ringing' | 'relaying' | 'done';
-  purged: boolean; // purged under way: serve those who asked before, keep nothing
+  outdated: boolean; // purged, or behind a newer answer: serve those who asked before, keep nothing
   reserved: Body | undefined; // room taken before the origin is asked: of a slice
   body: Body | undefined;
   descriptor: Descriptor | undefined;
+  answeredMs: number; // when the head of it came
   written: number;
   sentExtents: number; // how many extents the subscribers know
   unannounced: number | undefined; // the status that its waiters are to hear of, with where the bytes are
@@ -80,9 +87,17 @@ export function presentLeader(fill: Fill): Waiter | undefined {
 }
 
 /** An aborted fill lives on until its origin has heard of it: who asks meanwhile needs another. */
-export function isJoinable({ abort, purged, phase }: Fill): boolean {
-  if (purged || abort.signal.aborted) return false;
+export function isJoinable({ abort, outdated, phase }: Fill): boolean {
+  if (outdated || abort.signal.aborted) return false;
   return phase === 'requesting' || phase === 'filling';
+}
+
+/** What it brings may answer who asks now: it is still asked for, or no older than what is stored may be. */
+export function isTimely({ descriptor, leader, answeredMs }: Fill, nowMs: number): boolean {
+  if (descriptor === undefined || leader.request.slice !== undefined) return true; // bytes do not age
+  if (nowMs - answeredMs < SAME_TIME_MS) return true;
+  const verdict = judge(descriptor.freshness, NO_DIRECTIVES, nowMs);
+  return verdict === 'fresh' || verdict === 'stale-revalidate-in-background';
 }
 
 /** What it brings, or may fall back on, may be given to who asks; as far as is known. */

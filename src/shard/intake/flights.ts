@@ -11,6 +11,7 @@ import {
   askerOf,
   type Fill,
   isJoinable,
+  isTimely,
   mayJoin,
   nearlyDone,
   unsubscribe,
@@ -88,7 +89,7 @@ export class Flights {
     const place = placeOf(request, { entry: known, whole: variant?.whole, fills });
     const fill = fills?.find(place.slotKey);
     if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
-      return this.#addWaiter(fill, waiter);
+      if (isTimely(fill, clock.now())) return this.#addWaiter(fill, waiter);
     }
     if (this.#loading() < config.limits.fills) {
       this.#start(waiter, index.ensure(request.key), place);
@@ -256,10 +257,11 @@ export class Flights {
       waiters: new Map(),
       askers: new Set(),
       phase: 'requesting',
-      purged: false,
+      outdated: false,
       reserved: undefined,
       body: undefined,
       descriptor: undefined,
+      answeredMs: 0,
       written: 0,
       sentExtents: 0,
       unannounced: undefined,

@@ -44,8 +44,15 @@ export class KeyFills implements Iterable<Fill> {
   /** None of them keeps what it brings, nor is joined. */
   forbid(): void {
     for (const fill of this.#all) {
-      fill.purged = true;
+      fill.outdated = true;
       this.unlist(fill);
+    }
+  }
+
+  /** It is stored: those for the same whose place it took bring what is older. */
+  outdateBefore(newer: Fill): void {
+    for (const fill of this.#all) {
+      if (fill.id < newer.id && fill.slotKey === newer.slotKey) fill.outdated = true;
     }
   }
 

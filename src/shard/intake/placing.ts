@@ -64,7 +64,7 @@ export class Placing {
   }
 
   /** Takes a place in the arena and tells the waiters it suits. Else why there is none. */
-  accept(fill: Fill, { response }: Arrival, plan: StoringPlan): string | undefined {
+  accept(fill: Fill, { response, responseMs }: Arrival, plan: StoringPlan): string | undefined {
     const { config, shard } = this.#context;
     const span = spanOf(fill, response);
     if (span === undefined) return 'partial';
@@ -76,6 +76,7 @@ export class Placing {
     const { secondary, mismatched } = this.#select(fill, plan);
     fill.body = body;
     fill.phase = 'filling';
+    fill.answeredMs = responseMs;
     fill.sentExtents = body.extents.length;
     fill.descriptor = withCodable(
       this.#context,
@@ -128,7 +129,7 @@ export class Placing {
       cached: true,
     };
     const descriptor = describe(200, originFields, plan, place);
-    if (!fill.purged) {
+    if (!fill.outdated) {
       store.store(body, 0, hash32(entry.key), room);
       const kind = mediaKind(pathOf(entry.key), descriptor.contentType);
       this.#add({
@@ -149,7 +150,7 @@ export class Placing {
       fwdStatus: response.status,
       stored: true,
     });
-    if (fill.purged) store.release(body);
+    if (fill.outdated) store.release(body);
     for (const waiter of mismatched) this.#hooks.redecide(waiter);
     return true;
   }
@@ -168,7 +169,7 @@ export class Placing {
   /** By what the answer is selected from now on; takes out of the fill those whom it does not suit. */
   #select(fill: Fill, plan: StoringPlan): { secondary: string; mismatched: Waiter[] } {
     const { vary } = plan;
-    if (!fill.purged) this.#adoptVary(fill.entry, vary);
+    if (!fill.outdated) this.#adoptVary(fill.entry, vary);
     const secondary = secondaryKey(vary, fill.leader.request.headers);
     fill.among.rekey(fill, secondary);
     return { secondary, mismatched: takeMismatched(fill, plan, secondary) };
@@ -188,7 +189,7 @@ export class Placing {
     const { body, descriptor, entry } = fill;
     if (body === undefined || descriptor === undefined) return;
     // Of a ring only the end is there, so nothing may look into it.
-    if (fill.purged || fill.ring.bytes > 0) {
+    if (fill.outdated || fill.ring.bytes > 0) {
       this.#pass(fill, body);
       return;
     }
@@ -230,6 +231,7 @@ export class Placing {
       this.#answers.objectToAll(fill, stored.descriptor, fetched(fill, fill.unannounced));
     }
     this.#add(stored);
+    fill.among.outdateBefore(fill);
     this.#answers.ended(fill, { ok: true });
   }
 

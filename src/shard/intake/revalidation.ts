@@ -48,7 +48,7 @@ export class Revalidation {
   isAbout(fill: Fill, headers: FieldLines): boolean {
     const { index } = this.#context.holdings;
     const { stored } = fill;
-    if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
+    if (stored === undefined || fill.outdated || !index.isHeld(stored)) return false;
     return matches304(stored.originFields, headers);
   }
 
@@ -102,7 +102,7 @@ export class Revalidation {
     const { stored } = fill;
     const { clock, holdings } = this.#context;
     const { index } = holdings;
-    if (stored === undefined || fill.purged || !index.isHeld(stored)) return false;
+    if (stored === undefined || fill.outdated || !index.isHeld(stored)) return false;
     const nowMs = clock.now();
     const usable = (waiter: Waiter): boolean =>
       mayServeOnError(stored.descriptor.freshness, waiter.directives, nowMs);

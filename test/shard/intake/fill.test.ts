@@ -4,6 +4,7 @@ import {
   askerOf,
   type Fill,
   isJoinable,
+  isTimely,
   mayJoin,
   nearlyDone,
   presentLeader,
@@ -46,10 +47,37 @@ t.test('isJoinable() is true of what is asked for or arrives, unless it is given
   for (const [phase, want] of Object.entries(phases)) {
     t.equal(isJoinable(fillOf({ phase: phase as Fill['phase'] })), want, phase);
   }
-  t.notOk(isJoinable(fillOf({ purged: true })), 'purged');
+  t.notOk(isJoinable(fillOf({ outdated: true })), 'purged');
   const aborted = fillOf();
   aborted.abort.abort();
   t.notOk(isJoinable(aborted), 'aborted');
+  t.end();
+});
+
+t.test('isTimely() is true of what came just now, or is fresh, or may be stale', (t) => {
+  const came = (more: Partial<Freshness>): Partial<Fill> => ({
+    descriptor: describedAs({ freshness: { ...FRESHNESS, ttlMs: 2_000, ...more } }),
+    answeredMs: 0,
+  });
+  const rows: [facts: Partial<Fill>, nowMs: number, want: boolean, why: string][] = [
+    [{}, 86_400_000, true, 'it is asked for still'],
+    [came({}), 1_999, true, 'it is fresh'],
+    [came({}), 2_000, false, 'its body takes longer than it lives'],
+    [came({ swrMs: 1_000 }), 2_999, true, 'it may be stale'],
+    [came({ swrMs: 1_000 }), 3_000, false, 'not for that long'],
+    [came({ alwaysRevalidate: true }), 249, true, 'it answers those who ask as it comes'],
+    [came({ alwaysRevalidate: true }), 250, false, 'and may not be used again'],
+    [{ ...came({ bornMs: -10_000 }), answeredMs: 5_000 }, 5_249, true, 'old as it came'],
+    [{ ...came({ bornMs: -10_000 }), answeredMs: 5_000 }, 5_250, false, 'and too old now'],
+  ];
+  for (const [facts, nowMs, want, why] of rows) t.equal(isTimely(fillOf(facts), nowMs), want, why);
+  const slice = fillOf(came({}));
+  const request = {
+    ...slice.leader.request,
+    slice: { validator: '"a"', number: 0, first: 0, last: 9, total: 99 },
+  };
+  const ofSlice = { ...slice, leader: { ...slice.leader, request } } as Fill;
+  t.equal(isTimely(ofSlice, 86_400_000), true, 'bytes do not age');
   t.end();
 });
 

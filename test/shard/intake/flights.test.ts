@@ -72,6 +72,37 @@ t.test('whose place among the fills another has taken stores what it brings', as
   t.equal(bench.counters.fillsFailed, 0);
 });
 
+t.test('who asks when a body has come for longer than it lives begins another fill', async (t) => {
+  const bench = new ShardBench();
+  const fields: FieldLines = [
+    ['cache-control', 'max-age=2'],
+    ['etag', '"1"'],
+  ];
+  bench.ask(1, '/v/1.m4s');
+  const old = bench.origin.next();
+  old.head(200, fields);
+  old.chunk('version ');
+  await settled();
+  bench.nowMs += 1_999;
+  bench.ask(2, '/v/1.m4s');
+  t.same(bench.kinds(2), ['filling'], 'it is fresh');
+  bench.nowMs += 1;
+  bench.ask(3, '/v/1.m4s');
+  bench.ask(4, '/v/1.m4s');
+  t.equal(bench.origin.requests.length, 2, 'the two ask for a new one');
+  await bench.fill(fields, 'version 2');
+  old.chunk('1');
+  old.end();
+  await settled();
+  const { fill } = bench.the('filling', 3);
+  t.equal(bench.the('filling', 4).fill, fill);
+  t.not(bench.the('filling', 1).fill, fill);
+  t.match(bench.end(bench.the('filling', 1).fill), { end: { ok: true } }, 'whole, if old');
+  bench.ask(5, '/v/1.m4s');
+  t.equal(bench.body(5), 'version 2', 'what is older does not replace it');
+  t.equal(bench.origin.requests.length, 2);
+});
+
 t.test('a purge reaches a fill whose place another has taken', async (t) => {
   const bench = new ShardBench();
   bench.ask(1, '/page');

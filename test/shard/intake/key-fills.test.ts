@@ -4,7 +4,7 @@ import { KeyFills } from '../../../src/shard/intake/key-fills.js';
 
 /** As much of a fill as its key's others need to know. */
 function fillOf(slotKey: string, range = ''): Fill {
-  return { slotKey, range, purged: false } as Fill;
+  return { slotKey, range, outdated: false } as Fill;
 }
 
 t.test('a fill is found by its slot key until it ends', (t) => {
@@ -48,13 +48,27 @@ t.test(
   },
 );
 
+t.test('outdateBefore() reaches those for the same that began before', (t) => {
+  const fills = new KeyFills();
+  const numbered = (id: number, slotKey: string): Fill => ({ ...fillOf(slotKey), id });
+  const [old, other, newer, newest] = [numbered(1, ''), numbered(2, 'en'), numbered(3, ''), numbered(4, '')]; // prettier-ignore
+  for (const fill of [old, other, newer, newest]) fills.begin(fill);
+  fills.outdateBefore(newer);
+  t.same(
+    [old, other, newer, newest].map(({ outdated }) => outdated),
+    [true, false, false, false],
+  );
+  t.equal(fills.find(''), newest);
+  t.end();
+});
+
 t.test('forbid() reaches all of them', (t) => {
   const fills = new KeyFills();
   const [first, second] = [fillOf(''), fillOf('')];
   fills.begin(first);
   fills.begin(second);
   fills.forbid();
-  t.same([first.purged, second.purged], [true, true]);
+  t.same([first.outdated, second.outdated], [true, true]);
   t.equal(fills.find(''), undefined);
   t.end();
 });

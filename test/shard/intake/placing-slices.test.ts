@@ -78,7 +78,7 @@ t.test('storeHead() learns of the whole from a part, and keeps nothing of the pa
 
 t.test('a head that was purged under way answers those who wait, and is not kept', (t) => {
   const bench = new PlacingBench({ cache: { sliceSize: SLICE } });
-  const fill = bench.fill([waiterOf(1)], { purged: true });
+  const fill = bench.fill([waiterOf(1)], { outdated: true });
   t.ok(bench.storeHead(fill, whole(100_000)));
   t.same(bench.kinds(1), ['object']);
   t.same(bench.stored, []);

@@ -96,7 +96,7 @@ t.test(
       [true, true],
       'variants lie side by side',
     );
-    const purged = bench.fill([speaking(3, 'fr')], { purged: true });
+    const purged = bench.fill([speaking(3, 'fr')], { outdated: true });
     bench.take(purged, FOUR, 'mots');
     t.ok(
       bench.stored.every((stored) => index.isHeld(stored)),
@@ -110,7 +110,7 @@ t.test(
 
 t.test('finish() keeps nothing that was purged, rang, or whose body forbids it', async (t) => {
   const purge = (_: PlacingBench, fill: Fill): void => {
-    fill.purged = true;
+    fill.outdated = true;
   };
   const ring = (_: PlacingBench, fill: Fill): void => {
     fill.ring.bytes = 4;

@@ -52,7 +52,7 @@ t.test('isAbout() believes a 304 only of what is stored still, under its validat
   t.ok(revalidation.isAbout(fill, []), 'it can mean nothing else');
   t.notOk(revalidation.isAbout(fill, [['etag', '"b"']]), 'another version');
   t.notOk(revalidation.isAbout(bench.fill([waiterOf(1)]), []), 'nothing was asked about');
-  t.notOk(revalidation.isAbout(bench.about304([waiterOf(1)], { purged: true }), []), 'purged');
+  t.notOk(revalidation.isAbout(bench.about304([waiterOf(1)], { outdated: true }), []), 'purged');
   bench.context.holdings.discard(bench.stored);
   bench.keep(KEY, 'new', KEPT);
   t.notOk(revalidation.isAbout(fill, [['etag', '"a"']]), 'replaced');
@@ -163,7 +163,7 @@ t.test('serveStale() gives nothing that may not stand in', (t) => {
     [(bench) => bench.about304([waiterOf(1)]), 599_000, false, 'its window has passed'],
     [(bench) => bench.about304([wishing]), 599_000, true, 'its reader gives it longer'],
     [(bench) => bench.about304([wishing, waiterOf(2)]), 599_000, false, 'another does not'],
-    [(bench) => bench.about304([waiterOf(1)], { purged: true }), 0, false, 'it was purged'],
+    [(bench) => bench.about304([waiterOf(1)], { outdated: true }), 0, false, 'it was purged'],
     [(bench) => bench.fill([waiterOf(1)]), 0, false, 'there is nothing'],
   ];
   for (const [make, laterMs, want, why] of rows) {
