@@ -1,10 +1,9 @@
 /** The filler of scale.ts (a script, see script.ts): some connections walk a range of objects. */
 import { objectPath } from './bodies.js';
-import type { FillPlan } from './fill.js';
+import { FILL_CONNECTIONS, type FillPlan } from './fill.js';
 import { openAll, RawConnection, renderRequest } from './raw-connection.js';
 import { serveCalls } from './script.js';
 
-const CONNECTIONS = 48;
 const READ_BYTES = 65_536;
 
 serveCalls({ fill });
@@ -23,7 +22,7 @@ async function fill(plan: FillPlan): Promise<void> {
   const ask = (connection: RawConnection | undefined): void => {
     if (next < plan.to) connection?.send(renderRequest(objectPath(plan.size, next++)));
   };
-  const connections = await openAll(CONNECTIONS, (index, onOpen) => {
+  const connections = await openAll(plan.connections ?? FILL_CONNECTIONS, (index, onOpen) => {
     let fault = '';
     return new RawConnection(
       { port: plan.port, buffer },

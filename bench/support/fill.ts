@@ -7,7 +7,10 @@ export interface FillPlan {
   readonly size: number;
   readonly from: number;
   readonly to: number; // exclusive
+  readonly connections?: number; // FILL_CONNECTIONS if left out
 }
+
+export const FILL_CONNECTIONS = 48;
 
 /** Asks for every object of the range once. @throws at the first answer that is not 200 and whole. */
 export async function fillFast(plan: FillPlan): Promise<void> {
