@@ -88,6 +88,13 @@ export interface AnswerWriter {
    */
   setDate(response: object, seconds: number): void;
   /**
+   * Sends what is corked of a response, its head, together with further bytes of its body: behind a
+   * `tryEnd` of the first, which has told the length, and before one of those that are left, or of none
+   * when that was all.
+   * @returns how many of them the kernel has taken; 0 over TLS, and where the head is not corked
+   */
+  sendBody(response: object, bytes: Uint8Array): number;
+  /**
    * A 200 with the fields, Date and body of the plain object whose metadata begins at `line` of the node's
    * memory, in place of the empty one that `endWithoutBody()` has just written. The caller guards it, and
    * knows that with fields and body there are no more than 14 KiB.

@@ -4,6 +4,7 @@
 // binaries of uWebSockets.js this holds.
 #include <node.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <cmath>
 #include <cstddef>
@@ -183,6 +184,34 @@ void Begin(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(writer.lead_bytes > 0 && writer.banks.count > 0 ? kNone : kUnknown);
 }
 
+// Sends what is corked of a response, its head, and behind it the next bytes of its body: one call of the
+// kernel, where uWS makes one for each. Gives how many of those bytes it has taken: uWS goes on behind them.
+void SendBody(const FunctionCallbackInfo<Value>& call) {
+  call.GetReturnValue().Set(0);
+  const Writer& writer = StateOf<Writer>(call);
+  char* socket = SocketOf(call[0]);
+  const headgate::Bytes body = headgate::BytesOf(call[1]);
+  if (socket == nullptr || writer.tls || body.length == 0) return;
+  char* loop = headgate::LoopOf(socket);
+  uint32_t& held = At<uint32_t>(loop, headgate::kCorkOffset);
+  if (At<char*>(loop, headgate::kCorkedSocket) != socket || held == 0) return;
+  char* unsent = socket + headgate::kUnsent;
+  if (At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken)) return;
+  char* head = At<char*>(loop, headgate::kCorkBuffer);
+  iovec parts[] = {{head, held}, {body.begin, body.length}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  const ssize_t sent = sendmsg(At<int>(socket, headgate::kDescriptor), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return;
+  const size_t of_head = static_cast<size_t>(sent) < held ? static_cast<size_t>(sent) : held;
+  held -= static_cast<uint32_t>(of_head);
+  memmove(head, head + of_head, held);
+  const size_t of_body = static_cast<size_t>(sent) - of_head;
+  At<uint64_t>(socket, headgate::kBodySent) += of_body;
+  call.GetReturnValue().Set(static_cast<double>(of_body));
+}
+
 // uWS makes the text anew each second, and writes it as an answer's body begins.
 void SetDate(const FunctionCallbackInfo<Value>& call) {
   char* socket = SocketOf(call[0]);
@@ -240,5 +269,6 @@ NODE_MODULE_INIT() {
                         {{"connection", ConnectionOf},
                          {"setDate", SetDate},
                          {"begin", Begin},
+                         {"sendBody", SendBody},
                          {"writeHit", WriteHit}});
 }

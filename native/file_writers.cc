@@ -22,7 +22,8 @@ constexpr int kMostWaiting = 2;
 std::atomic<int> waiting{0};
 
 int DescriptorAt(const Napi::CallbackInfo& call) {
-  return call.Length() > 0 && call[0].IsNumber() ? call[0].As<Napi::Number>().Int32Value() : -1;
+  if (call.Length() == 0 || !call[0].IsNumber()) return -1;
+  return call[0].As<Napi::Number>().Int32Value();
 }
 
 // A seek for data takes the lock that a write(2) holds, on ext4, btrfs, tmpfs and overlayfs. Elsewhere it returns

@@ -22,6 +22,7 @@ constexpr size_t kUnsent = 0x30;
 constexpr size_t kUnsentTls = 0x40;
 constexpr size_t kUnsentLength = 0x8;
 constexpr size_t kUnsentTaken = 0x20;
+constexpr size_t kBodySent = 0xe0;  // uWS::HttpResponseData::offset, without TLS
 // us_loop_t with uWS::LoopData: what `Date` will say, and what is held back for the one connection that
 // is corked.
 constexpr size_t kDate = 0x150;

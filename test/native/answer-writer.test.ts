@@ -127,6 +127,73 @@ t.test('AnswerWriter.setDate() says what the next answer does', async (t) => {
   socket.destroy();
 });
 
+/** A body is sent with its head; what was taken of it, and what uWS thinks of that, and what the client has got. */
+async function sendBody(bytes: number, mode: { reads: boolean; corked: boolean }) {
+  const body = new Uint8Array(new SharedArrayBuffer(bytes));
+  for (let at = 0; at < bytes; at += 1) body[at] = at % 251;
+  const own = uws.App();
+  const told = new Promise<{ taken: number; offset: number }>((resolve) => {
+    own.get('/large', (response) => {
+      response.onAborted(() => undefined);
+      const send = (): void => {
+        response.tryEnd(body.subarray(0, 1), bytes);
+        const taken = writer?.sendBody(response, body.subarray(1)) ?? -1;
+        const offset = response.getWriteOffset();
+        resolve({ taken, offset });
+        response.onWritable((from) => response.tryEnd(body.subarray(from), bytes)[0]);
+        response.tryEnd(body.subarray(offset), bytes);
+      };
+      if (mode.corked) send();
+      else setImmediate(send); // uWS corks a handler, and nothing behind it
+    });
+  });
+  own.get('/next', (response) => {
+    response.end('the next answer');
+  });
+  let at = 0;
+  own.listen('127.0.0.1', 0, (socket) => {
+    if (socket) at = uws.us_socket_local_port(socket);
+  });
+  const socket = net.connect(at, '127.0.0.1');
+  const got: Buffer[] = [];
+  let have = 0;
+  socket.on('data', (data) => {
+    got.push(data);
+    have += data.length;
+  });
+  if (!mode.reads) socket.pause();
+  socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+  const sent = await told;
+  socket.resume();
+  const all = (): Buffer => Buffer.concat(got);
+  const length = (): number => all().indexOf('\r\n\r\n') + 4 + bytes;
+  while (have < bytes || have < length()) await once(socket, 'data');
+  const end = length();
+  const isWhole = all()
+    .subarray(end - bytes, end)
+    .equals(Buffer.from(body));
+  socket.write('GET /next HTTP/1.1\r\nHost: a\r\n\r\n');
+  while (!all().toString('latin1', end).endsWith('the next answer')) await once(socket, 'data');
+  socket.destroy();
+  own.close();
+  return { ...sent, isWhole };
+}
+
+t.test('AnswerWriter.sendBody() sends the head with the body', async (t) => {
+  const small = await sendBody(60_000, { reads: true, corked: true });
+  t.strictSame(small, { taken: 59_999, offset: 60_000, isWhole: true });
+  const large = await sendBody(30_000_000, { reads: false, corked: true });
+  t.ok(large.taken > 0 && large.taken < 30_000_000, `${large.taken} fit`);
+  t.equal(large.offset, large.taken + 1, 'uWS goes on there');
+  t.equal(large.isWhole, true);
+});
+
+t.test('AnswerWriter.sendBody() sends nothing where the head is not corked', async (t) => {
+  const sent = await sendBody(60_000, { reads: true, corked: false });
+  t.strictSame(sent, { taken: 0, offset: 1, isWhole: true });
+  t.equal(writer?.sendBody({}, new Uint8Array(9)), 0);
+});
+
 t.test('AnswerWriter of what is gone', (t) => {
   t.equal(writer?.connection({}), 0);
   t.equal(writer?.begin({}), EARLIER.some);

@@ -234,10 +234,6 @@ export class EdgeServer {
 
   readonly #isDraining = (): boolean => this.#state !== 'open';
 
-  readonly #setDate = (response: HttpResponse, seconds: number): void => {
-    this.#uwsMemory?.answers.setDate(response, seconds);
-  };
-
   /** What a stop waits for until it is gone. */
   #opened(response: HttpResponse): Responder {
     const { clock, guard } = this.#context;
@@ -245,7 +241,7 @@ export class EdgeServer {
       nowMs: clock.now(),
       guard,
       isLast: this.#isDraining,
-      setDate: this.#setDate,
+      answers: this.#uwsMemory?.answers,
     });
     this.#open += 1;
     responder.whenGone(() => {

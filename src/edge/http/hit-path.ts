@@ -14,6 +14,7 @@ import type { EdgeContext } from './context.js';
 import { HostPrefixes } from './request/host-prefixes.js';
 import type { LocalObject, PlainBody } from '../reach/local-object.js';
 import { isSentAtOnce, type Responder } from './answer/responder.js';
+import { tryEnd } from './answer/try-end.js';
 import { hasCoding } from '../../protocol/descriptor.js';
 import { BLOCK_KEY, PUBLISHED_KEY } from '../../protocol/render.js';
 import { cacheStatus, hitStatus } from '../../rules/cache-status.js';
@@ -233,7 +234,8 @@ export class HitPath {
     body: Uint8Array,
     { arena, slot }: { arena: ArenaView; slot: number },
   ): number {
-    const [, complete] = response.tryEnd(body, body.length);
+    const of = { total: body.length, answers: this.#answers };
+    const [, complete] = tryEnd(response, body, of);
     if (complete) return body.length;
     const { turns, wheel } = this.#context;
     const responder = this.#adopt(response);

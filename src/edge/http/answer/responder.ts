@@ -2,21 +2,20 @@
  * The one holder of a borrowed uWS response. It dies when the client leaves or the response is
  * complete; after that every call does nothing, so that no late message can touch a freed socket.
  */
-import { muteCerr } from '../../../../native/addon.js';
+import { type AnswerWriter, muteCerr } from '../../../../native/addon.js';
 import type { HttpResponse } from '../../../../native/uws.js';
 import type { Head } from '../../../protocol/messages.js';
 import type { ConnectionEnd } from '../../../http/framing.js';
 import { statusLine } from '../../../http/status.js';
 import { type BorrowedBytes, forThisCall } from '../../../runtime/bytes.js';
 import { BLOCK_KEY } from '../../../protocol/render.js';
+import { CORKED_BYTES, tryEnd } from './try-end.js';
 
 export interface WriteResult {
   readonly ok: boolean; // false: the kernel took only part, wait for `onWritable`
   readonly complete: boolean;
 }
 
-/** What uWS holds back of an answer until its cork is lifted, less what it and we put before the fields. */
-const CORKED_BYTES = 16_384 - 2_048;
 const GONE: WriteResult = { ok: false, complete: true };
 
 /**
@@ -34,8 +33,8 @@ export interface ResponderOptions {
   readonly guard: (run: () => void) => void;
   /** Asked when the head is written: whether the connection ends for reasons of ours. */
   readonly isLast?: () => boolean;
-  /** As `AnswerWriter.setDate`. Without it answers say when they are sent. */
-  readonly setDate?: (response: HttpResponse, seconds: number) => void;
+  /** Without it answers say when they are sent, and large ones are sent in more calls of the kernel. */
+  readonly answers?: Pick<AnswerWriter, 'setDate' | 'sendBody'> | undefined;
 }
 
 export class Responder {
@@ -193,7 +192,8 @@ export class Responder {
     }
     this.#tellEnd(response);
     this.#setDate(response);
-    const [ok, complete] = response.tryEnd(forThisCall(chunk), total);
+    const { answers } = this.#options;
+    const [ok, complete] = tryEnd(response, chunk, { total, answers });
     if (complete) {
       this.bytesSent += total - before;
       this.#over();
@@ -265,7 +265,7 @@ export class Responder {
   #setDate(response: HttpResponse): void {
     if (this.#dated) return;
     this.#dated = true;
-    this.#options.setDate?.(response, this.#date);
+    this.#options.answers?.setDate(response, this.#date);
   }
 
   /** Nothing more may be done with it. Of those who wait for that, none keeps it from the others. */

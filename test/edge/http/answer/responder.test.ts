@@ -316,7 +316,12 @@ t.test('Responder sets the Date of its answer just before the body begins, and o
       guard: (run) => {
         run();
       },
-      setDate: (_response, seconds) => set.push([seconds, fake.body.length]),
+      answers: {
+        setDate: (_response, seconds) => {
+          set.push([seconds, fake.body.length]);
+        },
+        sendBody: () => 0,
+      },
     });
     responder.head(200, 'x\r\n', 1_800_000_000);
     t.same(set, [], 'another answer may begin in between');
