@@ -86,7 +86,13 @@ export class IntakeBench {
       ...{ id: this.#nextFill++, entry, among: new KeyFills(), slotKey: '', leader, range: '' },
       ...{ stored: undefined, abort: new AbortController(), subscribers: new Map() },
       waiters: new Map(waiters.map((waiter) => [askerOf(waiter), waiter])),
-      ...{ askers: new Set(), phase: 'requesting', outdated: false, answeredMs: 0, reserved: undefined },
+      ...{
+        askers: new Set(),
+        phase: 'requesting',
+        outdated: false,
+        answeredMs: 0,
+        reserved: undefined,
+      },
       ...{
         body: undefined,
         descriptor: undefined,
