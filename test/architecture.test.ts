@@ -32,7 +32,16 @@ const ROWS: readonly (readonly string[])[] = [
 /** Which layers may import a file outside src/; what is not named here is for its own folder. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   'native/uws': ['edge/http', 'worker', 'headgate'], // headgate: the process's first load is the main thread's
-  'native/addon': ['arena', 'origin', 'runtime', 'edge/http', 'worker', 'control', 'headgate', 'cli'],
+  'native/addon': [
+    'arena',
+    'origin',
+    'runtime',
+    'edge/http',
+    'worker',
+    'control',
+    'headgate',
+    'cli',
+  ],
   'native/package-root': ['headgate'],
 };
 
