@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -153,16 +154,28 @@ void ConnectionOf(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(static_cast<double>(reinterpret_cast<uintptr_t>(SocketOf(call[0]))));
 }
 
-// Sends what is corked of earlier answers, as far as the kernel takes it. True: all of it.
-bool SendCorked(char* socket, char* loop) {
+// Whether uWS keeps bytes for the connection that the kernel has not taken.
+bool HasUnsent(char* socket, bool tls) {
+  char* unsent = socket + (tls ? headgate::kUnsentTls : headgate::kUnsent);
+  return At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken);
+}
+
+// Sends what is corked, and behind it `more`, in one call of the kernel, as far as it takes them. What it
+// does not take stays corked; gives how much of `more` it has taken.
+size_t SendCorked(char* socket, char* loop, headgate::Bytes more) {
   uint32_t& held = At<uint32_t>(loop, headgate::kCorkOffset);
-  char* buffer = At<char*>(loop, headgate::kCorkBuffer);
+  char* corked = At<char*>(loop, headgate::kCorkBuffer);
+  iovec parts[] = {{corked, held}, {more.begin, more.length}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
   const int descriptor = At<int>(socket, headgate::kDescriptor);
-  const ssize_t sent = send(descriptor, buffer, held, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent <= 0) return false;
-  held -= static_cast<uint32_t>(sent);
-  memmove(buffer, buffer + sent, held);
-  return held == 0;
+  const ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return 0;
+  const size_t of_corked = std::min<size_t>(static_cast<size_t>(sent), held);
+  held -= static_cast<uint32_t>(of_corked);
+  memmove(corked, corked + of_corked, held);
+  return static_cast<size_t>(sent) - of_corked;
 }
 
 // Whether what was answered before on this connection is with the kernel, or is from now on.
@@ -171,45 +184,30 @@ void Begin(const FunctionCallbackInfo<Value>& call) {
   writer.loop = nullptr;
   char* socket = SocketOf(call[0]);
   if (socket == nullptr) return call.GetReturnValue().Set(kSome);
-  char* unsent = socket + (writer.tls ? headgate::kUnsentTls : headgate::kUnsent);
-  if (At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken)) {
-    return call.GetReturnValue().Set(kSome);
-  }
+  if (HasUnsent(socket, writer.tls)) return call.GetReturnValue().Set(kSome);
   char* loop = headgate::LoopOf(socket);
   if (At<char*>(loop, headgate::kCorkedSocket) != socket) return call.GetReturnValue().Set(kUnknown);
-  if (At<uint32_t>(loop, headgate::kCorkOffset) > 0 && (writer.tls || !SendCorked(socket, loop))) {
-    return call.GetReturnValue().Set(kSome);
-  }
+  const uint32_t& held = At<uint32_t>(loop, headgate::kCorkOffset);
+  if (held > 0 && !writer.tls) SendCorked(socket, loop, {});
+  if (held > 0) return call.GetReturnValue().Set(kSome);
   writer.loop = loop;
   call.GetReturnValue().Set(writer.lead_bytes > 0 && writer.banks.count > 0 ? kNone : kUnknown);
 }
 
-// Sends what is corked of a response, its head, and behind it the next bytes of its body: one call of the
-// kernel, where uWS makes one for each. Gives how many of those bytes it has taken: uWS goes on behind them.
+// Sends what is corked of a response, its head, with the next bytes of its body, where uWS makes a call of
+// the kernel for each. Gives how many of those bytes it has taken: uWS goes on behind them.
 void SendBody(const FunctionCallbackInfo<Value>& call) {
   call.GetReturnValue().Set(0);
-  const Writer& writer = StateOf<Writer>(call);
+  const bool tls = StateOf<Writer>(call).tls;
   char* socket = SocketOf(call[0]);
   const headgate::Bytes body = headgate::BytesOf(call[1]);
-  if (socket == nullptr || writer.tls || body.length == 0) return;
+  if (socket == nullptr || tls || body.length == 0) return;
   char* loop = headgate::LoopOf(socket);
-  uint32_t& held = At<uint32_t>(loop, headgate::kCorkOffset);
-  if (At<char*>(loop, headgate::kCorkedSocket) != socket || held == 0) return;
-  char* unsent = socket + headgate::kUnsent;
-  if (At<size_t>(unsent, headgate::kUnsentLength) > At<uint32_t>(unsent, headgate::kUnsentTaken)) return;
-  char* head = At<char*>(loop, headgate::kCorkBuffer);
-  iovec parts[] = {{head, held}, {body.begin, body.length}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
-  const ssize_t sent = sendmsg(At<int>(socket, headgate::kDescriptor), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent <= 0) return;
-  const size_t of_head = static_cast<size_t>(sent) < held ? static_cast<size_t>(sent) : held;
-  held -= static_cast<uint32_t>(of_head);
-  memmove(head, head + of_head, held);
-  const size_t of_body = static_cast<size_t>(sent) - of_head;
-  At<uint64_t>(socket, headgate::kBodySent) += of_body;
-  call.GetReturnValue().Set(static_cast<double>(of_body));
+  if (At<char*>(loop, headgate::kCorkedSocket) != socket || HasUnsent(socket, tls)) return;
+  if (At<uint32_t>(loop, headgate::kCorkOffset) == 0) return;
+  const size_t taken = SendCorked(socket, loop, body);
+  At<uint64_t>(socket, headgate::kBodySent) += taken;
+  call.GetReturnValue().Set(static_cast<double>(taken));
 }
 
 // uWS makes the text anew each second, and writes it as an answer's body begins.

@@ -2,12 +2,15 @@
 // kernel sets the time when a write(2) begins. Typed in addon.ts.
 #include "file_writers.h"
 
+#include "arguments.h"
+
 #ifdef __linux__
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #endif
 
@@ -22,12 +25,12 @@ constexpr int kMostWaiting = 2;
 std::atomic<int> waiting{0};
 
 int DescriptorAt(const Napi::CallbackInfo& call) {
-  if (call.Length() == 0 || !call[0].IsNumber()) return -1;
-  return call[0].As<Napi::Number>().Int32Value();
+  const int64_t descriptor = IntegerAt(call, 0);
+  return descriptor <= INT_MAX ? static_cast<int>(descriptor) : -1;
 }
 
-// A seek for data takes the lock that a write(2) holds, on ext4, btrfs, tmpfs and overlayfs. Elsewhere it returns
-// at once; on XFS a read waits by itself.
+// A seek for data takes the lock that a write(2) holds, on ext4, btrfs, tmpfs and overlayfs. Elsewhere it
+// returns at once; on XFS a read waits by itself.
 class Wait : public Napi::AsyncWorker {
  public:
   Wait(Napi::Env env, int descriptor)

@@ -4,6 +4,7 @@
 // and answers false or nothing elsewhere. Typed in addon.ts.
 #include <napi.h>
 
+#include "arguments.h"
 #include "file_writers.h"
 
 #include <cstddef>
@@ -30,6 +31,8 @@
 #endif
 
 namespace {
+
+using headgate::IntegerAt;
 
 Napi::Value ThreadCpuTimeUs(const Napi::CallbackInfo& call) {
   timespec spent{};
@@ -82,15 +85,6 @@ Napi::Value CopyBytes(const Napi::CallbackInfo& call) {
 }
 
 #ifdef __linux__
-
-constexpr double kLargestExact = 9007199254740991; // Number.MAX_SAFE_INTEGER
-
-// A missing or odd argument becomes a value that no core, port or descriptor has.
-int64_t IntegerAt(const Napi::CallbackInfo& call, size_t index) {
-  if (call.Length() <= index || !call[index].IsNumber()) return -1;
-  const double value = call[index].As<Napi::Number>().DoubleValue();
-  return value >= 0 && value <= kLargestExact ? static_cast<int64_t>(value) : -1; // NaN: no
-}
 
 Napi::Value PinThreadToCore(const Napi::CallbackInfo& call) {
   const int64_t core = IntegerAt(call, 0);

@@ -1,11 +1,12 @@
 /** What the addon knows of those who write to a file. */
 import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { isOpenForWriting, writesEnd } from '../../native/addon.js';
+import { beginLongWrite, LONG_WRITE_BYTES } from '../support/long-write.js';
 
 function place(t: Test): { path: string; reader: number } {
   const path = join(t.testdir(), 'file');
@@ -15,18 +16,6 @@ function place(t: Test): { path: string; reader: number } {
     closeSync(reader);
   });
   return { path, reader };
-}
-
-/** A write(2) of that many MiB that has begun. */
-async function beginWrite(path: string, mebibytes: number) {
-  const writer: FileHandle = await open(path, 'w');
-  let hasEnded = false;
-  const written = writer.write(Buffer.alloc(mebibytes * 2 ** 20)).then(() => {
-    hasEnded = true;
-    return writer.close();
-  });
-  while (statSync(path).size === 0) await new Promise((resolve) => setImmediate(resolve));
-  return { written, hasEnded: () => hasEnded };
 }
 
 t.test('isOpenForWriting() knows of any writer, and of none but writers', (t) => {
@@ -80,19 +69,23 @@ t.test('who opens a file at the moment that it is asked about is not refused', a
 t.test('writesEnd() waits for the write(2) that goes on', async (t) => {
   const { path, reader } = place(t);
   await writesEnd(reader);
-  const { written, hasEnded } = await beginWrite(path, 128);
-  t.equal(hasEnded(), false);
+  const writer = await open(path, 'w');
+  const { written } = await beginLongWrite(writer, path);
+  t.ok(statSync(path).size < LONG_WRITE_BYTES, 'it goes on');
   await writesEnd(reader);
-  t.equal(statSync(path).size, 128 * 2 ** 20, 'all of it is there');
+  t.equal(statSync(path).size, LONG_WRITE_BYTES, 'all of it is there');
   await written;
+  await writer.close();
 });
 
 t.test('writesEnd() lets two wait and refuses more', async (t) => {
   const { path, reader } = place(t);
-  const { written } = await beginWrite(path, 128);
+  const writer = await open(path, 'w');
+  const { written } = await beginLongWrite(writer, path);
   const two = [writesEnd(reader), writesEnd(reader)];
   t.equal(writesEnd(reader), undefined);
   await Promise.all([...two, written]);
+  await writer.close();
   t.equal(writesEnd(-1), undefined);
   const next = writesEnd(reader);
   t.not(next, undefined, "a refusal takes nobody's place");

@@ -65,7 +65,7 @@ export class FileLease {
   }
 
   async closeUnlessTaken(): Promise<void> {
-    if (!this.#isTaken) await this.close(false);
+    if (!this.#isTaken) await this.close(true); // each read has ended
   }
 
   /** `buffersAreFree`: nobody reads from them or into them any more. */

@@ -88,8 +88,13 @@ export class Flights {
     const fills = this.#byKey.get(request.key);
     const place = placeOf(request, { entry: known, whole: variant?.whole, fills });
     const fill = fills?.find(place.slotKey);
-    if (fill !== undefined && isJoinable(fill) && mayJoin(fill, request.credentialed)) {
-      if (isTimely(fill, clock.now())) return this.#addWaiter(fill, waiter);
+    if (
+      fill !== undefined &&
+      isJoinable(fill) &&
+      mayJoin(fill, request.credentialed) &&
+      isTimely(fill, clock.now())
+    ) {
+      return this.#addWaiter(fill, waiter);
     }
     if (this.#loading() < config.limits.fills) {
       this.#start(waiter, index.ensure(request.key), place);

@@ -1,5 +1,5 @@
 /** Files that are written to while they are read, by the file system's own clock. */
-import { appendFileSync, chmodSync, linkSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { appendFileSync, chmodSync, linkSync, readdirSync, readlinkSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { asGatewayError } from '../../../src/errors.js';
 import { openDirectoryOrigin } from '../../../src/origin/files/directory.js';
 import type { Origin, OriginResponse } from '../../../src/origin/origin.js';
 import { ask, bodyOf, field, textOf } from '../../support/origin.js';
+import { beginLongWrite, LONG_WRITE_BYTES } from '../../support/long-write.js';
 import { readTold, told } from '../../support/told-file.js';
 import type { WriterMode } from '../threads/file-writer.js';
 
@@ -116,13 +117,11 @@ t.test('a file is read when the write(2) that goes on in it has ended', async (t
   for (const reader of [origin, rested]) {
     writeFileSync(path, told(1, 320));
     const writer = await open(path, 'w');
-    const whole = Buffer.alloc(256 * KIB * KIB, 'x'); // a second for the kernel, and one call
-    const written = writer.write(whole);
-    while (statSync(path).size === 0) await new Promise((resolve) => setImmediate(resolve));
+    const { written } = await beginLongWrite(writer, path);
     const leaving = new AbortController();
     const response = await ask(reader, '/a.m4s', { signal: leaving.signal });
     leaving.abort();
-    t.equal(field(response.headers, 'content-length'), String(whole.length));
+    t.equal(field(response.headers, 'content-length'), String(LONG_WRITE_BYTES));
     await written;
     await writer.close();
   }

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { writersAtRest } from '../../../src/origin/files/file-writers.js';
+import { beginLongWrite, LONG_WRITE_BYTES } from '../../support/long-write.js';
 
 t.test('writersAtRest() says whether the file is open for writing', async (t) => {
   const path = join(t.testdir(), 'file');
@@ -12,10 +13,9 @@ t.test('writersAtRest() says whether the file is open for writing', async (t) =>
   t.equal(await writersAtRest(reader), false);
   const writer = await open(path, 'w');
   t.equal(await writersAtRest(reader), true, 'one that does nothing');
-  const written = writer.write(Buffer.alloc(128 * 2 ** 20));
-  while (statSync(path).size === 0) await new Promise((resolve) => setImmediate(resolve));
+  const { written } = await beginLongWrite(writer, path);
   t.equal(await writersAtRest(reader), true);
-  t.equal(statSync(path).size, 128 * 2 ** 20, 'its write(2) has ended');
+  t.equal(statSync(path).size, LONG_WRITE_BYTES, 'its write(2) has ended');
   await written;
   await writer.close();
   t.equal(await writersAtRest(reader), false);
@@ -26,10 +26,9 @@ t.test('a write(2) that does not end is not waited for', async (t) => {
   const path = join(t.testdir(), 'file');
   const writer = await open(path, 'w');
   const reader = openSync(path, 'r');
-  const written = writer.write(Buffer.alloc(128 * 2 ** 20)); // a tenth of a second and more
-  while (statSync(path).size === 0) await new Promise((resolve) => setImmediate(resolve));
+  const { written } = await beginLongWrite(writer, path);
   await t.rejects(writersAtRest(reader, 5), { code: 'GW_ORIGIN_IO' });
-  t.ok(statSync(path).size < 128 * 2 ** 20, 'it goes on');
+  t.ok(statSync(path).size < LONG_WRITE_BYTES, 'it goes on');
   await written;
   await writer.close();
   t.equal(await writersAtRest(reader, 5), false);
