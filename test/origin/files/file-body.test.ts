@@ -46,9 +46,9 @@ async function opened(t: Test, content: Buffer, wanted: Wanted = {}): Promise<Op
   const lease = {
     buffer: () => Buffer.allocUnsafeSlow(CHUNK_BYTES),
     close: async (buffersFree: boolean) => {
+      await real.close();
       ends.closed += 1;
       ends.buffersFree = buffersFree;
-      await real.close();
     },
   };
   const body = new FileBody({ handle, lease, opening, settled, signal: abort.signal });
@@ -124,6 +124,7 @@ t.test('a buffer that may be in use is not given back', async (t) => {
   const reader = lent.body[Symbol.asyncIterator]();
   await reader.next();
   lent.abort.abort();
+  while (lent.ends.closed === 0) await new Promise(setImmediate);
   t.strictSame(
     [lent.ends.closed, lent.ends.buffersFree],
     [1, false],
