@@ -3,7 +3,8 @@
  * often is the origin asked, and how long after the origin's first byte has everybody theirs?
  * Setup: one worker per core, no pinning of the server; clients on core 1, all connected before the
  * first asks; the origin thinks for a second, so all have asked when it answers. Each server has served
- * 33,000 requests of crowds before, as one in service has within a minute. Times are taken on
+ * 33,000 requests of crowds before, as one in service has within a minute; then the four crowds come one
+ * after the other, in every round at a new process. Times are taken on
  * one monotonic clock: origin's first write to the client's first read. Two ways to read: `held`
  * (nobody reads on before all have their first byte: the server's share of the delay) and `at once`
  * (4 or 20 GB are read on the same two cores meanwhile). `floor` is uWebSockets.js
@@ -52,6 +53,7 @@ interface Sample {
 }
 
 const WARM_FROM = 10; // segments' numbers
+const COLD_FROM = 100;
 /** Crowds before the one that counts, the last of them of a smaller object. */
 const WARM_UPS = [
   ...Array<WarmUp>(3).fill({ clients: 300, size: SIZE }),
@@ -66,13 +68,10 @@ export async function herd(options: BenchOptions): Promise<Report> {
   const all = [headgate(), nginx('on'), varnish(), fanOutFloor()];
   const present = all.filter((c) => c.missing() === undefined && isWanted(options, c.name));
   const crowds = options.quick ? [1_000] : [1_000, 5_000];
+  const plans = crowds.flatMap((clients) => [true, false].map((hold) => ({ clients, hold })));
   const samples: Sample[] = [];
-  for (const clients of crowds) {
-    for (const hold of [true, false]) {
-      for (let round = 0; round < options.rounds; round++) {
-        for (const contender of present) samples.push(await stampede(contender, clients, hold));
-      }
-    }
+  for (let round = 0; round < options.rounds; round++) {
+    for (const contender of present) samples.push(...(await stampedes(contender, plans)));
   }
   return {
     name: 'herd',
@@ -83,9 +82,12 @@ export async function herd(options: BenchOptions): Promise<Report> {
   };
 }
 
-async function stampede(contender: Contender, clients: number, hold: boolean): Promise<Sample> {
+/** One crowd after the other at one server, each for a segment that nobody has asked for. */
+async function stampedes(
+  contender: Contender,
+  crowds: readonly Pick<HerdPlan, 'clients' | 'hold'>[],
+): Promise<Sample[]> {
   const origin = await startOrigin();
-  const crowd = await startScript('herd-clients', LOAD_CORE);
   const server = await contender.start({
     originPort: origin.port,
     core: undefined,
@@ -94,16 +96,25 @@ async function stampede(contender: Contender, clients: number, hold: boolean): P
   });
   try {
     await warmUp(server.port);
-    const path = `/herd/${SIZE}/7`;
-    const plan: HerdPlan = { port: server.port, path, size: SIZE, n: 7, clients, hold };
-    await crowd.call('open', plan);
-    await origin.reset();
-    const result = (await crowd.call('ask')) as HerdResult;
-    const { requests, herdFirstByteNs } = await origin.counts();
-    const fromNs = (await server.answeredNs?.()) ?? herdFirstByteNs;
-    return sampleOf({ contender: contender.name, plan, result, requests, fromNs });
+    const samples: Sample[] = [];
+    for (const [index, { clients, hold }] of crowds.entries()) {
+      const n = COLD_FROM + index;
+      const path = `/herd/${SIZE}/${n}`;
+      const plan: HerdPlan = { port: server.port, path, size: SIZE, n, clients, hold };
+      const crowd = await startScript('herd-clients', LOAD_CORE);
+      try {
+        await crowd.call('open', plan);
+        await origin.reset();
+        const result = (await crowd.call('ask')) as HerdResult;
+        const { requests, herdFirstByteNs } = await origin.counts();
+        const fromNs = (await server.answeredNs?.()) ?? herdFirstByteNs;
+        samples.push(sampleOf({ contender: contender.name, plan, result, requests, fromNs }));
+      } finally {
+        await crowd.stop();
+      }
+    }
+    return samples;
   } finally {
-    await crowd.stop();
     await server.stop();
     await origin.stop();
   }

@@ -12,6 +12,7 @@ interface Addon {
   threadCores(): number[];
   threadCpuTimeUs(): number;
   adviseHugePages(view: Uint8Array): boolean;
+  populatePages(view: Uint8Array): Promise<boolean> | undefined;
   muteCerr(muted: boolean): void;
   copyBytes(target: Uint8Array, at: number, source: Uint8Array): boolean;
   setListenSocketBuffers(
@@ -159,6 +160,15 @@ export function adviseHugePages(buffer: SharedArrayBuffer): boolean {
     taken = addon.adviseHugePages(new Uint8Array(buffer, at, length)) && taken;
   }
   return taken;
+}
+
+/**
+ * Has the kernel find memory for the whole pages of a view, on another thread, and changes no byte: whoever
+ * writes there first need not wait for it. Resolves with whether it did, which takes Linux 5.14; undefined
+ * where nothing is done.
+ */
+export function populatePages(view: Uint8Array): Promise<boolean> | undefined {
+  return addon?.populatePages(view);
 }
 
 /**

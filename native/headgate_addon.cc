@@ -108,18 +108,59 @@ Napi::Value ThreadCores(const Napi::CallbackInfo& call) {
   return found;
 }
 
-Napi::Value AdviseHugePages(const Napi::CallbackInfo& call) {
-  const Napi::Boolean no = Napi::Boolean::New(call.Env(), false);
-  const View view = ViewAt(call, 0);
-  if (view.bytes == nullptr) return no;
-  // Whole pages only: the edges of the view may share theirs with somebody else's memory.
+struct Pages {
+  void* begin = nullptr;
+  size_t length = 0;
+};
+
+// The edges of a view may share their pages with somebody else's memory.
+Pages WholePages(const View& view) {
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(view.bytes);
   const uintptr_t first = (begin + page - 1) / page * page;
   const uintptr_t end = (begin + view.length) / page * page;
-  if (end <= first) return no;
-  const bool taken = madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE) == 0;
+  if (end <= first) return {};
+  return {reinterpret_cast<void*>(first), end - first};
+}
+
+Napi::Value AdviseHugePages(const Napi::CallbackInfo& call) {
+  const View view = ViewAt(call, 0);
+  const Pages pages = view.bytes == nullptr ? Pages{} : WholePages(view);
+  const bool taken = pages.length > 0 && madvise(pages.begin, pages.length, MADV_HUGEPAGE) == 0;
   return Napi::Boolean::New(call.Env(), taken);
+}
+
+// Of whole pages only, as above. Elsewhere than on the thread that will write there: to find and to clear
+// two mebibytes takes a virtual machine milliseconds.
+class Populate : public Napi::AsyncWorker {
+ public:
+  Populate(Napi::Env env, Napi::Value view, void* begin, size_t length)
+      : AsyncWorker(env, "headgate.populate"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        view_(Napi::Persistent(view.As<Napi::Object>())),
+        begin_(begin),
+        length_(length) {}
+  Napi::Promise Promise() const { return deferred_.Promise(); }
+  void Execute() override { done_ = madvise(begin_, length_, kPopulateWrite) == 0; }
+  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), done_)); }
+
+ private:
+  static constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, of Linux 5.14
+  const Napi::Promise::Deferred deferred_;
+  const Napi::ObjectReference view_;  // keeps the memory
+  void* const begin_;
+  const size_t length_;
+  bool done_ = false;
+};
+
+Napi::Value PopulatePages(const Napi::CallbackInfo& call) {
+  const View view = ViewAt(call, 0);
+  const Pages pages = view.bytes == nullptr ? Pages{} : WholePages(view);
+  if (pages.length == 0) return call.Env().Undefined();
+  auto* work = new Populate(call.Env(), call[0], pages.begin, pages.length);
+  const Napi::Promise promise = work->Promise();
+  work->Queue();
+  return promise;
 }
 
 int PortOf(const sockaddr_storage& address) {
@@ -217,6 +258,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("copyBytes", Napi::Function::New(env, CopyBytes));
   exports.Set("threadCpuTimeUs", Napi::Function::New(env, ThreadCpuTimeUs));
   exports.Set("adviseHugePages", Napi::Function::New(env, AdviseHugePages));
+  exports.Set("populatePages", Napi::Function::New(env, PopulatePages));
   exports.Set("setListenSocketBuffers", Napi::Function::New(env, SetListenSocketBuffers));
   exports.Set("refuseConnections", Napi::Function::New(env, RefuseConnections));
   exports.Set("isOpenForWriting", Napi::Function::New(env, headgate::IsOpenForWriting));

@@ -9,6 +9,7 @@ import {
   adviseHugePages,
   copyBytes,
   pinThreadToCore,
+  populatePages,
   setListenSocketBuffers,
   threadCores,
   threadCpuTimeUs,
@@ -66,6 +67,24 @@ t.test('adviseHugePages() marks shared memory for huge pages', (t) => {
   t.equal(adviseHugePages(new SharedArrayBuffer(0)), false, 'there is nothing to mark');
   t.end();
 });
+
+t.test(
+  'populatePages() has memory found for the pages of a view, and changes no byte',
+  async (t) => {
+    const buffer = new SharedArrayBuffer(16 * 2 ** 20);
+    const view = new Uint8Array(buffer, 1_000_000, 8 * 2 ** 20);
+    view[4_000_000] = 7;
+    const before = process.memoryUsage.rss();
+    t.equal(await populatePages(view), true);
+    t.ok(process.memoryUsage.rss() - before > 5 * 2 ** 20);
+    t.equal(view[4_000_000], 7);
+    t.equal(
+      view.reduce((sum, byte) => sum + byte, 0),
+      7,
+    );
+    t.equal(populatePages(new Uint8Array(buffer, 1, 100)), undefined, 'no whole page');
+  },
+);
 
 t.test('copyBytes() copies into shared memory, and nowhere else', (t) => {
   const shared = new Uint8Array(new SharedArrayBuffer(100), 10, 80);

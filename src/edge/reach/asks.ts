@@ -271,10 +271,13 @@ export class Asks {
     }
     const members = this.#drop(ask, false);
     const feed = this.#feeds.join(message, from, ask);
-    const quantum = turns.firstQuantum(feed.followers.size + members.length);
-    feed.admit(() => {
-      this.#each(members, (member, i) => {
-        member.filling(feed, servedTo(i, message.served), quantum);
+    const writers = feed.followers.size + members.length;
+    const quantum = turns.firstQuantum(writers);
+    turns.greet(writers, () => {
+      feed.admit(() => {
+        this.#each(members, (member, i) => {
+          member.filling(feed, servedTo(i, message.served), quantum);
+        });
       });
     });
   }

@@ -16,12 +16,17 @@ const CROWD_QUANTUM = 131_072;
 const FIRST_QUANTUM = 4_096;
 const CROWD = 16;
 const TURN_BUDGET = 8_388_608;
+/** Longest wait between a crowd's first bytes and its next. */
+const MAX_REST_MS = 100;
 
 export class Turns {
   /** In the order in which they are served. */
   readonly #ready = new Set<Writer>();
   /** Of those, in another place: who has no byte yet. */
   readonly #fresh = new Set<Writer>();
+  /** Of a crowd that gets its first bytes now; then `#resting` has it, whose next bytes wait. */
+  #greeted: Set<Writer> | undefined;
+  readonly #resting = new Set<Writer>();
   #scheduled = false;
 
   /** Bytes a writer may send in one go, given how many wait. */
@@ -36,8 +41,44 @@ export class Turns {
 
   /** `writer` has more to send: after the others. */
   later(writer: Writer): void {
+    if (this.#greeted !== undefined) {
+      this.#greeted.add(writer);
+      return;
+    }
+    if (this.#resting.has(writer)) return;
     (writer.begun ? this.#ready : this.#fresh).add(writer);
     this.#schedule();
+  }
+
+  /**
+   * Runs what writes first bytes to many. Their next bytes wait for as long again: other workers have crowds
+   * of the same object, and whoever is done first would take the machine from those who have no byte yet.
+   */
+  greet(writers: number, run: () => void): void {
+    if (writers < CROWD) {
+      run();
+      return;
+    }
+    const greeted = new Set<Writer>();
+    const beganMs = performance.now();
+    this.#greeted = greeted;
+    try {
+      run();
+    } finally {
+      this.#greeted = undefined;
+      for (const writer of greeted) this.#resting.add(writer);
+      const restMs = Math.min(MAX_REST_MS, performance.now() - beganMs);
+      setTimeout(() => {
+        this.#rested(greeted);
+      }, restMs);
+    }
+  }
+
+  #rested(writers: ReadonlySet<Writer>): void {
+    for (const writer of writers) {
+      this.#resting.delete(writer);
+      if (!writer.over) this.later(writer);
+    }
   }
 
   /** New bytes for many at once. */

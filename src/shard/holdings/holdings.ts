@@ -8,6 +8,7 @@ import { Banks } from '../../arena/banks.js';
 import { BuddyAllocator } from '../../arena/buddy.js';
 import { S3Fifo } from '../../arena/eviction.js';
 import { MIN_BLOCK_BYTES } from '../../arena/layout.js';
+import { PagesAhead } from '../../arena/pages-ahead.js';
 import type { Config } from '../../config/config.js';
 import { mayBeCoded } from '../../protocol/codable.js';
 import type { Descriptor, EncodedBody } from '../../protocol/descriptor.js';
@@ -38,6 +39,7 @@ export class Holdings {
   readonly index: EntryIndex;
   readonly #options: HoldingsOptions;
   readonly #rebalance: Rebalance;
+  readonly #pagesAhead: PagesAhead;
 
   /** Empty, with the banks that the shard's last owner had. */
   constructor(options: HoldingsOptions) {
@@ -80,6 +82,12 @@ export class Holdings {
       metrics.add('banksMoved');
     };
     this.#rebalance = new Rebalance({ allocator, banks, store, now, onMoved });
+    this.#pagesAhead = new PagesAhead({ pool, allocator });
+  }
+
+  /** Something is about to be stored. */
+  expect(): void {
+    this.#pagesAhead.prepare();
   }
 
   /** About ten times a second: frees what readers have left, and moves banks. */

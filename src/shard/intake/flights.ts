@@ -279,6 +279,7 @@ export class Flights {
     this.#byKey.set(entry.key, among);
     this.#context.holdings.index.hold(entry);
     if (!waiter.request.background) this.#track(fill, waiter);
+    this.#context.holdings.expect();
     void this.#runner.run(fill);
   }
 

@@ -114,6 +114,41 @@ t.test('Turns gives everyone in a crowd a first small portion before anyone a ne
   t.same(new Set(order), new Set(['first']), 'at once; the others in their turn');
 });
 
+t.test(
+  'Turns lets a crowd that has its first bytes wait for as long again, whatever comes',
+  async (t) => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const sinks = Array.from({ length: 20 }, (_, i) => new Sink(String(i), order));
+    const firstMs = 20;
+    const beganMs = performance.now();
+    turns.greet(sinks.length, () => {
+      for (const sink of sinks) turns.later(sink);
+      while (performance.now() < beganMs + firstMs);
+    });
+    const other = new Sink('other', order);
+    turns.later(other);
+    turns.wake(new Set(sinks));
+    await settled();
+    t.strictSame(order, ['other'], 'others do not wait');
+    while (order.length < sinks.length + 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    t.ok(performance.now() - beganMs >= 2 * firstMs - 1);
+    turns.wake(new Set(sinks));
+    await settled();
+    t.equal(order.length, 2 * sinks.length + 1, 'and nobody twice');
+  },
+);
+
+t.test('Turns lets a few go on at once', async (t) => {
+  const turns = new Turns();
+  const order: string[] = [];
+  turns.greet(2, () => {
+    for (const name of ['a', 'b']) turns.later(new Sink(name, order));
+  });
+  await settled();
+  t.strictSame(order, ['a', 'b']);
+});
+
 t.test('Turns costs what it serves, however many wait', async (t) => {
   const turns = new Turns();
   let looks = 0;
