@@ -16,8 +16,9 @@ const CROWD_QUANTUM = 131_072;
 const FIRST_QUANTUM = 4_096;
 const CROWD = 16;
 const TURN_BUDGET = 8_388_608;
-/** Longest wait between a crowd's first bytes and its next. */
-const MAX_REST_MS = 100;
+/** Between a crowd's first bytes and its next: so many times what the first took, but not for longer. */
+const REST = 2;
+const MAX_REST_MS = 200;
 
 export class Turns {
   /** In the order in which they are served. */
@@ -51,8 +52,8 @@ export class Turns {
   }
 
   /**
-   * Runs what writes first bytes to many. Their next bytes wait for as long again: other workers have crowds
-   * of the same object, and whoever is done first would take the machine from those who have no byte yet.
+   * Runs what writes first bytes to many. Their next bytes wait for twice as long: other workers have crowds of
+   * the same object, and whoever is done first would take the machine from those who have no byte yet.
    */
   greet(writers: number, run: () => void): void {
     if (writers < CROWD) {
@@ -67,7 +68,7 @@ export class Turns {
     } finally {
       this.#greeted = undefined;
       for (const writer of greeted) this.#resting.add(writer);
-      const restMs = Math.min(MAX_REST_MS, performance.now() - beganMs);
+      const restMs = Math.min(MAX_REST_MS, REST * (performance.now() - beganMs));
       setTimeout(() => {
         this.#rested(greeted);
       }, restMs);
