@@ -242,10 +242,12 @@ Napi::Value RefuseConnections(const Napi::CallbackInfo& call) {
 Napi::Value No(const Napi::CallbackInfo& call) { return Napi::Boolean::New(call.Env(), false); }
 Napi::Value None(const Napi::CallbackInfo& call) { return Napi::Array::New(call.Env()); }
 Napi::Value Zero(const Napi::CallbackInfo& call) { return Napi::Number::New(call.Env(), 0); }
+Napi::Value Nothing(const Napi::CallbackInfo& call) { return call.Env().Undefined(); }
 
 constexpr auto PinThreadToCore = No;
 constexpr auto ThreadCores = None;
 constexpr auto AdviseHugePages = No;
+constexpr auto PopulatePages = Nothing;
 constexpr auto SetListenSocketBuffers = Zero;
 constexpr auto RefuseConnections = Zero;
 
