@@ -22,18 +22,17 @@ export class PagesAhead {
   readonly #pool: PagesAheadOptions['pool'];
   readonly #allocator: PagesAheadOptions['allocator'];
   readonly #populate: typeof populatePages;
-  /** By page of the pool: 1 once it has been populated, or is. */
-  readonly #known: Uint8Array;
+  /** Pages of the pool that have been populated, or are: of the banks that the shard has had, no more. */
+  readonly #known = new Set<number>();
   #state: 'idle' | 'busy' | 'off' = 'idle';
 
   constructor({ pool, allocator, populate = populatePages }: PagesAheadOptions) {
     this.#pool = pool;
     this.#allocator = allocator;
     this.#populate = populate;
-    this.#known = new Uint8Array(Math.ceil((pool.banks.length * pool.bankBytes) / PAGE_BYTES));
   }
 
-  /** A fill begins. Where all memory has been used before, this costs a comparison. */
+  /** A fill begins. Where the shard's banks are full, as they are from some time on, this costs a comparison. */
   prepare(): void {
     if (this.#state !== 'idle' || this.#allocator.freeBytes < AHEAD_BYTES) return;
     const next = this.#allocator.allocate(AHEAD_BYTES);
@@ -42,8 +41,8 @@ export class PagesAhead {
     for (const { offset, length } of next) {
       for (let at = offset; at < offset + length; at += PAGE_BYTES) {
         const page = Math.floor(at / PAGE_BYTES);
-        if (this.#known[page] !== 0) continue;
-        this.#known[page] = 1;
+        if (this.#known.has(page)) continue;
+        this.#known.add(page);
         this.#start(page);
         return;
       }
