@@ -12,7 +12,7 @@ interface Addon {
   threadCores(): number[];
   threadCpuTimeUs(): number;
   adviseHugePages(view: Uint8Array): boolean;
-  populatePages(view: Uint8Array): Promise<boolean> | undefined;
+  populatePages(view: Uint8Array): Promise<boolean> | false | undefined;
   muteCerr(muted: boolean): void;
   copyBytes(target: Uint8Array, at: number, source: Uint8Array): boolean;
   setListenSocketBuffers(
@@ -164,10 +164,10 @@ export function adviseHugePages(buffer: SharedArrayBuffer): boolean {
 
 /**
  * Has the kernel find memory for the whole pages of a view, on another thread, and changes no byte: whoever
- * writes there first need not wait for it. Resolves with whether it did, which takes Linux 5.14; undefined
- * where nothing is done.
+ * writes there first need not wait for it. Resolves with whether it did, which takes Linux 5.14. One view at
+ * a time in the process: false while another is under way. Undefined where nothing is done.
  */
-export function populatePages(view: Uint8Array): Promise<boolean> | undefined {
+export function populatePages(view: Uint8Array): Promise<boolean> | false | undefined {
   return addon?.populatePages(view);
 }
 

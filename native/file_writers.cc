@@ -3,6 +3,7 @@
 #include "file_writers.h"
 
 #include "arguments.h"
+#include "promised_work.h"
 
 #ifdef __linux__
 #include <fcntl.h>
@@ -31,22 +32,19 @@ int DescriptorAt(const Napi::CallbackInfo& call) {
 
 // A seek for data takes the lock that a write(2) holds, on ext4, btrfs, tmpfs and overlayfs. Elsewhere it
 // returns at once; on XFS a read waits by itself.
-class Wait : public Napi::AsyncWorker {
+class Wait : public PromisedWork {
  public:
-  Wait(Napi::Env env, int descriptor)
-      : AsyncWorker(env, "headgate.writesEnd"),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        descriptor_(descriptor) {}
+  explicit Wait(int descriptor) : descriptor_(descriptor) {}
   ~Wait() override {
     close(descriptor_);
     waiting--;
   }
-  Napi::Promise Promise() const { return deferred_.Promise(); }
+
+ protected:
   void Execute() override { lseek(descriptor_, 0, SEEK_DATA); }
-  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
-  const Napi::Promise::Deferred deferred_;
   const int descriptor_;
 };
 
@@ -73,9 +71,7 @@ Napi::Value WritesEnd(const Napi::CallbackInfo& call) {
     waiting--;
     return call.Env().Undefined();
   }
-  auto* wait = new Wait(call.Env(), descriptor);  // deletes itself
-  wait->Queue();
-  return wait->Promise();
+  return PromisedWork::Begin(call.Env(), "headgate.writesEnd", std::make_unique<Wait>(descriptor));
 }
 
 #else

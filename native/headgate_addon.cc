@@ -6,7 +6,9 @@
 
 #include "arguments.h"
 #include "file_writers.h"
+#include "promised_work.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -130,26 +132,25 @@ Napi::Value AdviseHugePages(const Napi::CallbackInfo& call) {
   return Napi::Boolean::New(call.Env(), taken);
 }
 
+// One of libuv's threads at most: files are read by them, too.
+std::atomic<bool> populating{false};
+
 // Of whole pages only, as above. Elsewhere than on the thread that will write there: to find and to clear
 // two mebibytes takes a virtual machine milliseconds.
-class Populate : public Napi::AsyncWorker {
+class Populate : public headgate::PromisedWork {
  public:
-  Populate(Napi::Env env, Napi::Value view, void* begin, size_t length)
-      : AsyncWorker(env, "headgate.populate"),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        view_(Napi::Persistent(view.As<Napi::Object>())),
-        begin_(begin),
-        length_(length) {}
-  Napi::Promise Promise() const { return deferred_.Promise(); }
-  void Execute() override { done_ = madvise(begin_, length_, kPopulateWrite) == 0; }
-  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), done_)); }
+  Populate(Napi::Value view, Pages pages)
+      : view_(Napi::Persistent(view.As<Napi::Object>())), pages_(pages) {}
+  ~Populate() override { populating = false; }
+
+ protected:
+  void Execute() override { done_ = madvise(pages_.begin, pages_.length, kPopulateWrite) == 0; }
+  Napi::Value Result(Napi::Env env) override { return Napi::Boolean::New(env, done_); }
 
  private:
   static constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, of Linux 5.14
-  const Napi::Promise::Deferred deferred_;
   const Napi::ObjectReference view_;  // keeps the memory
-  void* const begin_;
-  const size_t length_;
+  const Pages pages_;
   bool done_ = false;
 };
 
@@ -157,10 +158,9 @@ Napi::Value PopulatePages(const Napi::CallbackInfo& call) {
   const View view = ViewAt(call, 0);
   const Pages pages = view.bytes == nullptr ? Pages{} : WholePages(view);
   if (pages.length == 0) return call.Env().Undefined();
-  auto* work = new Populate(call.Env(), call[0], pages.begin, pages.length);
-  const Napi::Promise promise = work->Promise();
-  work->Queue();
-  return promise;
+  if (populating.exchange(true)) return Napi::Boolean::New(call.Env(), false);
+  auto work = std::make_unique<Populate>(call[0], pages);
+  return headgate::PromisedWork::Begin(call.Env(), "headgate.populatePages", std::move(work));
 }
 
 int PortOf(const sockaddr_storage& address) {

@@ -42,7 +42,6 @@ export class PagesAhead {
       for (let at = offset; at < offset + length; at += PAGE_BYTES) {
         const page = Math.floor(at / PAGE_BYTES);
         if (this.#known.has(page)) continue;
-        this.#known.add(page);
         this.#start(page);
         return;
       }
@@ -56,10 +55,12 @@ export class PagesAhead {
     if (bank === undefined) return;
     const within = from % bankBytes;
     const populated = this.#populate(bank.subarray(within, within + PAGE_BYTES));
+    if (populated === false) return; // another shard's turn: the next fill tries again
     if (populated === undefined) {
       this.#state = 'off';
       return;
     }
+    this.#known.add(page);
     this.#state = 'busy';
     void populated.then((done) => {
       this.#state = done ? 'idle' : 'off';

@@ -17,6 +17,7 @@ class Bench {
   });
   /** Pages of the pool, in the order they were populated. */
   readonly populated: number[] = [];
+  isTaken = false; // by another shard
   #finish: ((done: boolean) => void) | undefined;
   readonly ahead: PagesAhead;
 
@@ -26,6 +27,7 @@ class Bench {
     this.ahead = new PagesAhead({
       ...{ pool: this.pool, allocator: this.allocator },
       populate: (view) => {
+        if (this.isTaken) return false;
         const bank = this.pool.banks.findIndex(({ buffer }) => buffer === view.buffer);
         t.equal(view.length, PAGE_BYTES);
         this.populated.push((bank * 8 * MIB + view.byteOffset) / PAGE_BYTES);
@@ -77,6 +79,18 @@ t.test('nothing is held by looking ahead, and nothing is done where all is used'
   full.ahead.prepare();
   t.strictSame(full.populated, []);
   t.end();
+});
+
+t.test('a page that another shard was before is tried again with the next fill', async (t) => {
+  const bench = new Bench();
+  bench.isTaken = true;
+  bench.ahead.prepare();
+  t.strictSame(bench.populated, []);
+  bench.isTaken = false;
+  bench.ahead.prepare();
+  await bench.finish();
+  await bench.finish();
+  t.equal(new Set(bench.populated).size, 2);
 });
 
 t.test('where the kernel cannot, it is not asked again', async (t) => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import {
@@ -75,7 +76,9 @@ t.test(
     const view = new Uint8Array(buffer, 1_000_000, 8 * 2 ** 20);
     view[4_000_000] = 7;
     const before = process.memoryUsage.rss();
-    t.equal(await populatePages(view), true);
+    const populated = populatePages(view);
+    t.equal(populatePages(new Uint8Array(buffer)), false, 'one view at a time');
+    t.equal(await populated, true);
     t.ok(process.memoryUsage.rss() - before > 5 * 2 ** 20);
     t.equal(view[4_000_000], 7);
     t.equal(
@@ -85,6 +88,15 @@ t.test(
     t.equal(populatePages(new Uint8Array(buffer, 1, 100)), undefined, 'no whole page');
   },
 );
+
+t.test('a thread that ends before its work on libuv’s threads takes nobody with it', (t) => {
+  const script = fileURLToPath(new URL('./threads/leaves-work.js', import.meta.url));
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script]);
+  t.equal(signal, null, stderr.toString());
+  t.equal(status, 0);
+  t.equal(stdout.toString(), 'all threads have ended\n');
+  t.end();
+});
 
 t.test('copyBytes() copies into shared memory, and nowhere else', (t) => {
   const shared = new Uint8Array(new SharedArrayBuffer(100), 10, 80);
